@@ -67,3 +67,9 @@ def test_public_names_stand_on_the_floors():
     for name in set(optbench.__all__) - {"__version__"}:
         home = getattr(optbench, name).__module__
         assert home.startswith("optbench.") and home.split(".")[1] in rooms(), name
+
+
+def test_no_table_carries_more_than_its_columns():
+    """Pandas drops `attrs` or keeps them as it likes: what a table needs stands in a column, or in an argument."""
+    for path in PACKAGE.rglob("*.py"):
+        assert ".attrs" not in path.read_text(encoding="utf-8"), path

@@ -7,12 +7,24 @@ hyperparameters.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
-from optbench.contract.columns import EARLY, FORMER, JACKKNIFE, RUNS, SCORES, TEST, VALIDATION, is_gain, is_metric
+from optbench.contract.columns import (
+    EARLY,
+    FORMER,
+    JACKKNIFE,
+    RUNS,
+    SCORES,
+    STANDING_IN,
+    TEST,
+    VALIDATION,
+    is_gain,
+    is_metric,
+)
 from optbench.contract.names import find_values
 
 COORDINATES = ("w_1", "w_2")
@@ -25,7 +37,7 @@ def read_floats(table: pd.DataFrame, column: str) -> np.ndarray:
 
 def hyperparameter_columns(runs: pd.DataFrame) -> list[str]:
     """Return the names of the hyperparameter columns, in the table's order."""
-    return [name for name in runs.columns if name not in (*RUNS, *FORMER) and not is_metric(name)]
+    return [name for name in runs.columns if name not in (*RUNS, *FORMER, STANDING_IN) and not is_metric(name)]
 
 
 def metric_columns(runs: pd.DataFrame) -> list[str]:
@@ -44,16 +56,17 @@ def configuration_columns(runs: pd.DataFrame) -> list[str]:
     return ["optimizer", *hyperparameter_columns(runs), "dtype", "batch_size", "schedule", "lr"]
 
 
-def varied_hyperparameters(runs: pd.DataFrame) -> dict[str, list[str]]:
+def varied_hyperparameters(runs: pd.DataFrame, given: Mapping[str, str] = MappingProxyType({})) -> dict[str, list[str]]:
     """Return, for each optimizer, the hyperparameters that took more than one value in the sweep, or that it was given.
 
-    A short label has these: others are defaults, or stand in the name.
+    A short label has these: others are defaults, or stand in the name. given: the texts of optimizers that were given
+    values, by optimizer.
     """
     columns = hyperparameter_columns(runs)
-    given = {name: find_values(text) for name, text in runs.attrs.get(GIVEN, {}).items()}
+    named = {name: find_values(text) for name, text in given.items()}
     return {
         name: [each for each in columns if part[each].nunique() > 1
-               or (each in given.get(name, ()) and f"{each}=" not in name)]
+               or (each in named.get(name, ()) and f"{each}=" not in name)]
         for name, part in runs.groupby("optimizer", sort=False)
     }  # fmt: skip
 
@@ -72,23 +85,11 @@ def find_unfinished_runs(runs: pd.DataFrame) -> np.ndarray:
     return runs["status"].isin(["deadline", "failed"]).to_numpy(dtype=bool)
 
 
-NAMES = "names"
-"""Key in the ``attrs`` of a table ``runs`` whose problems and optimizers have labels: label -> name in the folder."""
-
-GIVEN = "given"
-"""Key in the ``attrs`` of a table ``runs``: the texts of optimizers that were given hyperparameters, by optimizer."""
-
-STANDING_IN = "standing_in"
-"""Key in the ``attrs`` of a table ``runs``: the losses that stand for a minimum which is not known, by problem."""
-
-
-def unlabeled(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return `runs` with the names that problems and optimizers have in the folder, by which alone rows are ordered.
-
-    A label changes names and no number: neither a tie nor a random draw may depend on it.
-    """
-    named = runs.attrs.get(NAMES, {})
-    return runs.assign(**{each: runs[each].replace(named) for each in ("problem", "optimizer")}) if named else runs
+def find_standing_in(runs: pd.DataFrame) -> dict[str, float]:
+    """Return by problem the losses that stand for a minimum which is not known."""
+    if STANDING_IN not in runs:
+        return {}
+    return runs.drop_duplicates("problem").set_index("problem")[STANDING_IN].dropna().to_dict()
 
 
 def find_lost_runs(runs: pd.DataFrame, by: Sequence[str] = ("problem", "optimizer")) -> np.ndarray:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import NAMES, hyperparameter_columns
+from optbench.analysis.columns import hyperparameter_columns
 from optbench.analysis.measures import LOG_TAIL
 from optbench.analysis.texts import join_with_and
 from optbench.contract.names import join_names, number_text
@@ -33,10 +33,11 @@ class Tables(Protocol):
     provenance: dict[str, Any]
 
 
-def list_differences(a: Tables, b: Tables) -> list[str]:
+def list_differences(a: Tables, b: Tables, label: Callable[[str], str] = str) -> list[str]:
     """Return the possible causes of a difference between A and B besides the candidate, one line for each.
 
-    a, b: results, of which `runs` holds the runs to compare. Listed are different versions and machines; different
+    a, b: results, of which `runs` holds the runs to compare; label: returns what a problem or an optimizer is called.
+    Listed are different versions and machines; different
     sources of optimizers, schedules and problems; problems with another minimum or other data, also where only the
     first losses of a seed show it; different budgets, dtypes, devices and seeds; and names that only one side has.
     """
@@ -46,13 +47,13 @@ def list_differences(a: Tables, b: Tables) -> list[str]:
         *_compare_sources(a, b),
         *_compare_sets("device", *(side.timings.get("device", pd.Series(dtype=object)) for side in (a, b))),
         *_compare_sets("dtype", a.runs["dtype"], b.runs["dtype"]),
-        *_compare_names(a.runs, b.runs),
-        *_compare_problems(a.problems, b.problems, set(a.runs["problem"]) & set(b.runs["problem"])),
-        *_compare_starts(a.runs, b.runs),
-        *_compare_budgets(a.runs, b.runs),
+        *_compare_names(a.runs, b.runs, label),
+        *_compare_problems(a.problems, b.problems, set(a.runs["problem"]) & set(b.runs["problem"]), label),
+        *_compare_starts(a.runs, b.runs, label),
+        *_compare_budgets(a.runs, b.runs, label),
         *_compare_seeds(a.runs, b.runs),
-        *_compare_hyperparameters(a.runs, b.runs),
-        *_compare_tails(a.runs, b.runs),
+        *_compare_hyperparameters(a.runs, b.runs, label),
+        *_compare_tails(a.runs, b.runs, label),
     ]
 
 
@@ -66,10 +67,9 @@ class Tried(NamedTuple):
     typed: tuple[str, str]
     """The values as one types them, of A and of B; "" for more than MOST_VALUES."""
 
-    @property
-    def text(self) -> str:
-        """The difference as a line, such as "adam: beta1 0.9 in A, 0.8 in B"."""
-        return f"{self.optimizer}: {self.parameter} {self.values[0]} in A, {self.values[1]} in B"
+    def describe(self, label: Callable[[str], str] = str) -> str:
+        """Return the difference as a line, such as "adam: beta1 0.9 in A, 0.8 in B"."""
+        return f"{label(self.optimizer)}: {self.parameter} {self.values[0]} in A, {self.values[1]} in B"
 
 
 def compare_tried_values(a: Tables, b: Tables) -> list[Tried]:
@@ -148,7 +148,7 @@ def _compare_sources(a: Tables, b: Tables) -> Iterator[str]:
     """Yield a line with the plug-ins whose files differ, of those that the compared runs use."""
     sources = [side.provenance.get("plugins") or {} for side in (a, b)]
     other = [name for name in sources[0] if name in sources[1] and sources[0][name] != sources[1][name]]
-    used = {side.runs.attrs.get(NAMES, {}).get(text, text).split("(")[0] for side in (a, b)
+    used = {text.split("(")[0] for side in (a, b)
             for name in ("problem", "optimizer", "schedule") for text in side.runs[name].unique()}  # fmt: skip
     other = [name for name in other if name.split()[-1] in used] or other
     if other:
@@ -166,20 +166,20 @@ def _compare_sets(what: str, a: Iterable, b: Iterable) -> Iterator[str]:
         yield f"{what}: {', '.join(names[0])} in A, {', '.join(names[1])} in B"
 
 
-def _compare_names(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
+def _compare_names(a: pd.DataFrame, b: pd.DataFrame, label: Callable[[str], str]) -> Iterator[str]:
     """Yield lines with the problems, the optimizers, and the pairs of both that only one side has."""
     for name in ("problem", "optimizer"):
         for side, mine, other in (("A", a, b), ("B", b, a)):
-            if rest := [text for text in mine[name].unique() if text not in set(other[name])]:
+            if rest := [label(text) for text in mine[name].unique() if text not in set(other[name])]:
                 yield f"only {side} has the {name}{'s' * (len(rest) > 1)} {join_names(rest)}"
     pairs = [set(zip(side["problem"], side["optimizer"], strict=True)) for side in (a, b)]
     for side, mine, other, runs in (("A", *pairs, b), ("B", pairs[1], pairs[0], a)):
         problems, optimizers = set(runs["problem"]), set(runs["optimizer"])
-        if rest := sorted(f"{p} with {o}" for p, o in mine - other if p in problems and o in optimizers):
+        if rest := sorted(f"{label(p)} with {label(o)}" for p, o in mine - other if p in problems and o in optimizers):
             yield f"only {side} has {join_names(rest)}"
 
 
-def _compare_problems(a: pd.DataFrame, b: pd.DataFrame, shared: set[str]) -> Iterator[str]:
+def _compare_problems(a: pd.DataFrame, b: pd.DataFrame, shared: set[str], label: Callable[[str], str]) -> Iterator[str]:
     """Yield lines with the problems whose minimum, size or data differ.
 
     a, b: the ``problems`` tables of both sides; shared: the names of the problems to compare.
@@ -197,29 +197,29 @@ def _compare_problems(a: pd.DataFrame, b: pd.DataFrame, shared: set[str]) -> Ite
             if name == "digest":
                 first, second = (value[:8] if isinstance(value, str) and value else "none" for value in (first, second))
                 hashes = f"sha256 {first} in A, {second} in B"
-                yield f"{problem}: {words} is another one ({hashes})"
+                yield f"{label(problem)}: {words} is another one ({hashes})"
             elif name != "minimum" or not np.isclose(first, second, rtol=1e-9, atol=1e-12):
-                yield f"{problem}: {words}: {first:,.8g} in A, {second:,.8g} in B"
+                yield f"{label(problem)}: {words}: {first:,.8g} in A, {second:,.8g} in B"
 
 
-def _compare_starts(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
+def _compare_starts(a: pd.DataFrame, b: pd.DataFrame, label: Callable[[str], str]) -> Iterator[str]:
     """Yield a line with the problems whose first losses differ on the same seed: other data, or another start."""
     first = [side.groupby(["problem", "seed"])["loss_initial"].median().reset_index() for side in (a, b)]
     both = first[0].merge(first[1], on=["problem", "seed"], suffixes=("_a", "_b"))
     gap = (both["loss_initial_a"] - both["loss_initial_b"]).abs()
     size = np.maximum(both["loss_initial_a"].abs(), both["loss_initial_b"].abs())
-    if names := list(both.loc[gap > SAME_START * size, "problem"].unique()):
+    if names := [*map(label, both.loc[gap > SAME_START * size, "problem"].unique())]:
         yield f"other first losses on the same seeds, so another start or other data: {join_names(names)}"
 
 
-def _compare_budgets(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
+def _compare_budgets(a: pd.DataFrame, b: pd.DataFrame, label: Callable[[str], str]) -> Iterator[str]:
     """Yield a line for each problem whose runs made another number of steps at the same batch size."""
     keys = ["problem", "batch_size"]
     whole = [side[~side["status"].isin(["diverged", "deadline"])] for side in (a, b)]
     most = [side.groupby(keys, sort=False)["steps"].max().reset_index() for side in whole]
     both = most[0].merge(most[1], on=keys, suffixes=("_a", "_b"))
     for row in both[both["steps_a"] != both["steps_b"]].drop_duplicates("problem").itertuples():
-        yield f"{row.problem}: {row.steps_a:,} steps in A, {row.steps_b:,} in B (batch {row.batch_size})"
+        yield f"{label(row.problem)}: {row.steps_a:,} steps in A, {row.steps_b:,} in B (batch {row.batch_size})"
 
 
 def _compare_seeds(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
@@ -229,21 +229,23 @@ def _compare_seeds(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
         yield f"seeds: {len(seeds[0])} in A, {len(seeds[1])} in B, {len(seeds[0] & seeds[1])} in common"
 
 
-def _compare_hyperparameters(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
+def _compare_hyperparameters(a: pd.DataFrame, b: pd.DataFrame, label: Callable[[str], str]) -> Iterator[str]:
     """Yield lines with the hyperparameters of an optimizer that only one side has."""
     for name in [name for name in a["optimizer"].unique() if name in set(b["optimizer"])]:
         sides = [side[side["optimizer"] == name] for side in (a, b)]
         known = [{each for each in hyperparameter_columns(side) if side[each].notna().any()} for side in sides]
         for side, rest in (("A", known[0] - known[1]), ("B", known[1] - known[0])):
             if rest:
-                yield f"{name}: only {side} has {', '.join(sorted(rest))}"
+                yield f"{label(name)}: only {side} has {', '.join(sorted(rest))}"
 
 
-def _compare_tails(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
+def _compare_tails(a: pd.DataFrame, b: pd.DataFrame, label: Callable[[str], str]) -> Iterator[str]:
     """Yield lines with the reasons why the column log_tail is not the same measure on both sides."""
     for side, mine, other in (("A", a, b), ("B", b, a)):
         if LOG_TAIL in other and LOG_TAIL not in mine:
             yield f"{side} has no {LOG_TAIL}: the logarithm of the final suboptimality stands in for it on both sides"
     for side, runs in (("A", a), ("B", b)):
-        if "tail_source" in runs and (names := list(runs.loc[runs["tail_source"] == "batches", "problem"].unique())):
+        if "tail_source" in runs and (
+            names := [*map(label, runs.loc[runs["tail_source"] == "batches", "problem"].unique())]
+        ):
             yield f"{side} is of an older optbench, which took {LOG_TAIL} from mini-batch losses: {join_names(names)}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,6 +49,49 @@ COLUMNS = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """A candidate B against its baseline A: the table of rows, and what is true of all of them."""
+
+    table: pd.DataFrame
+    by: str
+    """The kind of comparison: "tuned", "settings" or "seconds"."""
+    level: float = np.nan
+    """Of the intervals; NaN of seconds."""
+    judge_by: str = LOSS
+    """The measure."""
+    folds: int = 0
+    """The number of folds that take the place of blocks and seeds; 0 without."""
+    without: Sequence[str] = ()
+    """The problems that lack the measure, and are compared by loss."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """The optimizers by what the columns a and b call them: ``adam(beta1=0.5)`` is ``adam``."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """The user's own names for problems and for what stands in the columns a and b."""
+    differences: Sequence[str] = ()
+    """What else is not the same in A and B, a sentence each."""
+    missing: Sequence[Mapping[str, Any]] = ()
+    """What A alone has: problem, optimizer, a and b as in the rows, and the reason."""
+    lost: Sequence[Mapping[str, Any]] = ()
+    """Those of ``missing`` that B has, too, but of which no run could run; their reason is the first error."""
+    provenance: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What differs in provenance.json, by key."""
+    time: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """The ratios of a "step" and of "evaluation", without a test."""
+
+    def labeled(self) -> Comparison:
+        """Return the comparison as texts show it: with labels in place of names."""
+        keys = ["problem", "optimizer", "a", "b"]
+
+        def label(row: Mapping[str, Any]) -> dict[str, Any]:
+            """Return a record with labels."""
+            return {**row, **{key: self.labels.get(row[key], row[key]) for key in keys}}
+
+        texts = {key: self.table[key].replace(dict(self.labels)) for key in keys if key in self.table}
+        missing, lost = ([label(row) for row in rows] for rows in (self.missing, self.lost))
+        return replace(self, table=self.table.assign(**texts), missing=missing, lost=lost)
+
+
 def compare_tables(
     runs_a: pd.DataFrame,
     runs_b: pd.DataFrame,
@@ -58,8 +103,8 @@ def compare_tables(
     confidence: float = 0.95,
     look: int = 1,
     targets: tuple[Targets, Targets] | None = None,
-) -> pd.DataFrame:
-    """Return one row for each problem and pair of optimizers; with several problems, a row "all" at the end.
+) -> Comparison:
+    """Return a row for each problem and pair of optimizers; with several problems, a row "all" at the end.
 
     runs_a, runs_b: the `runs` tables of the baseline A and the candidate B. pairs: the optimizers to compare; by
     default every name that both have, with itself. judge_by: the measure to compare by (`tail_values`). choose_by: the
@@ -69,8 +114,6 @@ def compare_tables(
       "tuned": the settings that the blocks of each side chose, on seeds not used for the choice, as in `verdicts`;
       "settings": the same settings on both sides, to find out whether the code that runs them has changed;
       None: "tuned" where both are staged and report on the same seeds, or share no setting; else "settings".
-    The table's `attrs["by"]` holds the kind; `attrs["folds"]` the number of folds that take the place of blocks and
-    seeds, 0 without; `attrs["without_measure"]` the problems that lack the measure and are compared by loss.
 
     ratio: the measure of B over that of A, above 1 where B is worse; its logarithm is the mean of y_B - y_A, paired by
     seed, over blocks ("tuned") or over seeds ("settings", after the mean over settings). low, high: its interval, which
@@ -112,13 +155,12 @@ def compare_tables(
     spoiled = effects.rows["problem"].map(why)
     rows = effects.rows.assign(reason=effects.rows["reason"].mask(spoiled.notna(), spoiled))
     differences = np.where(spoiled.notna().to_numpy()[:, None], np.nan, effects.differences)
-    folds = count_folds(table)
-    table = _judge_rows(Effects(rows, differences, effects.failed, effects.sampling), by, above, confidence, look)
-    table.attrs |= {"without_measure": without, "folds": folds}
-    return table
+    judged = _judge_rows(Effects(rows, differences, effects.failed, effects.sampling), by, above, confidence, look)
+    level = 1 - spent_alpha(look, 1 - confidence)
+    return Comparison(judged, by, level, judge_by, count_folds(table), without)
 
 
-def compare_timings(a: Side, b: Side, pairs: Pairs | None = None) -> pd.DataFrame:
+def compare_timings(a: Side, b: Side, pairs: Pairs | None = None) -> Comparison:
     """Return the rows of `compare_tables` for the seconds of a run: ratios, and no verdicts.
 
     Two processes at two times have what else the machine did in their seconds, and no number of seeds tells that from a
@@ -137,8 +179,7 @@ def compare_timings(a: Side, b: Side, pairs: Pairs | None = None) -> pd.DataFram
         table = pd.concat([table, pd.DataFrame([over])], ignore_index=True)
     table = table.assign(verdict=OPEN, known="", reason=SECONDS_VARY).reindex(columns=list(COLUMNS))
     table["regression"] = None
-    table.attrs |= {"by": SECONDS, "level": np.nan}
-    return table
+    return Comparison(table, SECONDS, judge_by=SECONDS)
 
 
 def paired_times(a: Side, b: Side, pairs: Pairs | None = None) -> dict[str, dict[str, float]]:
@@ -193,7 +234,7 @@ def _describe_nothing_shared(kind: str, a: list[str], b: list[str]) -> str:
 def _judge_rows(effects: Effects, by: str, above: float | None, confidence: float, look: int = 1) -> pd.DataFrame:
     """Return the table of `compare_tables`: the rows of `effects` with verdicts and, at the end, the row "all".
 
-    by: the kind of comparison, for `attrs`. above: the limit of a regression; None: none is tested. All rows are one
+    by: the kind of comparison. above: the limit of a regression; None: none is tested. All rows are one
     family, whose intervals hold at once.
     """
     rows, family = effects.rows, np.zeros(len(effects.rows), dtype=np.int64)
@@ -227,7 +268,6 @@ def _judge_rows(effects: Effects, by: str, above: float | None, confidence: floa
     table = pd.concat([table, over], ignore_index=True) if len(over) else table
     table = table.reindex(columns=list(COLUMNS))
     table["regression"] = table["regression"].astype(object).where(table["regression"].notna(), None)
-    table.attrs |= {"by": by, "level": 1 - spent_alpha(look, 1 - confidence)}
     return table
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.columns import (
-    STANDING_IN,
     count_folds,
     find_failed_runs,
+    find_standing_in,
     metric_columns,
     name_splits,
     read_floats,
@@ -192,7 +192,7 @@ def clip_solved(y: np.ndarray, start: np.ndarray, runs: pd.DataFrame) -> np.ndar
 
 def solved_shares(runs: pd.DataFrame, problem: pd.Series) -> np.ndarray:
     """Return the share of the first suboptimality below which a run counts as "solved", for each of these problems."""
-    return np.where(problem.isin(list(runs.attrs.get(STANDING_IN, {}))), NEAR_LOWEST, SOLVED)
+    return np.where(problem.isin(list(find_standing_in(runs))), NEAR_LOWEST, SOLVED)
 
 
 def clip_intervals(table: pd.DataFrame, runs: pd.DataFrame, measure: str) -> pd.DataFrame:

@@ -24,7 +24,6 @@ from optbench.analysis.columns import (
     find_failed_runs,
     find_full_batch_runs,
     find_lost_runs,
-    unlabeled,
 )
 from optbench.analysis.measures import (
     LOSS,
@@ -212,7 +211,7 @@ def code_runs(
     bad, level = find_failed_runs(runs), levels_of(runs, of)
     keys = ["problem", *configuration_columns(runs)]
     keys = ["problem", "optimizer", "lr", *[key for key in keys if key not in ("problem", "optimizer", "lr")]]
-    setting = unlabeled(runs).groupby(keys, sort=True, dropna=False, observed=True).ngroup().to_numpy()
+    setting = runs.groupby(keys, sort=True, dropna=False, observed=True).ngroup().to_numpy()
     first = np.unique(setting, return_index=True)[1]
     cell, cells = _number_cells(runs["problem"].to_numpy(), level)
     settings = runs.iloc[first][keys].reset_index(drop=True).assign(cell=cell[first])

@@ -20,7 +20,6 @@ from optbench.analysis.columns import (
     find_full_batch_runs,
     metric_medians,
     number_groups,
-    unlabeled,
 )
 from optbench.analysis.measures import LOSS, TIME, clip_intervals, jackknife_values, pair_tail_values
 from optbench.analysis.protocol import (
@@ -258,7 +257,7 @@ def _choose_configurations(table: pd.DataFrame, group: np.ndarray, runs: pd.Data
     work = work[whole | ~whole.groupby(work["group"]).transform("any")]
     order = ["group", "tuning_median", "tuning_failures", "tuning_spread", "lr"]
     order += [name for name in table if name != "lr"]
-    work = work.loc[unlabeled(work).sort_values(order, kind="stable").index]
+    work = work.sort_values(order, kind="stable")
     return work.drop_duplicates("group").drop(columns=["group", "tuning_spread"]).reset_index(drop=True)
 
 

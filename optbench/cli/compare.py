@@ -16,8 +16,7 @@ from optbench.contract.columns import MEASURES
 from optbench.contract.errors import OptbenchError, unknown
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from optbench.analysis.folders import Comparison
     from optbench.sweeps.results import Results
 
 _HOW = "How they are compared"
@@ -105,25 +104,26 @@ def compare(
     for each in filter(None, (a, b)):
         if each.missing:
             warn(f"{each.path}: {each.missing}")
-    table = candidates.compare(
+    found = candidates.compare(
         a, b, pair=pair, problems=problems, optimizers=optimizers, by=by, judge_by=judge_by, choose_by=choose_by,
         cost=cost, fail_above=above,
     )  # fmt: skip
-    if above is not None and form == "text" and (lacking := compare_text.list_missing(table)):
+    shown = found.labeled()
+    if above is not None and form == "text" and (lacking := compare_text.list_missing(shown)):
         warn(f"B lacks what A has, and was not compared there: {join_names(lacking, 20)}")
-    steps = compare_next.list_steps(table, [a] if b is None else [a, b], above)
+    steps = compare_next.list_steps(found, [a] if b is None else [a, b], above)
     sides = [_describe_side(each, pair[place] if pair else None) for place, each in enumerate((a, b or a))]
-    failed = bool((table["regression"] == "shown").any()) or (above is not None and bool(table.attrs["lost"]))
+    failed = bool((found.table["regression"] == "shown").any()) or (above is not None and bool(found.lost))
     if strict:
-        failed = failed or bool(compare_text.list_unsettled(table) or table.attrs["missing"])
+        failed = failed or bool(compare_text.list_unsettled(found.table) or found.missing)
     if form == "json":
-        print_json(_as_json(table, sides, above, strict, failed) | {"next": steps})
+        print_json(_as_json(found, sides, above, strict, failed) | {"next": steps})
     elif form == "github":
-        print(*compare_formats.list_annotations(table, sides, above, strict, steps), sep="\n")
+        print(*compare_formats.list_annotations(shown, sides, above, strict, steps), sep="\n")
     elif form == "junit":
-        print(compare_formats.make_junit(table, sides, above, strict, steps))
+        print(compare_formats.make_junit(shown, sides, above, strict, steps))
     else:
-        compare_text.print_comparison(table, sides, above, strict, steps)
+        compare_text.print_comparison(shown, sides, above, strict, steps)
     if failed:
         raise typer.Exit(NO)
 
@@ -150,7 +150,7 @@ def _load_targets(targets: list[str]) -> tuple[Results, Results | None, tuple[st
     if not 2 <= len(targets) <= 4:
         raise OptbenchError(USAGE)
     first = load(targets[0])
-    known = set(first.runs["optimizer"])
+    known = {*first.runs["optimizer"], *first.labels.values()}
     if len(targets) == 2:
         if targets[1] in known and not Path(targets[1]).is_dir():
             raise OptbenchError(f"{targets[1]!r} is an optimizer of {targets[0]!r}: name two of them")
@@ -174,29 +174,29 @@ def _describe_side(results: Results, optimizer: str | None) -> dict[str, Any]:
 
 
 def _as_json(
-    table: pd.DataFrame, sides: list[dict[str, Any]], above: float | None, strict: bool, failed: bool
+    found: Comparison, sides: list[dict[str, Any]], above: float | None, strict: bool, failed: bool
 ) -> dict[str, Any]:
     """Return the content of ``--json``.
 
-    table: from `optbench.compare`; sides: A and B, from `_describe_side`; above: the share of --fail-above; strict:
+    sides: A and B, from `_describe_side`; above: the share of --fail-above; strict:
     that of --strict; failed: True if the command ends with 1.
     """
     from optbench.analysis.verdicts import ALL
 
-    rows = table.to_dict("records")
+    rows = found.table.to_dict("records")
     return {
         "a": sides[0],
         "b": sides[1],
-        "by": table.attrs["by"],
-        "judge_by": table.attrs["judge_by"],
-        "level": table.attrs["level"],
+        "by": found.by,
+        "judge_by": found.judge_by,
+        "level": found.level,
         "fail_above": above,
         "strict": strict,
         "failed": failed,
-        "differences": table.attrs["differences"],
-        "missing": table.attrs["missing"],
-        "provenance": table.attrs["provenance"],
-        "time": table.attrs["time"],
+        "differences": found.differences,
+        "missing": found.missing,
+        "provenance": found.provenance,
+        "time": found.time,
         "rows": [row for row in rows if row["problem"] != ALL],
         "overall": next((row for row in rows if row["problem"] == ALL), None),
     }

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
-import pandas as pd
-
+from optbench.analysis.folders import Comparison
 from optbench.analysis.verdicts import ALL, LOSES
 from optbench.cli.compare_text import (
     bound_regression,
@@ -26,7 +25,7 @@ from optbench.contract.names import join_names
 
 
 def list_annotations(
-    table: pd.DataFrame,
+    found: Comparison,
     sides: list[dict[str, Any]],
     above: float | None,
     strict: bool = False,
@@ -36,8 +35,9 @@ def list_annotations(
 
     Arguments as for `compare_text.print_comparison`, here as below; steps: of `compare_next.list_steps`.
     """
-    yield annotate("notice", "optbench compare", "\n".join(describe_sides(table, sides)))
-    table = drop_gaps(table)
+    yield annotate("notice", "optbench compare", "\n".join(describe_sides(found, sides)))
+    found = drop_gaps(found)
+    table = found.table
     limit, count = f"{100 * (above or 0):.4g}%", int((table["problem"] != ALL).sum())
     for folder, missing in _find_unfinished(sides).items():
         yield annotate("warning", folder, missing)
@@ -46,10 +46,10 @@ def list_annotations(
             yield annotate("error", f"{name_row(row)}: regression above {limit}", f"B over A: {format_times(row)}")
         elif row["verdict"] == LOSES:
             yield annotate("warning", name_row(row), describe_row(row))
-    if lacking := list_missing(table):
-        level = "error" if strict or (above is not None and table.attrs["lost"]) else "warning"
+    if lacking := list_missing(found):
+        level = "error" if strict or (above is not None and found.lost) else "warning"
         yield annotate(level, f"B lacks {len(lacking)} of {count + len(lacking)} rows", join_names(lacking, 20))
-    if rows := list_open(table, above):
+    if rows := list_open(found, above):
         words = [f"{name_row(row)} ({bound_regression(row)})" for row in rows]
         title = "open" if above is None else f"a regression above {limit} is not ruled out"
         level = "error" if strict and list_unsettled(table) else "warning"
@@ -63,7 +63,7 @@ def _list_lines(steps: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def make_junit(
-    table: pd.DataFrame,
+    found: Comparison,
     sides: list[dict[str, Any]],
     above: float | None,
     strict: bool = False,
@@ -76,14 +76,15 @@ def make_junit(
     """
     suite = ElementTree.Element("testsuite", name=clean(f"optbench compare {sides[0]['folder']} {sides[1]['folder']}"))
     facts = ElementTree.SubElement(suite, "properties")
-    for place, line in enumerate(describe_sides(table, sides)):
+    for place, line in enumerate(describe_sides(found, sides)):
         ElementTree.SubElement(facts, "property", name=f"line {place + 1}", value=clean(line))
     for folder, missing in _find_unfinished(sides).items():
         ElementTree.SubElement(facts, "property", name="unfinished", value=clean(f"{folder}: {missing}"))
     for line in _list_lines(steps):
         ElementTree.SubElement(facts, "property", name="next", value=clean(line))
-    table, failed = drop_gaps(table), 0
-    open_rows = {name_row(row): row for row in list_open(table, above)}
+    found = drop_gaps(found)
+    table, failed = found.table, 0
+    open_rows = {name_row(row): row for row in list_open(found, above)}
     unsettled = [name_row(row) for row in list_unsettled(table)] if strict else []
     for row in table.to_dict("records"):
         name = name_row(row)
@@ -98,13 +99,13 @@ def make_junit(
             what = "failure" if name in unsettled else "skipped"
             ElementTree.SubElement(case, what, message=clean(f"open: {bound_regression(row)}"))
         ElementTree.SubElement(case, "system-out").text = clean(describe_row(row))
-    lacking, lost = table.attrs["missing"], [] if above is None else table.attrs["missing" if strict else "lost"]
+    lacking, lost = found.missing, [] if above is None else found.missing if strict else found.lost
     for each in lacking:
         case = ElementTree.SubElement(
             suite, "testcase", classname=clean(f"optbench.{each['problem']}"), name=clean(name_row(each))
         )
         what = "failure" if each in lost else "skipped"
-        ElementTree.SubElement(case, what, message=clean(describe_gap(each, table)))
+        ElementTree.SubElement(case, what, message=clean(describe_gap(each, found)))
     skipped = len(open_rows) - len(unsettled) + len(lacking) - len(lost)
     counts = {"tests": len(table) + len(lacking), "failures": failed + len(lost), "skipped": skipped}
     suite.attrib |= {name: str(count) for name, count in counts.items()} | {"errors": "0"}

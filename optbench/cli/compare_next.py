@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
-from optbench.analysis.folders import SECONDS, TUNED
+from optbench.analysis.folders import SECONDS, TUNED, Comparison
 from optbench.analysis.verdicts import ALL, OPEN
 from optbench.contract.names import count_noun
 from optbench.wording.certainty import estimate_seconds, state_minutes
@@ -19,17 +18,18 @@ if TYPE_CHECKING:
     from optbench.sweeps.results import Results
 
 
-def list_steps(table: pd.DataFrame, sides: Sequence[Results], above: float | None) -> list[dict[str, Any]]:
+def list_steps(found: Comparison, sides: Sequence[Results], above: float | None) -> list[dict[str, Any]]:
     """Return what would settle the open rows, in a list: its "text" and the "commands", which may be none.
 
-    table: of `optbench.compare`; sides: the folders, one where two of its optimizers are compared; above: the share of
-    --fail-above, which more blocks are to show or rule out; None: they are to give a verdict. Nothing for times, parts,
-    and folders that are unfinished.
+    sides: the folders, one where two of its optimizers are compared; above: the share of --fail-above, which more
+    blocks are to show or rule out; None: they are to give a verdict. Nothing for times, parts, and folders that are
+    unfinished.
     """
     what, column = ("verdict", "blocks_needed") if above is None else ("regression", "regression_blocks")
+    table = found.table
     rows = table[(table["problem"] != ALL) & (table[what] == OPEN) & table[column].notna()]
     made = [side.provenance for side in sides]
-    if rows.empty or table.attrs["by"] == SECONDS or any(side.missing for side in sides):
+    if rows.empty or found.by == SECONDS or any(side.missing for side in sides):
         return []
     if any(each.get("shard") for each in made) or not all(side.path for side in sides):
         return []
@@ -41,7 +41,7 @@ def list_steps(table: pd.DataFrame, sides: Sequence[Results], above: float | Non
     for most in dict.fromkeys([needed[(len(needed) - 1) // 2], needed[-1]]) if needed else ():
         settled = rows[rows[column] <= most]
         times = float((settled[column] / settled["blocks"]).max())  # of the runs that there are
-        steps.append(_plan_extension(table, sides, most, times))
+        steps.append(_plan_extension(found.by, sides, most, times))
         which = "it" if len(rows) == 1 else "all" if len(settled) == len(rows) else f"{len(settled):,} of them"
         steps[-1]["text"] = f"{subject}: {describe_settling(steps[-1]['text'], which)}"
     if left := len(rows) - int(np.isfinite(rows[column]).sum()):
@@ -51,10 +51,11 @@ def list_steps(table: pd.DataFrame, sides: Sequence[Results], above: float | Non
     return steps
 
 
-def _plan_extension(table: pd.DataFrame, sides: Sequence[Results], most: float, times: float) -> dict[str, Any]:
+def _plan_extension(by: str, sides: Sequence[Results], most: float, times: float) -> dict[str, Any]:
     """Return the "commands" that extend both folders, and as "text" the number of blocks or seeds and the time.
 
-    most: the blocks in all, where blocks are compared; times: as many times the runs that there are, for seeds.
+    by: the kind of comparison; most: the blocks in all, where blocks are compared; times: as many times the runs that
+    there are, for seeds.
     """
     commands, seconds, counts = [], 0.0, []
     versions = {side.provenance.get("optbench") for side in sides}
@@ -62,7 +63,7 @@ def _plan_extension(table: pd.DataFrame, sides: Sequence[Results], most: float, 
         made = side.provenance
         blocks = int(made.get("blocks") or 0)
         there, unit = blocks or len(made.get("seeds") or ()), "block" if blocks else "seed"
-        total = count_in_all(most) if blocks and table.attrs["by"] == TUNED else count_in_all(times, 1, there)
+        total = count_in_all(most) if blocks and by == TUNED else count_in_all(times, 1, there)
         counts.append((total, unit))
         if total > there:
             version = f"  # with optbench {made.get('optbench')}" * (len(versions) > 1)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.folders import SECONDS, SETTINGS, TUNED
+from optbench.analysis.folders import SECONDS, SETTINGS, TUNED, Comparison
 from optbench.analysis.measures import LOSS
 from optbench.analysis.texts import BEST_OF_MORE, SECONDS_VARY, join_with_and
 from optbench.analysis.verdicts import ALL, LOSES, OPEN, TIE, WINS
@@ -30,60 +31,61 @@ _NOISY = "too noisy to place"
 
 
 def print_comparison(
-    table: pd.DataFrame, sides: list[Row], above: float | None, strict: bool = False, steps: Sequence[Row] = ()
+    found: Comparison, sides: list[Row], above: float | None, strict: bool = False, steps: Sequence[Row] = ()
 ) -> None:
     """Print a comparison: both sides, the measure, other differences, a sentence for each problem, table, regressions.
 
     above: the share from which a regression is reported; None for no check. strict: whether rows in which it is not
     ruled out, and what B lacks, fail as well. steps: of `compare_next.list_steps`.
     """
+    table, missing = found.table, found.missing
     single_pair = len(table[["a", "b"]].drop_duplicates()) == 1 and table["a"].iloc[0] != table["b"].iloc[0]
-    for line in describe_sides(table, sides):
+    for line in describe_sides(found, sides):
         print_lines(filled(line, 2))
-    table = drop_gaps(table)
+    found = drop_gaps(found)
+    table = found.table
     rows, over = table[table["problem"] != ALL], table[table["problem"] == ALL]
     print_lines("")
-    missing = table.attrs["missing"]
     same = len(rows) > 0 and bool((rows["identical"] == 1).all())
     if same:
         count, there = int(rows["runs"].sum()), " that are there in both" * bool(missing)
         all_ = f"all {count:,} pairs of runs{there} are" if count > 1 else f"the only pair of runs{there} is"
         print_lines(f"{all_} identical")
-    silent = same or table.attrs["by"] == SECONDS
+    silent = same or found.by == SECONDS
     for problem, part in () if silent else rows.groupby("problem", sort=False):
-        by = " (by loss)" if part["measure"].iloc[0] == LOSS != table.attrs["judge_by"] else ""
+        by = " (by loss)" if part["measure"].iloc[0] == LOSS != found.judge_by else ""
         print_lines(filled(f"{problem}{by}: {_describe_problem(part, single_pair)}", 2))
     for row in () if silent else over.to_dict("records"):
         several = "" if single_pair or row["b"] != ALL else f" and {len(rows[['a', 'b']].drop_duplicates())} optimizers"
         problems = count_noun(int(row["blocks"]), "problem")
         print_lines(filled(f"over all {problems}{several}: {describe_row(row, single_pair)}", 2))
     for row in missing:
-        print_lines(filled(f"{name_row(row, single_pair)}: {describe_gap(row, table)}", 2))
-    print_lines("", *_format_table(rows if same else table, single_pair), "")
-    for line in _describe_notes(table, rows, above, single_pair):
+        print_lines(filled(f"{name_row(row, single_pair)}: {describe_gap(row, found)}", 2))
+    print_lines("", *_format_table(replace(found, table=rows if same else table), single_pair), "")
+    for line in _describe_notes(found, rows, above, single_pair):
         print_lines(filled(line, 2))
     for step in steps:
         print_lines(filled(step["text"] + ":" * bool(step["commands"]), 2))
         for line in step["commands"]:
             command(line)
-    gaps = [(len(list_unsettled(table)), "not ruled out"), (len(missing) - len(table.attrs["lost"]), "missing in B")]
+    gaps = [(len(list_unsettled(table)), "not ruled out"), (len(missing) - len(found.lost), "missing in B")]
     if strict and (words := [f"{count_noun(count, 'row')} {what}" for count, what in gaps if count]):
         print_lines(f"--strict: fails for {' and '.join(words)}")
-    if above is not None and (lost := [name_row(row, single_pair) for row in table.attrs["lost"]]):
+    if above is not None and (lost := [name_row(row, single_pair) for row in found.lost]):
         print_lines(filled(f"fails: could not run in B: {join_names(lost, 20)}", 2))
 
 
-def describe_sides(table: pd.DataFrame, sides: list[Row]) -> Iterator[str]:
+def describe_sides(found: Comparison, sides: list[Row]) -> Iterator[str]:
     """Yield the lines above the table: both sides, the measure, unequal trials and other differences.
 
     sides: folder, optimizer, version and runs of A and of B.
     """
-    rows = table[table["problem"] != ALL]
+    rows = found.table[found.table["problem"] != ALL]
     for name, side in zip("AB", sides, strict=True):
         what = f"{side['optimizer']} of {side['folder']}" if side["optimizer"] else side["folder"]
         yield f"{name}: {what} (optbench {side['optbench'] or 'of unknown version'}, {count_noun(side['runs'], 'run')})"
-    by, seeds = table.attrs["by"], _format_range(rows["seeds"], "seed")
-    measure = name_measure(table.attrs["judge_by"])
+    by, seeds = found.by, _format_range(rows["seeds"], "seed")
+    measure = name_measure(found.judge_by)
     if by == SECONDS:
         cohorts = count_noun(int(rows["runs"].sum()), "cohort")
         yield f"compared: seconds of a run, by {cohorts} in common; {SECONDS_VARY}"
@@ -91,18 +93,18 @@ def describe_sides(table: pd.DataFrame, sides: list[Row]) -> Iterator[str]:
         settings = f"the same settings in both, {_format_range(rows['trials'])} a row"
         yield f"compared: {settings}, by {measure}, on the {seeds} on which both ran all of them"
     else:
-        blocks = _format_range(rows["blocks"], "fold" if table.attrs.get("folds") else "block")
+        blocks = _format_range(rows["blocks"], "fold" if found.folds else "block")
         yield f"compared: each side as it was tuned, by {measure}, in {blocks}, on {seeds} in common that chose nothing"
     if by != SECONDS:
         which = "for all rows at once" if len(rows) > 1 else "of one row"
-        yield f"intervals of {100 * table.attrs['level']:.4g}%, {which}"
+        yield f"intervals of {100 * found.level:.4g}%, {which}"
     unequal = rows[rows["trials_a"] != rows["trials_b"]]
     if len(unequal) and by == TUNED:
         row = unequal.iloc[0]
         more = f", and {len(unequal) - 1} more" if len(unequal) > 1 else ""
         trials = f"{row['trials_a']:.0f} in A, {row['trials_b']:.0f} in B ({row['problem']}{more})"
         yield f"unequal trials: {trials}; {BEST_OF_MORE}"
-    yield from (f"note: {line}" for line in table.attrs["differences"])
+    yield from (f"note: {line}" for line in found.differences)
 
 
 def _format_range(values: pd.Series, word: str = "") -> str:
@@ -224,10 +226,10 @@ def format_number(value: float) -> str:
     return f"{value:.6g}" if value != 1 and f"{value:.3g}" == "1" else f"{value:.3g}"
 
 
-def _format_table(table: pd.DataFrame, single_pair: bool) -> Iterator[str | tuple[str, str]]:
+def _format_table(found: Comparison, single_pair: bool) -> Iterator[str | tuple[str, str]]:
     """Yield the lines of the table, a row each below its problem's; a long name gets a line of its own."""
+    table, missing, before = found.table, found.missing, None
     failed = bool((table[["failures_a", "failures_b"]].max(axis=None)) > 0)
-    before, missing = None, table.attrs["missing"]
     rows = [
         *table[table["problem"] != ALL].to_dict("records"),
         *missing,
@@ -248,11 +250,11 @@ def _format_table(table: pd.DataFrame, single_pair: bool) -> Iterator[str | tupl
             yield name
             name = ""
         if row in missing:
-            yield f"{name:<{width}} {'-':>8} {'could not run in B' if row in table.attrs['lost'] else 'missing in B'}"
+            yield f"{name:<{width}} {'-':>8} {'could not run in B' if row in found.lost else 'missing in B'}"
             continue
         noisy, interval = _is_noisy(row), _format_interval(row, as_factor=False)
         ratio, interval = ("-", _NOISY) if noisy else (format_number(row["ratio"]), interval)
-        verdict = "-" if table.attrs.get("by") == SECONDS else row["verdict"]
+        verdict = "-" if found.by == SECONDS else row["verdict"]
         cells = f"{name:<{width}} {ratio:>8} {interval:<20} {verdict:<10} "
         shares = f"  {_format_share(row['failures_a'])}, {_format_share(row['failures_b'])}" if failed else ""
         yield f"{cells}{row['seeds']:>5,.0f}{shares}"
@@ -263,13 +265,13 @@ def _format_share(share: float) -> str:
     return "<1%" if 0 < share < 0.01 else f"{share:.0%}" if np.isfinite(share) else "-"
 
 
-def _describe_notes(table: pd.DataFrame, rows: pd.DataFrame, above: float | None, single_pair: bool) -> Iterator[str]:
+def _describe_notes(found: Comparison, rows: pd.DataFrame, above: float | None, single_pair: bool) -> Iterator[str]:
     """Yield the lines below the table: the time and the regressions.
 
-    rows: those of `table` about single problems; above: the share from which a regression is reported, None for none.
+    rows: those about single problems; above: the share from which a regression is reported, None for none.
     """
-    time = table.attrs["time"]
-    if time and table.attrs["by"] != SECONDS:
+    table, time = found.table, found.time
+    if time and found.by != SECONDS:
         names = {"step": "a step", "evaluation": "an evaluation"}
         parts = [f"{names[name]} {format_number(part['ratio'])}" for name, part in time.items()]
         cohorts = count_noun(next(iter(time.values()))["cohorts"], "cohort")
@@ -280,14 +282,14 @@ def _describe_notes(table: pd.DataFrame, rows: pd.DataFrame, above: float | None
     limit = f"{100 * above:.4g}%"
     shown = table[table["regression"] == "shown"].to_dict("records")
     words = [f"{name_row(row, single_pair)}, {format_times(row)}" for row in shown]
-    where = " where both ran" * bool(table.attrs["lost"])
+    where = " where both ran" * bool(found.lost)
     if len(rows):
         yield (
             f"regression above {limit} shown: {'; '.join(words)}"
             if shown
             else f"no regression above {limit} is shown{where}"
         )
-    if still := list_open(table, above):
+    if still := list_open(found, above):
         words = [f"{name_row(row, single_pair)} ({bound_regression(row)})" for row in still]
         yield f"not ruled out in {len(still)} of {count_noun(len(rows), 'row')}: {join_names(words, _OPEN)}"
 
@@ -299,12 +301,12 @@ def format_times(row: Row) -> str:
     return f"{format_number(row['ratio'])} times {_format_interval(row, as_factor=False)}"
 
 
-def list_open(table: pd.DataFrame, above: float | None) -> list[Row]:
+def list_open(found: Comparison, above: float | None) -> list[Row]:
     """Return the rows in which a regression is not ruled out (above=None: no verdict is reached), the widest first."""
-    if table.attrs["by"] == SECONDS:
+    if found.by == SECONDS:
         return []
     column = "verdict" if above is None else "regression"
-    rows = [row for row in table.to_dict("records") if row[column] == OPEN]
+    rows = [row for row in found.table.to_dict("records") if row[column] == OPEN]
     rows = [row for row in rows if row["problem"] != ALL or not row["reason"]]
     return sorted(rows, key=lambda row: -np.nan_to_num(row["high"], nan=np.inf, posinf=np.inf))
 
@@ -326,25 +328,24 @@ def bound_regression(row: Row) -> str:
     return row["reason"] or row["known"] or "no limit is known"
 
 
-def list_missing(table: pd.DataFrame) -> list[str]:
+def list_missing(found: Comparison) -> list[str]:
     """Return the words for what A alone has, such as "adam on rosenbrock", so that B was not compared there."""
     return [
-        name_row(each) + (f" ({describe_gap(each, table)})" if each in table.attrs["lost"] else "")
-        for each in table.attrs["missing"]
+        name_row(each) + (f" ({describe_gap(each, found)})" if each in found.lost else "") for each in found.missing
     ]
 
 
-def drop_gaps(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the comparison without its rows of what ``attrs["missing"]`` has; without any if nothing else is there."""
-    keys = ["problem", "a", "b"]
-    gaps = {tuple(each[key] for key in keys) for each in table.attrs["missing"]}
+def drop_gaps(found: Comparison) -> Comparison:
+    """Return the comparison without its rows of what is ``missing``; without any if nothing else is there."""
+    keys, table = ["problem", "a", "b"], found.table
+    gaps = {tuple(each[key] for key in keys) for each in found.missing}
     kept = table[[row not in gaps for row in table[keys].itertuples(index=False, name=None)]]
-    return kept if (kept["problem"] != ALL).any() else kept.iloc[:0]
+    return replace(found, table=kept if (kept["problem"] != ALL).any() else kept.iloc[:0])
 
 
-def describe_gap(row: Row, table: pd.DataFrame) -> str:
-    """Return why B was not compared in a record of ``attrs["missing"]``: "could not run in B: ValueError: no"."""
-    return f"could not run in B: {row['reason']}" if row in table.attrs["lost"] else "missing in B"
+def describe_gap(row: Mapping[str, Any], found: Comparison) -> str:
+    """Return why B was not compared in a record of what is ``missing``: "could not run in B: ValueError: no"."""
+    return f"could not run in B: {row['reason']}" if row in found.lost else "missing in B"
 
 
 def name_row(row: Row, single_pair: bool = False) -> str:

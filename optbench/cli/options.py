@@ -37,9 +37,7 @@ Report = Annotated[
 
 def label_option(group: str) -> Any:
     """Return the option ``--label`` under the heading ``group``."""
-    about = (
-        r"What tables and figures call a problem or optimizer: 'torch:Mine=Ours', 'adam=$\beta_1$-Adam'; repeatable."
-    )
+    about = r"What texts and figures call a problem or optimizer: 'torch:Mine=Ours', 'adam=$\beta_1$-Adam'; repeatable."
     return typer.Option("--label", metavar="NAME=LABEL", help=about, rich_help_panel=group)
 
 

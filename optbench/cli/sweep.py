@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from optbench.report.loaded import LoadedSweep
     from optbench.sweeps.plan import Plan
+    from optbench.wording.labels import Label
 
 
 def sweep(
@@ -258,7 +259,7 @@ def print_summary(finished: LoadedSweep) -> None:
     settings = answers.describe_settings(answer, runs)
     facts = results.problems
     if "data" in facts and facts["data"].any():
-        for text in answers.describe_data(zip(facts["problem"], facts["data"], strict=True)):
+        for text in answers.describe_data(zip(facts["problem"], facts["data"], strict=True), answer.label):
             paragraph(text, hang=2)
         paragraph("")
     if results.missing:
@@ -301,11 +302,13 @@ def print_summary(finished: LoadedSweep) -> None:
     )
     if is_file(chosen := directory / "chosen.toml"):
         paragraph(f"a spec that runs the settings above: {chosen}", hang=2)
-    for text in filter(None, (describe_eager(runs, timings), _describe_cpu_cohorts(runs, timings))):
+    for text in filter(
+        None, (describe_eager(runs, timings, answer.label), _describe_cpu_cohorts(runs, timings, answer.label))
+    ):
         paragraph(text, hang=2)
 
 
-def _describe_cpu_cohorts(runs: pd.DataFrame, timings: pd.DataFrame) -> str:
+def _describe_cpu_cohorts(runs: pd.DataFrame, timings: pd.DataFrame, label: Label) -> str:
     """Return the number of cohorts that ran on the CPU instead of a GPU, with reasons, as text; "" for none."""
     from optbench.contract.names import join_names
 
@@ -316,6 +319,6 @@ def _describe_cpu_cohorts(runs: pd.DataFrame, timings: pd.DataFrame) -> str:
     pairs = runs.drop_duplicates("cohort_id").merge(late, on="cohort_id")
     reasons = []
     for note, group in pairs.groupby("device_note", sort=False):
-        names = list(dict.fromkeys(group["problem"] + " with " + group["optimizer"]))
+        names = list(dict.fromkeys(group["problem"].map(label) + " with " + group["optimizer"].map(label)))
         reasons.append(f"{join_names(names, 3)} ({note})")
     return f"{len(late):,} of {len(timings):,} cohorts ran on the CPU: {'; '.join(reasons)}"

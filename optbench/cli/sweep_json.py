@@ -61,7 +61,7 @@ def list_next_steps(finished: LoadedSweep) -> list[tuple[str, str]]:
     died = runs[runs["failure"].str.contains(DIED, regex=False, na=False)] if "failure" in runs else runs[:0]
     if len(died):  # where they would have led is not known
         pairs = dict.fromkeys(zip(died["problem"], died["optimizer"], strict=True))
-        where = join_names([f"{problem} with {optimizer}" for problem, optimizer in pairs])
+        where = join_names([f"{answer.label(problem)} with {answer.label(optimizer)}" for problem, optimizer in pairs])
         again = shlex.join(["optbench", "sweep", str(directory / "spec.toml"), "--out", str(directory)])
         text = f"{len(died):,} runs of {where} died of a signal; this runs them again"
         steps.append((text, f"{again} --retry-failed"))

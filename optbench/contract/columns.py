@@ -134,6 +134,8 @@ CURVES = tuple(column.name for column in TABLES["curves"])
 PER_STEP = tuple(column.name for column in TABLES["curves"] if column.per_step)
 FORMER = ("tail_source",)
 """Columns of ``runs`` that folders of older versions have."""
+STANDING_IN = "lowest_loss"
+"""The column of ``runs`` in memory with the loss that stands for a minimum which is not known, if there is such one."""
 _ANYWHERE = {column.name: column for table in reversed(TABLES.values()) for column in table}
 _ANYWHERE |= {name: Column(name, "text", optional=True) for name in FORMER}
 VALIDATION, TEST, EARLY, JACKKNIFE = "validation_", "test_", "early_", "jackknife_"

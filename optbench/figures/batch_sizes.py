@@ -109,7 +109,9 @@ def batch_scaling(
         name: data.short_names[name] + _describe_critical_size(fits.get(name), sizes.min(), sizes.max())
         for name in styles
     }
-    with panels.axes(ax, panels.join_title("Steps against batch size", problem), [*texts.values(), PERFECT]) as ax:
+    with panels.axes(
+        ax, panels.join_title("Steps against batch size", data.label(problem)), [*texts.values(), PERFECT]
+    ) as ax:
         draw_scaling(ax, points, fits, styles, texts, PERFECT if clock == "steps" else "")
         what = f"loss {number(goal)}" if loss is not None else f"{number(goal)} of the gap at the start"
         ax.set(xlabel="batch size")
@@ -221,7 +223,9 @@ def noise(
     styles = select_styles(data, problem, optimizers)
     runs, rates = _measure_noise(data, problem, list(styles), lr, schedule)
     texts = {name: f"{data.short_names[name]} (rate {number(rate, 2)})" for name, rate in rates.items()}
-    with panels.axes(ax, panels.join_title("Noise of the mini-batch cost", problem), [*texts.values(), ROOT]) as ax:
+    with panels.axes(
+        ax, panels.join_title("Noise of the mini-batch cost", data.label(problem)), [*texts.values(), ROOT]
+    ) as ax:
         draw_noise(ax, runs, {name: styles[name] for name in texts}, texts)
         ax.set(xlabel="batch size B", ylabel="noise of the mini-batch cost")
     return ax

@@ -93,7 +93,7 @@ def best_of_n(
     if not rest:
         table = table[table["optimizer"].isin(list(styles))]
     legend = [*texts.values(), panels.count_others(rest)]
-    with panels.axes(ax, panels.join_title("Best of n trials", problem), legend) as ax:
+    with panels.axes(ax, panels.join_title("Best of n trials", data.label(problem)), legend) as ax:
         _draw_best_of_n(ax, table, styles, texts)
         ax.set(xlabel="n, trials that the best is chosen from")
         known = np.isfinite(data.start(problem))  # as in the figure of rates
@@ -201,7 +201,7 @@ def profiles(
     texts = {name: data.short_names[name] for name in styles}
     rest = len(names) - len(styles)
     title = panels.join_title(
-        "Performance profiles", problems[0] if len(problems) == 1 else f"{len(problems)} problems"
+        "Performance profiles", data.label(problems[0]) if len(problems) == 1 else f"{len(problems)} problems"
     )
     with panels.axes(ax, title, [*texts.values(), panels.count_others(rest)]) as ax:
         ends = table["ratio"].min(), table["ratio"].max()

@@ -25,6 +25,7 @@ from optbench.analysis import (
     select_chosen_runs,
     select_screening_runs,
     trajectories,
+    varied_hyperparameters,
 )
 from optbench.analysis.columns import drop_lost_runs
 from optbench.analysis.costs import SHARES, targets_of
@@ -83,12 +84,16 @@ class Tables(trajectories.Tables, Protocol):
         """Optimizer -> parameter -> search range, of a sweep with trials; empty without."""
 
     @property
+    def given(self) -> Mapping[str, str]:
+        """The texts of optimizers that were given values of hyperparameters, by optimizer."""
+
+    @property
     def labels(self) -> Mapping[str, str]:
-        """The labels of problems and optimizers, by the names that they have in the folder."""
+        """The labels of problems and optimizers, by their names."""
 
     @property
     def colors(self) -> Mapping[str, str]:
-        """The colors that optimizers were given, by their names in tables."""
+        """The colors that optimizers were given, by their names."""
 
     @property
     def own(self) -> Collection[str]:
@@ -139,7 +144,10 @@ class ReportData:
     def answer(self) -> Answer:
         """The verdicts of the sweep, and the settings behind them."""
         of = self.results
-        answer = answer_of(of.runs, of.tuning_seeds, of.judge_by, of.searched, of.choose_by, of.look, of.problems)
+        answer = answer_of(
+            of.runs, of.tuning_seeds, of.judge_by, of.searched, of.choose_by, of.look, of.problems, of.given,
+            of.labels,
+        )  # fmt: skip
         if "validation_loss_final" not in answer.runs or answer.runs["validation_loss_final"].isna().all():
             return answer
         reported = reported_runs(answer.runs, answer.best, of.tuning_seeds)
@@ -370,18 +378,17 @@ class ReportData:
         """Problem, or ALL -> optimizers in color -> line style: see `style.assign_line_styles`."""
         from optbench.figures.style import assign_line_styles  # a sweep that is only summed up needs no matplotlib
 
-        found = assign_line_styles(self.best, self.answer.ranking, self.results.own, self.called)
+        found = assign_line_styles(self.best, self.answer.ranking, self.results.own)
         return {problem: self.color_by_user(styles) for problem, styles in found.items()}
-
-    @property
-    def called(self) -> dict[str, str]:
-        """The names in the folder, by the labels of the user."""
-        return {label: name for name, label in self.results.labels.items()}
 
     def color_by_user(self, styles: Mapping[str, dict]) -> dict[str, dict]:
         """Return line styles with the colors that the user has given to optimizers."""
         colors = self.results.colors
         return {name: style | {"color": colors.get(name, style["color"])} for name, style in styles.items()}
+
+    def label(self, name: str) -> str:
+        """Return what a problem or an optimizer is called."""
+        return self.results.labels.get(name, name)
 
     @cached_property
     def files(self) -> dict[str, str]:
@@ -390,8 +397,13 @@ class ReportData:
 
     @cached_property
     def short_names(self) -> dict[str, str]:
-        """Optimizer -> its name in legends, shortened to 40 characters."""
-        return {name: labels.shorten(str(name), 40) for name in self.results.runs["optimizer"].unique()}
+        """Optimizer -> its label in legends, shortened to 40 characters."""
+        return {name: labels.shorten(self.label(name), 40) for name in self.results.runs["optimizer"].unique()}
+
+    @cached_property
+    def varied(self) -> dict[str, list[str]]:
+        """Optimizer -> the hyperparameters that its short label has: see `analysis.varied_hyperparameters`."""
+        return varied_hyperparameters(self.results.runs, self.results.given)
 
     @cached_property
     def short_schedules(self) -> dict[str, str]:

@@ -73,13 +73,13 @@ def forest(
     parts = [compare_with_leader(judged, each, list(styles)) for each in problems]
     rows = pd.concat([part.assign(problem=each) for part, each in zip(parts, problems, strict=True)])
     inches = ROW * len(rows) + GAP * len(problems)
-    texts = [cut_to_width(each, current().tick, NAMES * current().width) for each in problems]
+    texts = [cut_to_width(data.label(each), current().tick, NAMES * current().width) for each in problems]
     left = max(text_width(text, current().tick) for text in texts) / current().scale + 0.22
     title = "Beside the leader of each problem"
     if problem is optimizers is judge_by is None:
         title = headline(data.answer)
     elif len(problems) == 1:
-        title = panels.join_title("Beside the leader", problems[0])
+        title = panels.join_title("Beside the leader", data.label(problems[0]))
     if len(styles) < len(names):
         title += f": {len(styles)} of {len(names)} optimizers"
     title = cut_to_width(title, current().title, current().width)

@@ -89,7 +89,9 @@ def curves(
         each: data.short_names[each] + (f" ({labels.failure_text(row)} failed)" if row["failures"] else "")
         for each, row in rows.loc[list(styles)].iterrows()
     }
-    title = panels.join_title("Loss over time" if of_training else f"{name[:1].upper()}{name[1:]} over time", problem)
+    title = panels.join_title(
+        "Loss over time" if of_training else f"{name[:1].upper()}{name[1:]} over time", data.label(problem)
+    )
     judged = data.answer.judged
     unit, share = judged.unit(problem), judged.targets.get(problem, np.nan)
     target = f"target ({labels.share_text(share)})" if unit == SAMPLES and y == "suboptimality" else ""
@@ -216,7 +218,7 @@ def rates(
     by_rate, best = (table[table["problem"] == problem] for table in (data.by_rate, data.recommended_rates))
     gray = by_rate["optimizer"].nunique() - len(styles)
     legend = [DIVERGED, *(names[name] for name in styles), RECOMMENDED, START, panels.count_others(gray)]
-    with panels.axes(ax, panels.join_title("Final loss against learning rate", problem), legend) as ax:
+    with panels.axes(ax, panels.join_title("Final loss against learning rate", data.label(problem)), legend) as ax:
         _draw_rates(ax, by_rate, best, data.start(problem), styles, names, bool(data.rate_step))
         if data.shown_measure != LOSS:
             panels.set_ylabel(ax, name_measure(data.shown_measure))

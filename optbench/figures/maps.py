@@ -81,7 +81,7 @@ def heatmap(
     now = current()
     wide, tall = cells.inches
     left = cells.label_inches / now.scale + 0.1
-    title = panels.join_title(data.short_names[optimizer], problem)
+    title = panels.join_title(data.short_names[optimizer], data.label(problem))
     width = wide + (left + 0.9) * now.scale
     with panels.axes(ax, title, height=tall / now.height, left=left, right=0.9, width=width) as ax:
         _draw_cells(ax, cells, optimizer, scale=True)
@@ -109,8 +109,8 @@ def draw_heatmaps(data: ReportData, problem: str) -> Figure:
 
     return panels.draw_panels(
         draw, {name: data.short_names[name] for name in optimizers}, size,
-        panels.join_title("Batch size × schedule", problem), ("batch size", ""), left=cells.label_inches + 0.1,
-        right=0.9 * now.scale, gap=(gap, 0.5), bottom=0.42,
+        panels.join_title("Batch size × schedule", data.label(problem)), ("batch size", ""),
+        left=cells.label_inches + 0.1, right=0.9 * now.scale, gap=(gap, 0.5), bottom=0.42,
     )  # fmt: skip
 
 
@@ -286,7 +286,7 @@ def divergence(
     if mine.empty:
         raise OptbenchError(f"{names[0]} has no runs on {problem}")
     shares = _count_shares(select_screening_runs(mine), by)
-    title = f"Share of runs that diverged: {data.short_names[names[0]]} on {labels.shorten(problem, 40)}"
+    title = f"Share of runs that diverged: {data.short_names[names[0]]} on {labels.shorten(data.label(problem), 40)}"
     left = max(text_width(value, current().tick) for value in shares.index) / current().scale + 0.5
     with panels.axes(ax, title, height=min(1.5, 0.25 + 0.12 * len(shares)), left=left, right=0.9) as ax:
         _draw_shares(ax, shares, ax.inset_axes((1.02, 0, 0.025, 1)))
@@ -313,8 +313,8 @@ def draw_divergence_maps(data: ReportData, problem: str) -> Figure:
     return panels.draw_panels(
         draw, {name: data.short_names[name] for name in shares},
         (SHARE_CELL[0] * now.scale * wide, SHARE_CELL[1] * now.scale * tall),
-        panels.join_title("Share of runs that diverged, in %", problem), ("learning rate", "batch size"), left,
-        most=4, right=0.75 * now.scale, gap=(None, 0.62),
+        panels.join_title("Share of runs that diverged, in %", data.label(problem)), ("learning rate", "batch size"),
+        left, most=4, right=0.75 * now.scale, gap=(None, 0.62),
     )  # fmt: skip
 
 

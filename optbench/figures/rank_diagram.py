@@ -89,7 +89,7 @@ def mean_ranks(
     texts = [cut_to_width(data.short_names[name], current().tick, room) for name in rows["optimizer"]]
     left = max(text_width(text, current().tick) for text in texts) / current().scale + 0.22
     height = (ROW * len(rows) + 0.15) * current().scale / current().height
-    title = "Mean ranks" if subject == ALL else panels.join_title("Mean ranks", subject)
+    title = "Mean ranks" if subject == ALL else panels.join_title("Mean ranks", data.label(subject))
     with panels.axes(ax, title, height=height, left=left) as ax:
         _draw_ranks(ax, rows, dots, texts)
         ax.set_xlabel(f"rank, mean over {about}")

@@ -13,7 +13,7 @@ from optbench.analysis.verdicts import ALL
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.figures.data import ReportData
 from optbench.figures.style import style_optimizers
-from optbench.wording.labels import list_optimizers
+from optbench.wording.labels import list_optimizers, name_of
 
 
 def select_problem(data: ReportData, problem: str | None) -> str:
@@ -26,7 +26,7 @@ def select_problem(data: ReportData, problem: str | None) -> str:
         if len(names) == 1:
             return names[0]
         raise OptbenchError(f"problem: the results are of {len(names)}, name one: {', '.join(names)}")
-    problem = data.results.name_shown("problem", problem)
+    problem = name_of(problem, data.results.labels)
     if problem in names:
         return problem
     alike = [name for name in names if isinstance(problem, str) and name.split("(")[0] == problem]
@@ -62,7 +62,7 @@ def select_styles(data: ReportData, problem: str, optimizers: Iterable[str] | No
     mine = runs if problem == ALL else runs[runs["problem"] == problem]
     wanted = list_optimizers(optimizers, list(mine["optimizer"].unique()), data.results.labels)
     own = {name: style for name, style in known.items() if name not in data.results.colors}
-    return data.color_by_user(style_optimizers(wanted, own, data.called))
+    return data.color_by_user(style_optimizers(wanted, own))
 
 
 def describe_selection(shown: Iterable, best: pd.DataFrame, own: Collection[str] = ()) -> str:

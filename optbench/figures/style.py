@@ -308,7 +308,7 @@ def sort_by_place(best: pd.DataFrame) -> pd.DataFrame:
 
 
 def assign_line_styles(
-    best: pd.DataFrame, ranking: pd.DataFrame, own: Collection[str] = (), called: Mapping[str, str] | None = None
+    best: pd.DataFrame, ranking: pd.DataFrame, own: Collection[str] = ()
 ) -> dict[str, dict[str, dict]]:
     """Return, for each problem and for ALL, the line styles of the optimizers in color, in the order of the legend.
 
@@ -317,7 +317,7 @@ def assign_line_styles(
     An optimizer keeps its style on the whole page, unless another one in the same figure looks alike.
 
     best: the recommended settings; ranking: a row for each problem and optimizer, with the mean rank over all problems
-    in the rows ALL, if there are several; called: as of `style_optimizers`.
+    in the rows ALL, if there are several.
     """
     optimizers = list(best["optimizer"].unique())
     shown = {}
@@ -334,7 +334,7 @@ def assign_line_styles(
     styles: dict[str, dict[str, dict]] = {}
     known: dict[str, dict] = {}
     for problem, names in shown.items():
-        styles[problem] = style_optimizers(names, known, called)
+        styles[problem] = style_optimizers(names, known)
         known = styles[problem] | known
     return styles
 

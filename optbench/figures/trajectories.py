@@ -80,7 +80,7 @@ def paths(
     problem = select_problem(data, problem)
     styles = select_styles(data, problem, optimizers)
     scene = _find_scene(data, problem, styles)
-    with _draw_scene(_title(problem, scene), data.short_names, scene, ax) as ax:
+    with _draw_scene(_title(data.label(problem), scene), data.short_names, scene, ax) as ax:
         for name, path in scene.paths.items():
             draw_path(ax, path, styles[name], scene, data.short_names[name] + scene.describe_end(path))
     return ax
@@ -119,7 +119,7 @@ def draw_path_panels(data: ReportData, problem: str) -> Figure:
     titles = {name: data.short_names[name] + scene.describe_end(path) for name, path in scene.paths.items()}
     figure = panels.draw_panels(
         draw, titles, (side, side),
-        _title(problem, scene), ("w₁", "w₂"), left, most=most,
+        _title(data.label(problem), scene), ("w₁", "w₂"), left, most=most,
         right=0.15 * now.scale, gap=(GAP, 0.36), bottom=0.72, sharex=True, sharey=True,
     )  # fmt: skip
     foot = FOOT_INCHES if now.titled else 0.0
@@ -170,7 +170,7 @@ def animate_paths(
     styles = select_styles(data, problem, optimizers)
     scene, file = _find_scene(data, problem, styles), path_of("file", file)
     with style.detached(), style.figure_style():
-        with _draw_scene(_title(problem, scene), data.short_names, scene, None) as ax:
+        with _draw_scene(_title(data.label(problem), scene), data.short_names, scene, None) as ax:
             lines, ends = {}, {}
             for name, path in scene.paths.items():
                 text = data.short_names[name] + scene.describe_end(path)

@@ -21,7 +21,6 @@ from optbench.analysis import (
     best_configurations,
     metric_columns,
     time_to_target,
-    varied_hyperparameters,
 )
 from optbench.analysis.columns import find_failed_runs
 from optbench.analysis.costs import CLOCKS
@@ -82,7 +81,9 @@ def explorer_data(data: ReportData) -> dict[str, Any]:
     """Return all that the scripts of the explorer draw, as plain data for JSON; see the methods of ExplorerData."""
     parts, results = ExplorerData(data), data.results
     return {
-        "optimizers": [{"name": str(name), "short": data.short_names[name]} for name in parts.optimizers],
+        "optimizers": [
+            {"name": str(name), "label": data.label(name), "short": data.short_names[name]} for name in parts.optimizers
+        ],
         "problems": [parts.problem(name) for name in parts.problems],
         "schedules": [{"name": str(name), "short": data.short_schedules[name]} for name in parts.schedules],
         "batches": parts.batches,
@@ -121,11 +122,11 @@ class ExplorerData:
         self.batches = list(dict.fromkeys(_label_batches(sizes.sort_values(["full_batch", "batch_size"]))))
 
     def problem(self, name: str) -> dict[str, Any]:
-        """Return the facts about a problem: `name`, `short`, its `minimum` (None if unknown), `start` and `floor`.
+        """Return the facts about a problem: `name`, `label`, `short`, its `minimum`, `start` and `floor`.
 
-        start: the median suboptimality at the start, None if unknown; floor: the height at which smaller values are
-        drawn, that of scores. `unit`: what the ratios of verdicts are of; `score`: what values of the ranking are;
-        `scored`: what curves show of it, "loss" or the key of a measure;
+        minimum, start: None if unknown; the latter is the median suboptimality; floor: the height at which smaller
+        values are drawn, that of scores. `unit`: what the ratios of verdicts are of; `score`: what values of the
+        ranking are; `scored`: what curves show of it, "loss" or the key of a measure;
         `target`: the share of the first suboptimality that verdicts are about, None where they are not; `tail`: they
         are about the loss at the end of a run; `file`: the name in file names.
         """
@@ -136,7 +137,8 @@ class ExplorerData:
             "target": exact(target), "tail": unit == PLAIN_LOSS, "file": self.data.files[name],
             "scored": "loss" if unit in (SAMPLES, PLAIN_LOSS) else scored.removesuffix("_final"),
             "score": f"samples to {labels.share_text(target)}" if unit == SAMPLES else unit,
-            "name": str(name), "short": labels.shorten(str(name), 60), "minimum": self.data.minimum(name),
+            "name": str(name), "label": self.data.label(name), "short": labels.shorten(self.data.label(name), 60),
+            "minimum": self.data.minimum(name),
             "start": exact(start), "floor": FLOOR * max(1.0, abs(self.data.minimum(name) or 0.0)), "unit": unit,
         }  # fmt: skip
 
@@ -173,7 +175,7 @@ class ExplorerData:
         `problem`, `optimizer`, `batch` and `schedule` are indices into the lists of the page; `text`: varied
         hyperparameters; `rate`; `n`: seeds; `failures`; `held`: 1 if the seeds are held out.
         """
-        varied = varied_hyperparameters(self.results.runs)
+        varied = self.data.varied
         texts = [
             ", ".join(f"{key}={labels.value_text(row[key])}" for key in varied[row["optimizer"]] if pd.notna(row[key]))
             for row in (table.to_dict("records") if any(varied.values()) else ())

@@ -37,6 +37,7 @@ class Mark(NamedTuple):
     """One optimizer on one problem; places in percent of the axis, NaN where there is none."""
 
     name: str
+    """What the optimizer is called."""
     look: int
     """Its place in the list of `find_looks`."""
     x: float
@@ -71,6 +72,7 @@ class Look(NamedTuple):
     """Color and shape of an optimizer; shape: the path of an SVG around its middle."""
 
     name: str
+    label: str
     color: str
     shape: str
 
@@ -121,11 +123,16 @@ def build_forest(sweep: LoadedSweep, answer: Answer, looks: Sequence[Look]) -> F
     begin, most, end = find_limits(pd.concat(tables.values()))
     units = dict.fromkeys(judged.unit(each) for each in problems)
     title = f"times the leader's {' or '.join(units)} (right is worse)"
-    return _lay_out(tables, left_out, (begin, begin, most, end), LEADER, title, looks)
+    return _lay_out(tables, left_out, (begin, begin, most, end), LEADER, title, looks, answer.label)
 
 
 def build_comparison(
-    table: pd.DataFrame, letters: tuple[str, str], units: Sequence[str], looks: Sequence[Look], own: Collection[str]
+    table: pd.DataFrame,
+    letters: tuple[str, str],
+    units: Sequence[str],
+    looks: Sequence[Look],
+    own: Collection[str],
+    label: labels.Label,
 ) -> Forest:
     """Return the chart of B against A: for each problem a mark for each optimizer that both have.
 
@@ -151,7 +158,7 @@ def build_comparison(
     _, most, end = find_limits(found)
     _, least, begin = find_limits(found.assign(ratio=1 / found["ratio"], high=1 / found["low"]))
     title = f"times {a}'s {' or '.join(units)}"
-    return _lay_out(tables, left_out, (1 / begin, 1 / least, most, end), a, title, looks)
+    return _lay_out(tables, left_out, (1 / begin, 1 / least, most, end), a, title, looks, label)
 
 
 def _blame(row: Mapping, a: str, b: str) -> str:
@@ -167,6 +174,7 @@ def _lay_out(
     one: str,
     title: str,
     looks: Sequence[Look],
+    label: labels.Label,
 ) -> Forest:
     """Return the chart of tables like those of `compare_with_leader`, by problem.
 
@@ -191,7 +199,8 @@ def _lay_out(
             low, high = (place(max(row[end_], 0)) if not math.isnan(row[end_]) else x for end_ in ("low", "high"))
             where = places.get(row["optimizer"], len(looks) - 1)
             leads, grade = one == LEADER and not marks and math.isfinite(ratio), (row["open"], row["tie"])
-            marks.append(Mark(row["optimizer"], where, x, low, high, leads, *grade, note, beyond, _say(row)))
+            name = label(row["optimizer"])
+            marks.append(Mark(name, where, x, low, high, leads, *grade, note, beyond, _say(name, row)))
         first, others = (marks[0].name, marks[1:]) if marks[0].leads else (one, marks)
         rest = [f"{count_noun(left_out[problem], 'optimizer')} not shown"] if left_out[problem] else []
         listed = "; ".join([mark.text for mark in others] + rest) or "nobody"
@@ -208,7 +217,10 @@ def find_looks(sweep: LoadedSweep) -> list[Look]:
         styles = sweep.line_styles.get(problem, {}) | styles
     names = [name for name in sweep.best["optimizer"].unique() if name in styles]
     found = {name: styles[name] for name in names} | {"": GRAY_MARK}
-    return [Look(name, to_hex(style["color"]), _draw_shape(style["marker"])) for name, style in found.items()]
+    return [
+        Look(name, sweep.label(name) or "others", to_hex(style["color"]), _draw_shape(style["marker"]))
+        for name, style in found.items()
+    ]
 
 
 def _draw_shape(marker: str) -> str:
@@ -232,9 +244,9 @@ def _label_ticks(ticks: Sequence[float], place: Callable[[float], float], one: s
     return [(place(tick), found[tick]) for tick in sorted(found)]
 
 
-def _say(row: Mapping) -> str:
-    """Return in words what the mark of a row of `compare_with_leader` shows."""
-    name, ratio = row["optimizer"], row["ratio"]
+def _say(name: str, row: Mapping) -> str:
+    """Return in words what the mark of a row of `compare_with_leader` shows; name: what its optimizer is called."""
+    ratio = row["ratio"]
     if row["note"]:
         return f"{name} {row['note']}"
     ends = format_interval(row["low"], row["high"])

@@ -14,6 +14,7 @@ from optbench.figures.data import ReportData
 from optbench.sweeps.results import Results, load
 from optbench.sweeps.tables import summarize_reasons
 from optbench.wording.eager import find_eager_optimizers
+from optbench.wording.labels import Label
 
 _SHOWN = 5
 """Reasons of failures that are listed."""
@@ -34,7 +35,7 @@ class LoadedSweep(ReportData):
         self.everything = everything
         """The tables, failed runs included."""
         self.directory = source if isinstance(source, Path) else source.path or Path()
-        self.failures = describe_failures(everything.runs)
+        self.failures = describe_failures(everything.runs, everything.label_of)
         """Texts about runs that failed."""
 
     @cached_property
@@ -50,7 +51,7 @@ class LoadedSweep(ReportData):
             )
 
 
-def describe_failures(runs: pd.DataFrame) -> list[str]:
+def describe_failures(runs: pd.DataFrame, label: Label = str) -> list[str]:
     """Return sentences about failed runs; none if no run failed.
 
     First the pairs of problem and optimizer that never ran, then the most frequent other reasons.
@@ -61,12 +62,12 @@ def describe_failures(runs: pd.DataFrame) -> list[str]:
     never, texts = find_lost_runs(runs)[bad.index], []
     for (problem, optimizer), part in bad[never].groupby(["problem", "optimizer"], sort=False):
         texts.append(
-            f"{problem} with {optimizer}: every run failed ({len(part):,}), so it is left out: "
+            f"{label(problem)} with {label(optimizer)}: every run failed ({len(part):,}), so it is left out: "
             f"{summarize_reasons(part)}"
         )
     rest = bad[~never]
     for reason, part in list(rest.groupby("failure", sort=False))[:_SHOWN]:
-        where = list(dict.fromkeys(part["problem"] + " with " + part["optimizer"]))
+        where = list(dict.fromkeys(part["problem"].map(label) + " with " + part["optimizer"].map(label)))
         more = f" and {len(where) - 3:,} more" if len(where) > 3 else ""
         texts.append(f"{len(part):,} runs of {', '.join(where[:3])}{more} failed: {reason}")
     if (more := rest["failure"].nunique() - _SHOWN) > 0:

@@ -21,6 +21,7 @@ class Panel(NamedTuple):
     """One optimizer: lines of A and of B, and the settings that they are of."""
 
     name: str
+    label: str
     lines: tuple[str, str]
     settings: tuple[str, str]
     text: str
@@ -75,7 +76,8 @@ def overlay(
             for letter, each in zip(letters, (one, two), strict=True)
         ]
         settings = _describe_setting(a, problem, name), _describe_setting(b, problem, name)
-        panels.append(Panel(name, (draw(one), draw(two)), settings, f"{name}: {', '.join(ends)}"))
+        label = a.label(name)
+        panels.append(Panel(name, label, (draw(one), draw(two)), settings, f"{label}: {', '.join(ends)}"))
     what = "suboptimality" if known else "training loss"
     return Overlay(panels, what, labels.number(lowest), labels.number(highest), is_log, labels.samples_text(longest))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from optbench.analysis import hyperparameter_columns, varied_hyperparameters
+from optbench.analysis import hyperparameter_columns
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.protocol import WIDEN
 from optbench.analysis.selection import is_staged
@@ -133,7 +133,7 @@ class Page:
         runs, provenance = results.runs, results.provenance
         self.sweep, self.undrawn = sweep, undrawn
         self.missing, self.failures = results.missing, sweep.failures
-        self.hyperparameters, self.varied = hyperparameter_columns(runs), varied_hyperparameters(runs)
+        self.hyperparameters = hyperparameter_columns(runs)
         self.seeds_of_a_block = count_seeds_of_a_block(runs)
 
         # The answer, by each measure of the sweep; its own comes first
@@ -175,7 +175,7 @@ class Page:
         self.explorer = explorer(sweep) if interactive else None
         self.figures = pictures.get(OVERALL, [])
         self.settings, self.pairs, self.timings = tables.all_settings(anchors), tables.pairs(), tables.times()
-        self.eager = describe_eager(runs, results.timings)
+        self.eager = describe_eager(runs, results.timings, sweep.label)
 
         # How it was done
         self.staged, self.held_out = is_staged(runs), bool(answer.best["held_out"].all())
@@ -207,7 +207,8 @@ class Page:
             for setting in view["settings"]:
                 code = {"name": setting["name"], "codes": setting["codes"], "by": []}
                 codes.setdefault((setting["name"], setting["setting"]), code)["by"].append(key)
-        return {"name": problem, "anchor": anchor, "views": views, "own": views[self.own], "codes": codes.values()}
+        names = {"name": problem, "label": self.sweep.label(problem), "anchor": anchor}
+        return names | {"views": views, "own": views[self.own], "codes": codes.values()}
 
     def describe_view(self, sweep: LoadedSweep, problem: str) -> dict:
         """Return the texts of a problem's card: what to use, by how much, how sure, at what cost and length of a run.
@@ -227,7 +228,7 @@ class Page:
             (cost,) = select_rows(sweep.costs, same).to_dict("records") or [{}]
             runs = select_rows(sweep.reported_runs, same)
             card = {"cost": state_cost(cost, sweep.target(problem)), "length": state_length(runs) if len(runs) else ""}
-        sentence = answer.sentence(problem).removeprefix(f"{problem}: ")
+        sentence = answer.sentence(problem).removeprefix(f"{answer.label(problem)}: ")
         return card | {
             "kind": state, "chip": CHIPS[state], "short": describe_shortly(answer, problem),
             "unit": name_unit(sweep, problem),
@@ -236,10 +237,12 @@ class Page:
             "rest": "that none beats" if state == UNDECIDED else "in first place",
             "sentence": sentence, "brief": shorten_sentence(sentence),
             "sure": state_certainty(answer, problem, self.seeds_of_a_block),
-            "leader": firsts[0] if len(firsts) > 1 else "",
+            "leader": answer.label(firsts[0]) if len(firsts) > 1 else "",
             "limits": describe_limits(answer.edges, problem, firsts[0]) if firsts else "",
             "at_once": answer.at_once.get(problem, ""),
-            "quickest": find_quickest(sweep.costs[sweep.costs["problem"] == problem], firsts[0] if firsts else ""),
+            "quickest": find_quickest(
+                sweep.costs[sweep.costs["problem"] == problem], firsts[0] if firsts else "", answer.label
+            ),
         }  # fmt: skip
 
     def describe_unjudged(self, sweep: LoadedSweep, problem: str) -> dict:
@@ -247,7 +250,7 @@ class Page:
         lacks = f"no {name_choice(sweep.answer.judge_by).removeprefix('1 - ')}"
         sentence = f"there is {lacks} here, so nothing is judged by it"
         empty = dict.fromkeys(("unit", "rest", "sure", "leader", "limits", "at_once", "cost", "length"), "")
-        quickest = find_quickest(sweep.costs[sweep.costs["problem"] == problem], "")
+        quickest = find_quickest(sweep.costs[sweep.costs["problem"] == problem], "", sweep.label)
         return empty | {
             "kind": ALONE, "chip": lacks, "short": lacks, "settings": [], "others": 0,
             "sentence": sentence, "brief": sentence[:1].upper() + sentence[1:], "quickest": quickest,
@@ -264,7 +267,7 @@ class Page:
         codes = find_code(self.sweep.results.snippets, row, self.hyperparameters)
         other = next((code["rate"] for code in codes if code["name"] == TORCH), None)
         return {
-            "name": labels.optimizer_label(row, self.varied),
+            "name": labels.optimizer_label(row, self.sweep.varied, self.sweep.label),
             "rate": parts[2] + (f" (PyTorch {labels.number(other)})" if other else ""),
             "rest": ", ".join(parts[:2]),
             "setting": " · ".join([*parts, *["eager"] * (row["optimizer"] in self.sweep.eager)]),
@@ -310,7 +313,7 @@ def name_unit(sweep: LoadedSweep, problem: str) -> str:
     return "loss at the end" if unit == PLAIN_LOSS else unit
 
 
-def find_quickest(costs: pd.DataFrame, leader: str) -> tuple[str, str, str]:
+def find_quickest(costs: pd.DataFrame, leader: str, label: labels.Label) -> tuple[str, str, str]:
     """Return who needs the fewest samples to 1% of the gap, how many, and the number of the leader.
 
     costs: the rows of a problem, of `optbench.analysis.costs`. All three are "" where nobody gets there.
@@ -326,8 +329,8 @@ def find_quickest(costs: pd.DataFrame, leader: str) -> tuple[str, str, str]:
     if not note and leader:
         is_leader = best["optimizer"] == leader
         others = labels.samples_text(mine[column].iloc[0]) if len(mine) else "never"
-        note = "also the leader" if is_leader else f"{leader}: {others}"
-    return best["optimizer"], f"{labels.samples_text(best[column])} samples", note
+        note = "also the leader" if is_leader else f"{label(leader)}: {others}"
+    return label(best["optimizer"]), f"{labels.samples_text(best[column])} samples", note
 
 
 def find_code(snippets: pd.DataFrame, row: Mapping, hyperparameters: Sequence[str]) -> list[dict]:

@@ -250,7 +250,7 @@ class Kind:
 
 def _draw_by(name: str) -> Callable[[ReportData, str], Figure]:
     """Return a function for `Kind.draw`, which calls the function of that name in `optbench.figures`."""
-    return lambda data, problem: getattr(figures, name)(data, problem or None).figure
+    return lambda data, problem: getattr(figures, name)(data, data.label(problem) or None).figure
 
 
 KINDS = {
@@ -344,7 +344,7 @@ def write_pictures(
                     style.save(figure, without_link(folder / file), foot, about["title"], about["caption"])
             if kind == "paths" and "gif" in formats:
                 files.append(f"{stem}.gif")
-                trajectories.animate_paths(data, problem, without_link(folder / files[-1]))
+                trajectories.animate_paths(data, data.label(problem), without_link(folder / files[-1]))
             if files:
                 written.append({**about, "files": files})
     texts = [f"{', '.join(each['files'])}\n" + _escape(f"{each['alt']}. {each['caption']}\n") for each in written]
@@ -377,7 +377,7 @@ def remove_earlier_pictures(folder: Path, foot: str) -> int:
 def write_answer(data: ReportData, folder: Path) -> list[str]:
     """Write the answer into `folder` as pictures: answer.png of all problems, and PROBLEM.png with its loss curves.
 
-    Those of an earlier look, such as of a problem that had another label, are removed unless they were edited; return
+    Those of an earlier look, such as of a problem that is gone, are removed unless they were edited; return
     their names.
     """
     digests = {}
@@ -437,10 +437,10 @@ def _list_figures(
     for problem in (OVERALL, *data.files):
         wanted = {name: KINDS[name] for name in KINDS if name in kinds and KINDS[name].overall == (problem == OVERALL)}
         if wanted:
-            progress(f"figures of {problem or 'all problems'}")
+            progress(f"figures of {data.label(problem) or 'all problems'}")
         for name, kind in wanted.items():
             if kind.applies(data, problem):
-                title = f"{problem}: {kind.words}" if problem else kind.words
+                title = f"{data.label(problem)}: {kind.words}" if problem else kind.words
                 yield name, problem, {
                     "kind": name, "problem": problem, "title": title, "words": kind.words,
                     "caption": kind.describe(data, problem), "alt": f"{title}. {_describe_answer(data, problem)}",

@@ -84,8 +84,10 @@ def _list_wider_searches(sweep: LoadedSweep) -> list[Step]:
 def _name_pairs(sweep: LoadedSweep, pairs: list[tuple[str, str]]) -> str:
     """Return "mlp: nesterov or adam; rosenbrock: rmsprop or gd": problems with their leader and who may be as good."""
     judged = sweep.answer.judged
-    shown = labels.short_names(sweep.answer.best["problem"].unique())
-    texts = [f"{shown[problem]}: {judged.leader(problem)} or {name}" for problem, name in pairs]
+    shown = labels.short_names(sweep.answer.best["problem"].unique(), sweep.label)
+    texts = [
+        f"{shown[problem]}: {sweep.label(judged.leader(problem))} or {sweep.label(name)}" for problem, name in pairs
+    ]
     if len(texts) > NAMED + 1:
         texts[NAMED:] = [f"{len(pairs) - NAMED} more pairs"]
     return "; ".join(texts)

@@ -10,6 +10,7 @@ from string import ascii_uppercase
 
 import pandas as pd
 
+from optbench.analysis.folders import Comparison
 from optbench.analysis.verdicts import ALL, LOSES, TIE, WINS
 from optbench.analysis.verdicts import OPEN as OPEN_VERDICT
 from optbench.contract.errors import OptbenchError
@@ -51,7 +52,7 @@ class Side:
 
     letter: str
     sweep: LoadedSweep
-    against: pd.DataFrame | None = None
+    against: Comparison | None = None
     """`optbench.compare` with the first folder; None for the first, and where they share nothing."""
     why: str = ""
     """The reason why there is no comparison."""
@@ -116,35 +117,43 @@ def _describe_comparison(side: Side, first: Side, files: Mapping[str, str], look
 
     files: the problems' names in file names; looks: of the optimizers.
     """
-    table, letters = side.against, (first.letter, side.letter)
+    found, letters = side.against, (first.letter, side.letter)
+    called = side.sweep.results.labels | first.sweep.results.labels
+
+    def label(name: str) -> str:
+        """Return what a problem or an optimizer is called."""
+        return called.get(name, name)
+
     part = {"letter": side.letter, "why": side.why, "forest": None, "title": f"{side.letter} beside {first.letter}"}
     names = [look.name for look in looks if look.name]
     states, is_time, short, said = {}, False, {}, {}
-    if table is not None:
-        units = _name_units(table, first)
+    if found is not None:
+        table, units = found.table, _name_units(found, first)
+        shown = found.labeled().table
         is_time = units == [SAMPLES]
         states = find_states(table)
         seeds = f"{int(table.loc[table['problem'] != ALL, 'seeds'].max()):,} seeds in common"
-        kind = "the same settings in both" if table.attrs["by"] == "settings" else "each as it was tuned"
+        kind = "the same settings in both" if found.by == "settings" else "each as it was tuned"
         over = table[table["problem"] == ALL]
         is_clear = len(over) and over["verdict"].iloc[0] != OPEN_VERDICT
         # By the name that the optimizer has in the tables
-        named = table.assign(name=table["b"].replace(table.attrs["names"]))
+        named = table.assign(name=table["b"].replace(found.names))
         part |= {
-            "title": headline_comparison(table, *letters, is_time),
-            "forest": build_comparison(named, letters, units, looks, side.sweep.results.own),
+            "title": headline_comparison(shown, *letters, is_time),
+            "forest": build_comparison(named, letters, units, looks, side.sweep.results.own, label),
             "ends": ("needs fewer", "needs more") if is_time else ("better", "worse"),
             "cases": count_cases(table, is_time),
-            "over": describe_comparison(table, ALL, *letters) if is_clear else "",
+            "over": describe_comparison(shown, ALL, *letters) if is_clear else "",
             "how": f"{kind}, on {seeds}",
-            "differences": table.attrs["differences"],
+            "differences": found.differences,
         }
-        short = {problem: list_verdicts(named, problem, is_time) for problem in states}
-        said = {problem: describe_comparison(table, problem, *letters) for problem in states}
+        short = {problem: list_verdicts(named, problem, is_time, label) for problem in states}
+        said = {problem: describe_comparison(shown, label(problem), *letters) for problem in states}
     problems = [name for name in files if name in first.sweep.files or name in side.sweep.files]
     part["problems"] = [
         {
             "name": problem,
+            "label": label(problem),
             "anchor": f"{side.letter}-{files[problem]}",
             "kind": KINDS.get(states.get(problem, ""), ""),
             "state": name_state(states[problem], is_time) if problem in states else _say_where(problem, first, side),
@@ -152,18 +161,18 @@ def _describe_comparison(side: Side, first: Side, files: Mapping[str, str], look
             "against": said.get(problem, ""),
             "sentences": [(each.letter, _answer_sentence(each, problem)) for each in (first, side)],
             "overlay": overlay(first.sweep, side.sweep, problem, names, letters) if problem in states else None,
-            "table": _build_table(problem, f"{side.letter}-{files[problem]}", (first, side)),
+            "table": _build_table(problem, f"{side.letter}-{files[problem]}", (first, side), label),
         }
         for problem in problems
     ]
     return part
 
 
-def _name_units(table: pd.DataFrame, first: Side) -> list[str]:
-    """Return what the ratios of a comparison are of, each once. table: of `optbench.compare`."""
-    answer, measure = first.sweep.answer, table.attrs["judge_by"]
+def _name_units(found: Comparison, first: Side) -> list[str]:
+    """Return what the ratios of a comparison are of, each once."""
+    answer, measure = first.sweep.answer, found.judge_by
     judged = answer.judged if measure == answer.judge_by else answer.judge(measure)
-    return list(dict.fromkeys(judged.unit(problem) for problem in find_states(table)))
+    return list(dict.fromkeys(judged.unit(problem) for problem in find_states(found.table)))
 
 
 def _say_where(problem: str, first: Side, side: Side) -> str:
@@ -190,7 +199,7 @@ def _answer_sentence(side: Side, problem: str) -> str:
     """Return the answer of a folder on a problem in words."""
     if problem not in side.sweep.files:
         return "not in this folder"
-    return side.sweep.answer.sentence(problem).removeprefix(f"{problem}: ")
+    return side.sweep.answer.sentence(problem).removeprefix(f"{side.sweep.label(problem)}: ")
 
 
 def _compare_with_first(sweep: LoadedSweep, letter: str, first: Side | None, warn: Callable[[str], None]) -> Side:
@@ -216,7 +225,7 @@ def _list_facts(sides: Sequence[Side]) -> list[tuple[str, list[str], bool]]:
     return [(key, texts, len(set(texts)) > 1) for key, texts in rows if set(texts) != {"–"}]
 
 
-def _build_table(problem: str, file: str, sides: Sequence[Side]) -> Table:
+def _build_table(problem: str, file: str, sides: Sequence[Side], label: labels.Label) -> Table:
     """Return a problem's table: the optimizers' values in each folder, ratios to the first if seeds are shared.
 
     file: the problem's name in file names.
@@ -227,22 +236,22 @@ def _build_table(problem: str, file: str, sides: Sequence[Side]) -> Table:
         headings.append(f"value in {side.letter}")
         numbers.append(headings[-1])
         columns.append((values, _value_cells))
-        if side.against is not None and len(pairs := _select_problem(side.against, problem)):
+        if side.against is not None and len(pairs := _select_problem(side.against.table, problem)):
             headings += [f"{side.letter} over {sides[0].letter}", f"verdict of {side.letter}"]
             numbers.append(headings[-2])
             # By the name that the optimizer has in the tables
-            columns.append((pairs.set_index(pairs["b"].replace(side.against.attrs["names"])), _ratio_cells))
+            columns.append((pairs.set_index(pairs["b"].replace(side.against.names)), _ratio_cells))
     names = dict.fromkeys(name for table, cells in columns if cells is _value_cells for name in table.index)
     rows = [
         [
-            text_cell(name, under=_list_tried(sides, name)),
+            text_cell(label(name), under=_list_tried(sides, name)),
             *(each for table, cells in columns for each in cells(table, name)),
         ]
         for name in names
     ]
     return Table(
         f"side-by-side-{file}",
-        f"{problem}: each optimizer in {' and '.join(side.letter for side in sides)}",
+        f"{label(problem)}: each optimizer in {' and '.join(side.letter for side in sides)}",
         headings,
         rows,
         numbers,
@@ -252,12 +261,12 @@ def _build_table(problem: str, file: str, sides: Sequence[Side]) -> Table:
 def _list_tried(sides: Sequence[Side], name: str) -> str:
     """Return the settings of an optimizer where these differ: "A: adam(beta1=0.9); B: adam(beta1=0.5)"; else ""."""
     texts = [
-        f"{letter}: {long}"
+        f"{letter}: {side.against.labels.get(long, long)}"
         for side in sides
         if side.against is not None
         for column, letter in (("a", sides[0].letter), ("b", side.letter))
-        for long in side.against[column].unique()
-        if long != name and side.against.attrs["names"].get(long) == name
+        for long in side.against.table[column].unique()
+        if long != name and side.against.names.get(long) == name
     ]
     return "; ".join(dict.fromkeys(texts))
 

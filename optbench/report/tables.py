@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from optbench.analysis import hyperparameter_columns, metric_columns, timing_summary, varied_hyperparameters
+from optbench.analysis import hyperparameter_columns, metric_columns, timing_summary
 from optbench.analysis.costs import SHARES
 from optbench.analysis.ranking import FIRST
 from optbench.analysis.texts import turn_known
@@ -115,8 +115,8 @@ class SweepTables:
         """Find the columns that all tables need, and the most rows that a table shows."""
         self.sweep, self.best, runs = sweep, measure_settings(sweep), sweep.results.runs
         self.states = _find_states(sweep.answer, sweep.answer.ranking["problem"].unique())
-        self.short = sweep.short_schedules
-        self.varied, self.hyperparameters = varied_hyperparameters(runs), hyperparameter_columns(runs)
+        self.short, self.label = sweep.short_schedules, sweep.label
+        self.hyperparameters = hyperparameter_columns(runs)
         self.metrics = ["test_loss", *sorted(metric_columns(runs), key=lambda name: not name.startswith("test"))]
         self.note = f". {sweep.answer.unequal_trials}".rstrip(". ")
         self.several_dtypes = runs["dtype"].nunique() > 1
@@ -128,7 +128,8 @@ class SweepTables:
         metrics = [name for name in self.metrics if rows[name].notna().any()]
         kept = self._keep(rows, self.most)
         cells = [self._setting_cells(row, metrics) for row in kept.to_dict("records")]
-        name, caption = f"settings-{self.sweep.files[problem]}", f"{problem}: the recommended setting of each optimizer"
+        name = f"settings-{self.sweep.files[problem]}"
+        caption = f"{self.label(problem)}: the recommended setting of each optimizer"
         columns, export = self._arrange_columns(cells, metrics), self._export("settings", kept)
         return Table(name, caption + self.note, *columns, len(rows) - len(cells), export)
 
@@ -138,7 +139,10 @@ class SweepTables:
         table = pd.concat([sort_by_place(self.best[self.best["problem"] == problem]) for problem in links])
         kept = self._keep(table, MAX_ROWS)
         rows = [
-            (text_cell(row["problem"], link=links[row["problem"]]), *self._setting_cells(row, metrics))
+            (
+                text_cell(self.label(row["problem"]), link=links[row["problem"]]),
+                *self._setting_cells(row, metrics),
+            )
             for row in kept.to_dict("records")
         ]
         caption = "The recommended setting of each optimizer on each problem"
@@ -191,7 +195,11 @@ class SweepTables:
         under += ["(eager)"] * (row["optimizer"] in self.sweep.eager)
         covers = f"covers {labels.number(100 * row['coverage'])}%" if several else ""
         return (
-            text_cell(labels.optimizer_label(row, self.varied), under=" ".join(filter(None, under)), marks=marks),
+            text_cell(
+                labels.optimizer_label(row, self.sweep.varied, self.label),
+                under=" ".join(filter(None, under)),
+                marks=marks,
+            ),
             number_cell(place),
             text_cell(labels.batch_label(row["batch_size"], row["full_batch"])),
             text_cell(self.short[schedule], value=schedule, title=schedule if self.short[schedule] != schedule else ""),
@@ -212,9 +220,12 @@ class SweepTables:
         for problem, part in self.sweep.costs.groupby("problem", sort=False):
             kept = self._keep(part, self.most)
             rows = kept.to_dict("records")
-            cells = [[text_cell(row["optimizer"]), *(_cost_cell(row, share) for share in SHARES)] for row in rows]
+            cells = [
+                [text_cell(self.label(row["optimizer"])), *(_cost_cell(row, share) for share in SHARES)] for row in rows
+            ]
             if any(each.text != "–" for row in cells for each in row[1:]):
-                caption = f"{problem}: samples until the gap stays below a share of that at the start{self.note}"
+                what = "samples until the gap stays below a share of that at the start"
+                caption = f"{self.label(problem)}: {what}{self.note}"
                 name = f"costs-{self.sweep.files[problem]}"
                 left_out, export = len(part) - len(rows), self._export("costs", kept)
                 tables[problem] = Table(
@@ -227,7 +238,7 @@ class SweepTables:
 
         Its export has the lines of the file, of a against b.
         """
-        verdicts = self.sweep.answer.verdicts
+        verdicts, label = self.sweep.answer.verdicts, self.label
         if verdicts.empty:
             return None
         marks = {WINS: (BEST,), OPEN_VERDICT: (OPEN,)}
@@ -236,7 +247,8 @@ class SweepTables:
         back = exchange_sides(kept[turned]).assign(known=kept.loc[turned, "known"].map(turn_known))
         rows = [
             (
-                *map(text_cell, ("all problems" if row["problem"] == ALL else row["problem"], row["a"], row["b"])),
+                text_cell("all problems" if row["problem"] == ALL else label(row["problem"])),
+                text_cell(label(row["a"])), text_cell(label(row["b"])),
                 text_cell(row["verdict"], marks=marks.get(row["verdict"], ()) * (row["trials_a"] == row["trials_b"])),
                 number_cell(row["ratio"], under=row["bound"]), interval_cell(row["low"], row["high"]),
                 text_cell(row["known"] or row["reason"]), number_cell(row["p_adjusted"], 2),
@@ -264,7 +276,7 @@ class SweepTables:
         )
         rows = [
             (
-                text_cell(row.problem), number_cell(row.run_steps), number_cell(row.seconds),
+                text_cell(self.label(row.problem)), number_cell(row.run_steps), number_cell(row.seconds),
                 _percent_cell(row.evaluation_share), number_cell(row.compile_seconds),
             )
             for row in timing_summary(results.timings, results.runs).itertuples(index=False)
@@ -274,8 +286,8 @@ class SweepTables:
         grid, kind = pairs.pivot_table("ns_per_run_step", "problem", "optimizer", sort=False), "problem"
         if len(grid.columns) > max(len(grid), 6):  # the longer side as rows
             grid, kind = grid.T, "optimizer"
-        heads = [kind, *map(str, grid.columns)]
-        steps = [(text_cell(row[0]), *map(number_cell, row[1:])) for row in grid.itertuples()]
+        heads = [kind, *map(self.label, grid.columns)]
+        steps = [(text_cell(self.label(row[0])), *map(number_cell, row[1:])) for row in grid.itertuples()]
         table = Table("time-of-a-step", "Nanoseconds per step", heads, steps, heads[1:])
         return [totals, table] if steps else [totals]
 
@@ -469,11 +481,13 @@ def write_latex(sweep: LoadedSweep, name: str, table: pd.DataFrame) -> str:
     if name == "settings":
         runs = sweep.results.runs
         own = runs[runs["optimizer"].isin(sweep.results.own)]  # nobody knows their defaults
-        shown = {each for some in varied_hyperparameters(runs).values() for each in some}
+        shown = {each for some in sweep.varied.values() for each in some}
         shown |= {each for each in hyperparameter_columns(runs) if own[each].notna().any()}
         varied = {each: each for each in hyperparameter_columns(runs) if each in shown}
         first = dict(list(heads.items())[: list(heads).index("lr") + 1])
         heads = first | varied | heads
+    names = [each for each in ("problem", "optimizer", "rival", "a", "b") if each in table]
+    table = table.assign(**{each: table[each].map(sweep.label) for each in names})
     return latex_text(table, heads, comment, bold, dagger, marked)
 
 

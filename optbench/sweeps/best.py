@@ -164,7 +164,7 @@ class Best:
 def choose_problem(given: str | None, names: Mapping[str, str]) -> str:
     """Return the problem that a user means: its name, or that of its kind if there is one of it; None: the only one.
 
-    names: those of the sweep's problems, each with its name in tables. Raises OptbenchError if there is none, or
+    names: those of the sweep's problems, each with its label. Raises OptbenchError if there is none, or
     several.
     """
     found = list(names)
@@ -185,11 +185,10 @@ def _shorten(names: Mapping[str, str]) -> dict[str, str]:
     return {name: label if label != name else short[name] for name, label in names.items()}
 
 
-def make_best(row: Mapping[str, Any], runs: pd.DataFrame, digest: str, snippets: pd.DataFrame, names: Mapping) -> Best:
+def make_best(row: Mapping[str, Any], runs: pd.DataFrame, digest: str, snippets: pd.DataFrame) -> Best:
     """Return a recommended setting.
 
-    row: of `best_configurations`; runs, snippets: the tables of the sweep; digest: of the problem's file, or "";
-    names: those that problems and optimizers have where tables have labels.
+    row: of `best_configurations`; runs, snippets: the tables of the sweep; digest: of the problem's file, or "".
     """
     same = (runs["problem"] == row["problem"]) & (runs["optimizer"] == row["optimizer"])
     same &= runs["batch_size"] == row["batch_size"]
@@ -197,7 +196,7 @@ def make_best(row: Mapping[str, Any], runs: pd.DataFrame, digest: str, snippets:
     is_step = bool(row["full_batch"]) and int(row["batch_size"]) == 1  # of a function an epoch is a step
     budget = {"epochs": int(epochs)} if epochs.is_integer() and epochs >= 1 and not is_step else {"steps": steps}
     values = {name: float(row[name]) for name in hyperparameter_columns(runs) if pd.notna(row.get(name))}
-    problem, optimizer = (str(names.get(row[key], row[key])) for key in ("problem", "optimizer"))
+    problem, optimizer = str(row["problem"]), str(row["optimizer"])
     is_baseline = optimizer.partition("(")[0] in loader.load().baselines
     rate = None if is_baseline else float(row["lr"])
     codes = snippets[(snippets["problem"] == row["problem"]) & (snippets["optimizer"] == row["optimizer"])]

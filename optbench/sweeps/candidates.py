@@ -1,6 +1,7 @@
 """A candidate's results against those of a baseline: two folders, or two optimizers of one."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import replace
 from math import inf, nan
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,9 +10,9 @@ import numpy as np
 import pandas as pd
 from annotated_types import Ge
 
-from optbench.analysis.columns import GIVEN, drop_lost_runs
+from optbench.analysis.columns import drop_lost_runs, find_standing_in
 from optbench.analysis.differences import Tried, compare_tried_values, list_differences, list_provenance
-from optbench.analysis.folders import TUNED, compare_tables, compare_timings, paired_times
+from optbench.analysis.folders import TUNED, Comparison, compare_tables, compare_timings, paired_times
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.pairing import join_targets
 from optbench.analysis.protocol import code_runs
@@ -25,7 +26,6 @@ from optbench.contract.paths import path_of
 from optbench.sweeps.labels import to_canonical
 from optbench.sweeps.results import Results, load, share_labels
 from optbench.sweeps.tables import summarize_reasons
-from optbench.sweeps.unknown_minima import STANDING_IN
 from optbench.wording import labels
 from optbench.wording.answers import chosen_for
 from optbench.wording.caveats import warn_of_high_minima
@@ -45,7 +45,7 @@ def compare(
     cost: Literal["loss", "seconds"] = "loss",
     fail_above: Annotated[Real, Ge(0)] | None = None,
     confidence: Share = 0.95,
-) -> pd.DataFrame:
+) -> Comparison:
     """Compare a candidate B with its baseline A, paired by seed.
 
     Args:
@@ -67,19 +67,20 @@ def compare(
         confidence: of the intervals and the verdicts.
 
     Returns:
-        A row a problem and pair of optimizers, and a row "all" if there are several problems: problem, a, b (the
-        optimizers; ``adam(beta1=0.5)`` where that side tried this value, and the other did not), verdict of B ("wins",
-        "loses", "tie" within a tenth, "open"), ratio of B over A with low and high (above 1 B is worse; the intervals
-        of all rows hold at once), p, p_adjusted (for all rows), regression ("shown", "ruled out", "open"; None without
-        ``fail_above``; where it is shown no verdict is open), p_regression, regression_blocks (in all, that would
-        probably show it or rule it out), known (of what is open), blocks_needed (for a verdict), blocks, seeds, runs,
-        identical (the share of pairs of runs that are equal in all that was recorded), probability (that B is lower),
-        failures_a, failures_b, trials, trials_a, trials_b, reason and measure (by which the row is compared).
-        ``attrs`` of the table has "by", "judge_by", "level" (of the intervals, 0.96 at the first look), "names" (of a
-        and b, those of the tables), "differences" (what else is not the same in A and B, a sentence each), "missing"
-        (what A alone has: problem, optimizer, a and b as in the rows, and the reason), "lost" (those of "missing" that
-        B has, too, but of which no run could run; their reason is the first error), "provenance" (what differs in
-        provenance.json, by key) and "time" (the ratios of a "step" and of "evaluation", without a test).
+        The ``table``: a row a problem and pair of optimizers, and a row "all" if there are several problems: problem,
+        a, b (the optimizers; ``adam(beta1=0.5)`` where that side tried this value, and the other did not), verdict of B
+        ("wins", "loses", "tie" within a tenth, "open"), ratio of B over A with low and high (above 1 B is worse; the
+        intervals of all rows hold at once), p, p_adjusted (for all rows), regression ("shown", "ruled out", "open";
+        None without ``fail_above``; where it is shown no verdict is open), p_regression, regression_blocks (in all,
+        that would probably show it or rule it out), known (of what is open), blocks_needed (for a verdict), blocks,
+        seeds, runs, identical (the share of pairs of runs that are equal in all that was recorded), probability (that B
+        is lower), failures_a, failures_b, trials, trials_a, trials_b, reason and measure (by which the row is
+        compared). Beside it ``by``, ``judge_by``, ``level`` (of the intervals, 0.96 at the first look), ``names`` (of a
+        and b, those of the results), ``differences`` (what else is not the same in A and B, a sentence each),
+        ``missing`` (what A alone has: problem, optimizer, a and b as in the rows, and the reason), ``lost`` (those of
+        ``missing`` that B has, too, but of which no run could run; their reason is the first error), ``provenance``
+        (what differs in provenance.json, by key) and ``time`` (the ratios of a "step" and of "evaluation", without a
+        test).
 
     Raises:
         OptbenchError: a folder cannot be read, a name is unknown, or A and B have nothing in common.
@@ -87,9 +88,9 @@ def compare(
     Example:
         >>> small = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 10}
         >>> results = sweep(small, seeds=3)
-        >>> compare(results, results)[["a", "verdict", "ratio", "identical"]].values.tolist()
+        >>> compare(results, results).table[["a", "verdict", "ratio", "identical"]].values.tolist()
         [['gd', 'tie', 1.0, 1.0], ['adam', 'tie', 1.0, 1.0]]
-        >>> compare(results, pair=("gd", "adam")).attrs["by"]
+        >>> compare(results, pair=("gd", "adam")).by
         'tuned'
     """
     if b is None and pair is None:
@@ -98,8 +99,7 @@ def compare(
     whole = _load_sides(a, b)
     tried = compare_tried_values(*whole)
     if pair is not None:
-        one, two = (_drop_values(name, whole, tried, place) for place, name in enumerate(pair))
-        pair = whole[0].name_shown("optimizer", one), whole[1].name_shown("optimizer", two)
+        pair = _drop_values(pair[0], whole, tried, 0), _drop_values(pair[1], whole, tried, 1)
     if optimizers is not None:
         optimizers = split_list(optimizers) if isinstance(optimizers, str) else optimizers
         named = arguments.list_items("optimizers", optimizers)
@@ -109,12 +109,18 @@ def compare(
     times = (first.runs, first.timings), (second.runs, second.timings)
     # In the second, the optimizer of a pair has the other's name: that one is another is what was asked for.
     alike = _select_runs(second, second.runs.assign(optimizer=pair[0])) if pair else second
-    lines = [] if b is None else list_differences(first, alike)
+    called = second.labels | first.labels
+
+    def label(name: str) -> str:
+        """Return what a problem or an optimizer is called."""
+        return called.get(name, name)
+
+    lines = [] if b is None else list_differences(first, alike, label)
     if cost == "seconds":
         if fail_above is not None:
             raise OptbenchError(f"fail_above: {SECONDS_VARY}; compare by loss")
-        table = compare_timings(*times, pairs).assign(measure=cost)
-        judge_by, tried = cost, []
+        found, tried = compare_timings(*times, pairs), []
+        table = found.table.assign(measure=cost)
     else:
         if judge_by is None:
             judge_by = first.judge_by if first.judge_by == second.judge_by else LOSS
@@ -125,66 +131,62 @@ def compare(
         targets = None
         if TIME in (judge_by, *chose):  # those of the whole sweeps, by which they chose
             targets = code_runs(whole[0].runs, TIME).targets, code_runs(whole[1].runs, TIME).targets
-        table = compare_tables(
+        found = compare_tables(
             first.runs, second.runs, pairs, by, judge_by, chose, fail_above, confidence, look, targets
         )  # fmt: skip
-        by_loss = table.attrs.pop("without_measure", [])
+        table, by_loss = found.table, list(found.without)
         if by_loss:
-            lines.append(f"{join_names(by_loss)} without {judge_by}, compared by {LOSS}")
+            lines.append(f"{join_names([*map(label, by_loss)])} without {judge_by}, compared by {LOSS}")
         if judge_by == TIME and targets is not None:
             shared = join_targets(*targets).shared
             by_loss = [each for each in table["problem"].unique() if each != ALL and not shared.get(each, nan) < inf]
         by_loss += [ALL] * ({*by_loss} == {*table["problem"]} - {ALL})
         table["measure"] = np.where(table["problem"].isin(by_loss), LOSS, judge_by)
         tried = compare_tried_values(first, second)
-        lines += [each.text for each in tried]
-        lines += warn_of_high_minima(pd.concat([first.runs, second.runs]))
+        lines += [each.describe(label) for each in tried]
+        lines += warn_of_high_minima(pd.concat([first.runs, second.runs]), label)
     keys = ["problem", "optimizer"]
     pairs_of = [drop_lost_runs(each.runs)[keys].drop_duplicates() for each in (first, alike)]
     lacking = pairs_of[0].merge(pairs_of[1], how="left", indicator=True).query("_merge == 'left_only'")[keys]
-    table.attrs |= {"judge_by": judge_by, "differences": lines, "time": paired_times(*times, pairs)}
-    table.attrs["provenance"] = list_provenance(first.provenance, second.provenance)
-    tried = tried if table.attrs["by"] == TUNED else []
-    table.attrs["missing"], table.attrs["lost"] = [], []
+    tried = tried if found.by == TUNED else []
+    missing, lost, names = [], [], {}
+
+    def lengthen(name: str, place: int) -> str:
+        """Return a name with the values of what was tried otherwise, so that two settings never share one."""
+        long = _add_values(name, tried, place)
+        names[long], called[long] = name, _add_values(name, tried, place, label)
+        return long
+
     for problem, optimizer in lacking.itertuples(index=False):
         there = alike.runs[(alike.runs["problem"] == problem) & (alike.runs["optimizer"] == optimizer)]
-        names = (
-            _add_values(name, tried, place) for place, name in enumerate((optimizer, pair[1] if pair else optimizer))
-        )
-        record = {"problem": problem, "optimizer": optimizer, **dict(zip("ab", names, strict=True))}
+        both = {"a": lengthen(optimizer, 0), "b": lengthen(pair[1] if pair else optimizer, 1)}
+        record = {"problem": problem, "optimizer": optimizer, **both}
         record["reason"] = summarize_reasons(there) if len(there) else "B has no such runs"
-        table.attrs["missing"].append(record)
-        table.attrs["lost"] += [record] * bool(len(there))
-    return _name_tried_values(table, tried)
+        missing.append(record)
+        lost += [record] * bool(len(there))
+    table = table.assign(a=[lengthen(name, 0) for name in table["a"]], b=[lengthen(name, 1) for name in table["b"]])
+    return replace(
+        found, table=table, names=names, labels=called, differences=lines, missing=missing, lost=lost,
+        provenance=list_provenance(first.provenance, second.provenance), time=paired_times(*times, pairs),
+    )  # fmt: skip
 
 
-def _name_tried_values(table: pd.DataFrame, tried: list[Tried]) -> pd.DataFrame:
-    """Add to optimizers' names in the columns a and b the values of what was tried otherwise; return the table.
-
-    So two settings never share a name. ``attrs["names"]`` has the earlier name by the new one.
-    """
-    table.attrs["names"] = {}
-    for place, side in enumerate(("a", "b")):
-        names = {name: _add_values(name, tried, place) for name in table[side].unique()}
-        table[side] = table[side].replace(names)
-        table.attrs["names"] |= {long: name for name, long in names.items()}
-    return table
-
-
-def _add_values(name: str, tried: list[Tried], place: int) -> str:
-    """Return an optimizer's name with the values that one side alone tried; place: 0 of A, 1 of B."""
+def _add_values(name: str, tried: list[Tried], place: int, label: labels.Label = str) -> str:
+    """Return an optimizer's label with the values that one side alone tried; place: 0 of A, 1 of B."""
     mine = [each for each in tried if each.optimizer == name and each.typed[place]]
-    return labels.with_values(name, [f"{each.parameter}={each.typed[place]}" for each in mine])
+    return labels.with_values(label(name), [f"{each.parameter}={each.typed[place]}" for each in mine])
 
 
 def _drop_values(text: str, sides: tuple[Results, Results], tried: list[Tried], *places: int) -> str:
-    """Return the optimizer's name in the tables for one with its values, as in the spec or in a comparison."""
+    """Return the optimizer's name in the tables for its label, or one with its values, as in a spec or a comparison."""
     if not isinstance(text, str):
         return text  # refused where names are looked up
     wanted = _normalize(text)
     names = [(str(name), place) for place in places for name in sides[place].runs["optimizer"].unique()]
-    written = [(_add_values(name, tried, place), name) for name, place in names]
-    written += [(long, name) for place in places for name, long in sides[place].runs.attrs.get(GIVEN, {}).items()]
+    written = [(_add_values(name, tried, place, sides[place].label_of), name) for name, place in names]
+    written += [(sides[place].label_of(name), name) for name, place in names]
+    written += [(_add_values(name, tried, place), name) for name, place in names]
+    written += [(long, name) for place in places for name, long in sides[place].given.items()]
     written += [(name, name) for name, _ in names]
     return next((name for long, name in written if _normalize(long) == wanted), text)
 
@@ -211,7 +213,7 @@ def _load_sides(a: str | Path | Results, b: str | Path | Results | None) -> tupl
     if b is None:
         return first, first
     second = b if isinstance(b, Results) else load(path_of("b", b))
-    one, two = (each.runs.attrs.get(STANDING_IN, {}) for each in (first, second))
+    one, two = (find_standing_in(each.runs) for each in (first, second))
     if both := {name: min(one[name], two[name]) for name in one if name in two}:
         first, second = first.measured_from(both), second.measured_from(both)
     first, second = share_labels([first, second])
@@ -223,7 +225,7 @@ def _select_sides(
     within_one: bool,
     pair: tuple[str, str] | None,
     problems: str | Iterable[str] | None,
-    optimizers: str | Iterable[str] | None,
+    optimizers: Iterable[str] | None,
 ) -> tuple[Results, Results]:
     """Return the results of A and B with the runs that are compared.
 
@@ -248,37 +250,34 @@ def _select_sides(
             raise OptbenchError(f"{str(results.path)!r}: {unknown('optimizer', name, there)}")
 
     find_all(check, enumerate(pair or ()))
-    wanted = [((pair[0],), (pair[1],)) if pair else (optimizers, optimizers), (problems, problems)]
+    named = problems
+    if problems is not None:
+        texts = split_list(problems) if isinstance(problems, str) else arguments.list_items("problems", problems)
+        named = [labels.name_of(text, second.labels | first.labels) for text in texts]
+    wanted = [((pair[0],), (pair[1],)) if pair else (optimizers, optimizers), (named, named)]
     runs = [first.runs, second.runs]
     for kind, names in zip(("optimizer", "problem"), wanted, strict=True):
         known = set(first.runs[kind]) | set(second.runs[kind])
-        runs = [
-            each[each[kind].isin(_select_names(kind, part, known, first.labels | second.labels))]
-            for each, part in zip(runs, names, strict=True)
-        ]
+        runs = [each[each[kind].isin(_select_names(kind, part, known))] for each, part in zip(runs, names, strict=True)]
     return _select_runs(first, runs[0]), _select_runs(second, runs[1])
 
 
-def _select_names(
-    kind: str, names: str | Iterable[str] | None, known: set[str], labeled: Mapping[str, str]
-) -> set[str]:
+def _select_names(kind: str, names: Iterable[str] | None, known: set[str]) -> set[str]:
     """Return the known names that a user gives in full or without their parameters; all for None.
 
-    kind: "problem" or "optimizer", for messages; labeled: labels by name, which may be given, too, where it is nobody's
-    label. Raises OptbenchError for an unknown name.
+    kind: "problem" or "optimizer", for messages. Raises OptbenchError for an unknown name.
     """
     if names is None:
         return known
 
     def find(name: str) -> set[str]:
         """Return the known names that one name means."""
-        name = labeled.get(name, name) if isinstance(name, str) and name not in known else name
         meant = {each for each in known if name in (each, each.partition("(")[0])}
         if not meant:
             raise unknown(kind, name, known)
         return {name} if name in meant else meant
 
-    given = split_list(names) if isinstance(names, str) else arguments.list_items(f"{kind}s", names)
+    given = list(names)
     if not given:
         raise OptbenchError(f"{kind}s is empty: name at least one")
     return set().union(*find_all(find, given).values())

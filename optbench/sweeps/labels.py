@@ -1,6 +1,6 @@
-"""Labels: the user's own names for problems and optimizers, in tables, verdicts, pages and figures.
+"""Labels: the user's own names for problems and optimizers, in sentences, on pages and in figures.
 
-Plans, files and ids keep the names that `names` writes; results get their labels when they are loaded.
+Tables, plans, files and ids keep the names that `names` writes; whatever shows a name looks its label up.
 """
 
 from collections import Counter

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from optbench import analysis
-from optbench.analysis.columns import GIVEN, NAMES, count_folds, drop_lost_runs
+from optbench.analysis.columns import count_folds, drop_lost_runs
 from optbench.analysis.measures import LOG_TAIL, LOSS, TIME, metric_name
 from optbench.analysis.selection import is_staged
 from optbench.analysis.texts import describe_left_blocks, join_with_and
@@ -30,10 +30,10 @@ from optbench.sweeps.labels import check_shown, find_name, read_labels
 from optbench.sweeps.store.cohort_files import DamagedFile
 from optbench.sweeps.store.files import describe_writer
 from optbench.sweeps.store.final_tables import FinalTables, Points
-from optbench.sweeps.unknown_minima import COLUMNS, STANDING_IN, fill_unknown
+from optbench.sweeps.unknown_minima import COLUMNS, fill_unknown
 from optbench.wording.answers import CHOOSE_BY, answer_of, chosen_for, find_recommended
 from optbench.wording.headlines import headline
-from optbench.wording.labels import describe_command, write_math
+from optbench.wording.labels import describe_command, name_of, write_math
 from optbench.wording.latex import build_results_table
 from optbench.wording.winners import MOST_LINES, describe_in_short, find_winners
 
@@ -148,45 +148,29 @@ class Results:
         return dict(self.provenance.get("labels") or {})
 
     def label_of(self, name: str) -> str:
-        """Return what the tables call a problem or an optimizer.
+        """Return what texts and figures call a problem or an optimizer.
 
         Args:
-            name: the name in the folder, or its label.
+            name: the name in the tables.
 
         Returns:
             The label; the name itself where there is none.
         """
         return self.labels.get(name, name)
 
-    def name_shown(self, column: str, name: Any) -> Any:
-        """Return what the tables call a problem or an optimizer that a user names: by its label, or as in the folder.
-
-        Args:
-            column: "problem" or "optimizer".
-            name: what was given. If it is the label of one and the name of another, as where two labels are swapped,
-                the label counts: it is what tables and figures show.
-
-        Returns:
-            The name in the tables; what is none, or no text, as it is.
-        """
-        if not isinstance(name, str) or name in set(self.runs[column]):
-            return name
-        return self.label_of(name)
-
     @property
     def own(self) -> list[str]:
         """The optimizers that figures and tables show whatever their number: those of your files, or with a label."""
-        named = [self.labels.get(name, name) for name in self.provenance.get("own") or ()]
-        there = [str(name) for name in self.runs["optimizer"].unique()]
-        return [name for name in there if name in named or name in self.labels.values()]
+        named = {*(self.provenance.get("own") or ()), *self.labels}
+        return [str(name) for name in self.runs["optimizer"].unique() if name in named]
 
     @property
     def colors(self) -> dict[str, str]:
-        """The colors that optimizers were given, by their names in tables."""
+        """The colors that optimizers were given, by their names."""
         return dict(self.provenance.get("colors") or {})
 
     def labeled(self, labels: Mapping[str, str] | None = None, colors: Mapping[str, str] | None = None) -> "Results":
-        """Return these results with other names and colors: for all tables, verdicts, the page and figures.
+        """Return these results with labels and colors: for sentences, the page, figures and LaTeX.
 
         Args:
             labels: a label for the name of a problem or an optimizer, whose parameters may be left out, or for the
@@ -195,7 +179,7 @@ class Results:
             colors: a color such as "#d62728" or "tab:red" for the name or the label of an optimizer.
 
         Returns:
-            The same results; nothing is written, and the folder keeps its names.
+            The same results; tables keep their names, and nothing is written.
 
         Raises:
             OptbenchError: a name is unknown, two have one label or color, or a label or a color is none.
@@ -203,48 +187,31 @@ class Results:
         Example:
             >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
             >>> results = sweep(two, seeds=8).labeled({"adam": "Adam (ours)"}, colors={"adam": "#d62728"})
-            >>> results.ranking("loss")["optimizer"].tolist()
+            >>> results.plot.forest(judge_by="loss").get_legend_handles_labels()[1]
             ['gd', 'Adam (ours)']
         """
-        old, known = self.labels, _list_names(self)
-        named = {label: name for name, label in old.items()}
-
-        def find(text: str) -> str:
-            """Return the name in the folder that a name or a label means."""
-            return named.get(text, text) if text in named or text in known else find_name(text, known)
-
-        given_labels = read_labels(labels or {})
-        found = find_all(find, given_labels)
-        new = old | {found[text]: label for text, label in given_labels.items()}
+        known, rules = _list_names(self), _list_names(self, ("optimizer",))
+        named = {label: name for name, label in self.labels.items()}
+        given = read_labels(labels or {})
+        found = find_all(lambda text: named.get(text) or find_name(text, known), given)
+        new = self.labels | {found[text]: label for text, label in given.items()}
         new = check_shown({name: label for name, label in new.items() if name in known}, known)
-        same = self._renamed({old.get(name, name): new.get(name, name) for name in known})
-        same.runs.attrs[NAMES] = {label: name for name, label in new.items()}
-        kept = {new.get(named.get(name, name), named.get(name, name)): color for name, color in self.colors.items()}
-        rules, given = _list_names(self, ("optimizer",)), {}
+        inks = dict(self.colors)
         for text, color in (colors or {}).items():
-            name = find(text) if text in named or text in known else find_name(text, rules, "optimizer to color")
-            given[new.get(name, name)] = _read_color(text, color)
-        if strange := [name for name in given if name not in set(same.runs["optimizer"])]:
-            raise unknown("optimizer to color", strange[0], same.runs["optimizer"].unique())
+            inks[find_name(named.get(text, text), rules, "optimizer to color")] = _read_color(text, color)
         by_color: dict[str, str] = {}
-        for name, color in (kept | given).items():
-            if by_color.setdefault(color, name) != name:
-                raise OptbenchError(f"color: {by_color[color]} and {name} have the same one, {color}: choose another")
-        same.provenance = {**self.provenance, "labels": new, "colors": kept | given}
+        for name, color in inks.items():
+            if (other := by_color.setdefault(color, name)) != name:
+                both = " and ".join(new.get(each, each) for each in (other, name))
+                raise OptbenchError(f"color: {both} have the same one, {color}: choose another")
+        same = copy.copy(self)
+        same.provenance = {**self.provenance, "labels": new, "colors": inks}
         return same
 
-    def _renamed(self, names: Mapping[str, str]) -> "Results":
-        """Return results with other names of problems and optimizers in all tables; names: by the present ones."""
-        changed = {old: new for old, new in names.items() if new != old}
-        same = copy.copy(self)
-        for table in ("runs", "problems", "landscapes", "snippets"):
-            rows = getattr(self, table)
-            columns = [name for name in ("problem", "optimizer") if name in rows]
-            setattr(same, table, rows.assign(**{name: rows[name].replace(changed) for name in columns}))
-        for key in (STANDING_IN, GIVEN):
-            if known := self.runs.attrs.get(key):
-                same.runs.attrs[key] = {changed.get(name, name): value for name, value in known.items()}
-        return same
+    @property
+    def given(self) -> dict[str, str]:
+        """The texts of optimizers that were given values of hyperparameters, by their names in tables."""
+        return dict(self.provenance.get("given") or {})
 
     @property
     def foot(self) -> str:
@@ -313,13 +280,12 @@ class Results:
     @property
     def targets_before(self) -> dict[str, float | None]:
         """The targets, by problem, at the look before ``--extend``; None: there was none."""
-        return {self.label_of(name): share for name, share in (self.provenance.get("targets_before") or {}).items()}
+        return dict(self.provenance.get("targets_before") or {})
 
     @property
     def searched(self) -> dict[str, dict[str, str]]:
         """The search ranges by optimizer and parameter, from which a sweep with trials drew them; empty without."""
-        searched, labels = self.provenance.get("searched") or {}, self.labels
-        return {labels.get(name, name): ranges for name, ranges in searched.items()}
+        return dict(self.provenance.get("searched") or {})
 
     def judged_by(self, judge_by: str | None = None) -> "Results":
         """Return these results as if the sweep had judged by another measure: for the page, figures and winners.
@@ -546,9 +512,7 @@ class Results:
             Best(rosenbrock, gd, lr=0.001, batch_size=full, schedule=constant, epochs=50)
         """
         runs = drop_lost_runs(self.runs)
-        real = {label: name for name, label in self.labels.items()}
-        named = {real.get(label, label): label for label in self.runs["problem"].unique()}
-        name = named[choose_problem(problem, named)]
+        name = choose_problem(problem, {each: self.label_of(each) for each in self.runs["problem"].unique()})
         own = runs[runs["problem"] == name]
         if own.empty:
             raise OptbenchError(f"best: no run of {shown(name)} has ended")
@@ -559,17 +523,17 @@ class Results:
             if first.empty:
                 raise OptbenchError(f"best: every run of {shown(name)} has failed")
             optimizer = first.iloc[0]
-        rows = settings[settings["optimizer"] == self.name_shown("optimizer", optimizer)]
+        rows = settings[settings["optimizer"] == name_of(optimizer, self.labels)]
         if rows.empty:
             raise unknown("optimizer", optimizer, settings["optimizer"])
         digest = self.problem(name).get("digest") or ""
-        return make_best(rows.iloc[0].to_dict(), own, digest, self.snippets, real)
+        return make_best(rows.iloc[0].to_dict(), own, digest, self.snippets)
 
     @property
     def best_params(self) -> dict[str, Any]:
         """The recommended setting as keywords of ``minimize``, with the optimizer; of several problems by name."""
         names = list(self.runs["problem"].unique())
-        found = {name: self.best(name) for name in names}
+        found = {name: self.best(self.label_of(name)) for name in names}
         each = {name: best.params for name, best in found.items()}
         return each[names[0]] if len(names) == 1 else each
 
@@ -608,7 +572,8 @@ class Results:
         arguments.check(Literal[1, 2], columns, "columns=")
         measure = self._measures(judge_by, None)[0]
         answer = answer_of(
-            drop_lost_runs(self.runs), self.tuning_seeds, measure, self.searched, self.choose_by, self.look
+            drop_lost_runs(self.runs), self.tuning_seeds, measure, self.searched, self.choose_by, self.look,
+            called=self.labels,
         )  # fmt: skip
         return build_results_table(answer, self.own, self.foot, optimizers, columns)
 
@@ -622,7 +587,7 @@ class Results:
         from optbench.figures import forest, style
         from optbench.figures.data import report_data
 
-        problems, buffer = list(self.runs["problem"].unique())[:MOST_LINES], io.BytesIO()
+        problems, buffer = [*map(self.label_of, self.runs["problem"].unique())][:MOST_LINES], io.BytesIO()
         try:
             if not np.isfinite(report_data(self).answer.verdicts["ratio"].astype(float)).any():
                 return ""
@@ -709,10 +674,8 @@ def with_plain_labels(results: Results) -> Results:
 
 
 def _list_names(results: Results, columns: Iterable[str] = ("problem", "optimizer")) -> list[str]:
-    """Return the problems and optimizers of the tables, by the names that they have in the folder."""
-    named = results.runs.attrs.get(NAMES, {})
-    there = [str(name) for column in columns for name in results.runs[column].unique()]
-    return [named.get(name, name) for name in there]
+    """Return the names of the problems and optimizers of the tables."""
+    return [str(name) for column in columns for name in results.runs[column].unique()]
 
 
 def _read_curves(folder: FinalTables, problems: Iterable[str], run_ids: pd.Series) -> pd.DataFrame:
@@ -769,7 +732,6 @@ def _read(place: Path) -> Results:
     names = ("problems", "landscapes", "paths", "snippets")
     problems, landscapes, paths, snippets = (folder.read_optional(name) for name in names)
     found = Results(runs, None, timings, problems, landscapes, {}, folder.path, folder, paths, snippets)
-    found.runs.attrs[GIVEN] = provenance.get("given", {})
     found.provenance = {key: value for key, value in provenance.items() if key != "labels"}
     there = {*runs["problem"].unique(), *runs["optimizer"].unique()}  # of an unfinished sweep, not all yet
     given = {name: label for name, label in provenance.get("labels", {}).items() if name in there}

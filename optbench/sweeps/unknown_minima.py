@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import STANDING_IN
 from optbench.analysis.measures import NEAR_LOWEST
-from optbench.contract.columns import TARGETS, target_column
+from optbench.contract.columns import STANDING_IN, TARGETS, target_column
 from optbench.engine.outcome import log_tail, samples_to_targets
 
 COLUMNS = ("run_id", "step", "samples", "train_loss")
@@ -51,10 +50,10 @@ def fill_unknown(
     if not minima:
         return runs
     runs = runs.copy()
-    runs.attrs[STANDING_IN] = {**runs.attrs.get(STANDING_IN, {}), **minima}
     here = runs["problem"].isin(list(minima)).to_numpy()
+    runs.loc[here, STANDING_IN] = runs.loc[here, "problem"].map(minima).astype(np.float64)
     targets = [target_column(share) for share in TARGETS]
-    runs.loc[here, _GAP] = runs.loc[here, "loss_final"] - runs.loc[here, "problem"].map(minima).astype(np.float64)
+    runs.loc[here, _GAP] = runs.loc[here, "loss_final"] - runs.loc[here, STANDING_IN]
     runs.loc[here & (runs["status"] == "diverged").to_numpy(), [_TAIL, *targets]] = np.inf
     ended = runs[here & runs["status"].isin(["ok", "deadline"]).to_numpy()]
     wanted = ended.drop_duplicates("run_id").set_index("run_id")

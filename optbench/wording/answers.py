@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis import best_configurations, varied_hyperparameters
-from optbench.analysis.columns import NAMES, count_folds, hyperparameter_columns
+from optbench.analysis.columns import count_folds, hyperparameter_columns
 from optbench.analysis.edges import find_edges
 from optbench.analysis.failures import failure_shares
 from optbench.analysis.held_out import held_out
@@ -30,6 +30,7 @@ from optbench.contract.eager import library_and_name
 from optbench.contract.errors import OptbenchError
 from optbench.wording import caveats, labels
 from optbench.wording.judged import ERRORS, PLAIN_LOSS, SAMPLES, Judged, format_ratio, name_metric
+from optbench.wording.labels import Label
 from optbench.wording.wider_search import describe_limits
 
 __all__ = ["Answer", "answer_of", "format_ratio"]
@@ -61,6 +62,14 @@ class Answer:
     """How often the sweep has been looked at, as it grew."""
     constants: Mapping[str, Mapping] = field(default_factory=dict)
     """By problem its row of the table ``problems``, with what a constant answer has on the test data."""
+    given: Mapping[str, str] = field(default_factory=dict)
+    """The texts of optimizers that were given values of hyperparameters, by optimizer."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """The user's own names for problems and optimizers, by those in the tables: texts and figures show them."""
+
+    def label(self, name: str) -> str:
+        """Return what a problem or an optimizer is called."""
+        return self.labels.get(name, name)
 
     @property
     def judge_by(self) -> str:
@@ -113,7 +122,7 @@ class Answer:
             return ""
         rows = self.best[self.best["problem"].isin(self.unequal)].drop_duplicates("optimizer")
         trials = zip(rows["optimizer"], rows["trials"].fillna(0).astype(int), strict=True)
-        numbers = join_with_and([f"{name} {count:,}" for name, count in trials])
+        numbers = join_with_and([f"{self.label(name)} {count:,}" for name, count in trials])
         return f"Trials were unequal ({numbers}): {BEST_OF_MORE}."
 
     @cached_property
@@ -141,7 +150,7 @@ class Answer:
 
     def judge(self, measure: str, of: str = "optimizer") -> Judged:
         """Return the verdicts by another measure, or on the levels of another column."""
-        judged = judge_runs(self.runs, measure, of, self.choose_by, self.look, self.edges)
+        judged = judge_runs(self.runs, measure, of, self.choose_by, self.look, self.edges, self.labels)
         return replace(judged, macro=self.judged.macro)
 
     def firsts(self, problem: str) -> list[str]:
@@ -179,12 +188,13 @@ class Answer:
         (unit, *others), comparable = units, not units & {SAMPLES, PLAIN_LOSS, "test loss"}
         if others or not comparable or not np.isfinite(rows[["value", "low", "high"]].to_numpy(float)).all():
             return ""
+        called = rows["problem"].map(self.label)
         texts = [
-            f"{row.problem} {labels.number(row.value)} [{labels.number(row.low)}, {labels.number(row.high)}]"
-            for row in rows.itertuples()
+            f"{name} {labels.number(row.value)} [{labels.number(row.low)}, {labels.number(row.high)}]"
+            for name, row in zip(called, rows.itertuples(), strict=True)
         ]
         apart = rows["high"].iloc[0] < rows["low"].iloc[1:].min()
-        verdict = f"{rows['problem'].iloc[0]} is better" if apart else "not told apart"
+        verdict = f"{called.iloc[0]} is better" if apart else "not told apart"
         means = f", means {self.judged.over}"
         return f"on this table, {unit} of the best of each: {', '.join(texts)}{means}: {verdict}"
 
@@ -194,8 +204,11 @@ class Answer:
         short: name a few of the others only.
         """
         unlearned = self.unlearned.get(problem)
-        broken = [f"{each.optimizer} from step {each.step:,} on at any rate (optbench check FILE tests a rule of yours)"
-                  for each in self._broken[self._broken["problem"] == problem].itertuples()]  # fmt: skip
+        broken = [
+            f"{self.label(each.optimizer)} from step {each.step:,} on at any rate "
+            "(optbench check FILE tests a rule of yours)"
+            for each in self._broken[self._broken["problem"] == problem].itertuples()
+        ]
         text = self.judged.sentence(problem, short or bool(unlearned))
         return "; ".join(filter(None, (text, self.at_once.get(problem), *broken, unlearned)))
 
@@ -206,7 +219,7 @@ class Answer:
             return {}
         rows = self.best.assign(steps=self.best["median"] / self.best["batch_size"])
         return {
-            row.problem: f"careful: {row.optimizer} reaches the target of {labels.share_text(target)} in "
+            row.problem: f"careful: {self.label(row.optimizer)} reaches the target of {labels.share_text(target)} in "
             + ("its first step" if row.steps <= 1 else f"{row.steps:.2g} steps")
             for row in rows[rows["steps"] <= _FEW_STEPS].itertuples()
             if min(TARGETS) < (target := self.judged.targets.get(row.problem, math.nan)) < math.inf
@@ -307,14 +320,14 @@ def _describe_accuracy(judged: Judged, problem: str) -> str:
     if len(judged.firsts(problem)) == len(rows) and judged.first(problem):
         return f"{top}; {judged.describe(problem)}"
     if judged.first(problem):
-        return f"{top} with {best[judged.of]}; {judged.describe(problem, short=True)}"
+        return f"{top} with {judged.name(best[judged.of])}; {judged.describe(problem, short=True)}"
     lowest = 1 - rows["value"].max()
     if len(rows) == 1:
         return top
     behind = rows.loc[~rows["state"].isin(["open", "tie"]), judged.of].tolist()
     if not behind:
         return f"{lowest:.3f} to {1 - best['value']:.3f}, none told apart"
-    return f"{top} with {best[judged.of]}, {judged.describe(problem, short=True)}"
+    return f"{top} with {judged.name(best[judged.of])}, {judged.describe(problem, short=True)}"
 
 
 def list_other_measures(runs: pd.DataFrame, judge_by: str, choose_by: Sequence[str] = ()) -> list[str]:
@@ -357,10 +370,12 @@ def judge_runs(
     choose_by: Sequence[str] = CHOOSE_BY,
     look: int = 1,
     edges: pd.DataFrame | None = None,
+    called: Mapping[str, str] | None = None,
 ) -> Judged:
     """Return the verdicts on the levels of a column by a measure.
 
     choose_by: the measures that the sweep chose by; look, edges: as for `optbench.analysis.verdicts`.
+    called: `Answer.labels`.
     """
     table = tune_levels(runs, judge_by, of, chosen_for(judge_by, choose_by))
     pairs = compare_levels(table, look=look, edges=edges)
@@ -383,10 +398,13 @@ def judge_runs(
     if judge_by not in (TIME, LOSS):
         has = runs[column].notna().groupby(runs["problem"], sort=False).any()
         without = frozenset(has.index[~has])
-    labels_of = {"full": "the full batch"} if of == "batch_size" else labels.name_schedules(runs["schedule"].unique())
+    names = {**(called or {})}
+    if of != "optimizer":
+        full = {"full": "the full batch"}
+        names |= full if of == "batch_size" else labels.name_schedules(runs["schedule"].unique())
     plain = "block" not in runs or bool((runs["block"] < 0).all())
     return Judged(
-        places, pairs, of, judge_by, table.targets.shared.to_dict(), without, labels_of if of != "optimizer" else {},
+        places, pairs, of, judge_by, table.targets.shared.to_dict(), without, names,
         int(runs.groupby("problem")["seed"].nunique().max()) if plain else 0, folds=count_folds(runs), look=look,
         crashed=crashed,
     )  # fmt: skip
@@ -399,12 +417,10 @@ def find_recommended(
 
     Returns the tables of `optbench.analysis.best_configurations` and of `find_edges`; arguments as for `answer_of`.
     """
-    seeds, named = list(tuning_seeds), runs.attrs.get(NAMES, {})
+    seeds = list(tuning_seeds)
     best = best_configurations(runs, seeds, choose_by=choose_by)
     draws = select_best_draws(runs, seeds, choose_by) if searched else None
-    edges = find_edges(runs, best, searched, lambda name: find_shipped_limits(named.get(name, name)), draws)
-    edges.attrs[NAMES] = named
-    return best, edges
+    return best, find_edges(runs, best, searched, find_shipped_limits, draws)
 
 
 def answer_of(
@@ -415,15 +431,18 @@ def answer_of(
     choose_by: Sequence[str] = CHOOSE_BY,
     look: int = 1,
     problems: pd.DataFrame | None = None,
+    given: Mapping[str, str] | None = None,
+    called: Mapping[str, str] | None = None,
 ) -> Answer:
     """Return the answer of a table `runs`.
 
     tuning_seeds: the seeds on which settings were chosen. judge_by: the measure of the verdicts. searched: by optimizer
     and parameter, the ranges that trials were drawn from; None without trials. choose_by: the measures that the sweep
-    chose by. look: as for `optbench.analysis.verdicts`. problems: the table, for what a constant answer has.
+    chose by. look: as for `optbench.analysis.verdicts`. problems: the table, for what a constant answer has. given: the
+    texts of optimizers that were given values of hyperparameters, by optimizer. called: `Answer.labels`.
     """
     best, wider = find_recommended(runs, tuning_seeds, chosen_for(judge_by, choose_by), searched)
-    judged = judge_runs(runs, judge_by, "optimizer", choose_by, look, wider)
+    judged = judge_runs(runs, judge_by, "optimizer", choose_by, look, wider, called)
     keys = ["problem", "optimizer"]
     best = best.merge(judged.ranking[[*keys, "place", "trials"]], on=keys, how="left")
     # The edges of rates are those that `wider` has: trials from a range have other ends.
@@ -437,7 +456,9 @@ def answer_of(
     sizes = {name: re.search(r"(\d+) classes", str(row.get("data"))) for name, row in constants.items()}
     macro = frozenset(name for name, size in sizes.items() if size and int(size[1]) > 2)
     judged = replace(judged, macro=macro)
-    return Answer(judged, best, wider, runs, searched or {}, tuple(choose_by), look, constants)
+    return Answer(
+        judged, best, wider, runs, searched or {}, tuple(choose_by), look, constants, given or {}, called or {}
+    )
 
 
 @cache
@@ -471,7 +492,7 @@ def split_measure(answer: Answer, before: Mapping[str, float | None] | None = No
     basis = [f"Compared by {name}.", _describe_tuning(answer), _describe_intervals(answer)]
     spoils, more = [], []
     if answer.judge_by == TIME:
-        more += describe_targets(judged.targets)
+        more += describe_targets(judged.targets, answer.label)
         both = {
             problem: [
                 labels.share_text(each) if each is not None and math.isfinite(each) else "none"
@@ -480,7 +501,7 @@ def split_measure(answer: Answer, before: Mapping[str, float | None] | None = No
             for problem, share in (before or {}).items()
             if problem in judged.targets
         }
-        shown = labels.short_names(judged.targets)
+        shown = labels.short_names(judged.targets, answer.label)
         changed = [f"from {old} to {new} on {shown[name]}" for name, (old, new) in both.items() if old != new]
         if changed:
             spoils.append(
@@ -488,17 +509,18 @@ def split_measure(answer: Answer, before: Mapping[str, float | None] | None = No
                 "even for unchanged runs."
             )
     elif judged.without:
-        spoils.append(f"There is none on {join_with_and(sorted(judged.without))}, where the loss at the end stands in.")
-    spoils += caveats.warn_of_few_steps(answer.at_once)
-    spoils += caveats.describe_choice(runs, answer.judge_by, chosen)
+        where = join_with_and(sorted(map(answer.label, judged.without)))
+        spoils.append(f"There is none on {where}, where the loss at the end stands in.")
+    spoils += caveats.warn_of_few_steps(answer.at_once, answer.label)
+    spoils += caveats.describe_choice(runs, answer.judge_by, chosen, answer.label)
     spoils += filter(None, [answer.unequal_trials])
-    spoils += caveats.warn_of_overfitting(answer.best)
-    spoils += caveats.warn_of_high_minima(runs)
+    spoils += caveats.warn_of_overfitting(answer.best, answer.label)
+    spoils += caveats.warn_of_high_minima(runs, answer.label)
     more += [
-        *caveats.describe_gradients(runs),
-        *caveats.describe_ranges(answer.searched, _list_hyperparameters(runs)),
-        *caveats.describe_widening(runs, answer.searched),
-        *caveats.describe_smallest_gaps(runs, answer.judge_by),
+        *caveats.describe_gradients(runs, answer.label),
+        *caveats.describe_ranges(answer.searched, _list_hyperparameters(runs), answer.label),
+        *caveats.describe_widening(runs, answer.searched, answer.label),
+        *caveats.describe_smallest_gaps(runs, answer.judge_by, answer.label),
     ]
     return " ".join(basis), " ".join(spoils), " ".join(more)
 
@@ -509,10 +531,10 @@ def _list_hyperparameters(runs: pd.DataFrame) -> dict[str, list[str]]:
     return {str(name): [key for key in there if there.loc[name, key]] for name in there.index}
 
 
-def describe_targets(targets: Mapping[str, float]) -> list[str]:
+def describe_targets(targets: Mapping[str, float], label: Label = str) -> list[str]:
     """Return sentences on the targets of the measure "time", problem by problem, and on those that have none."""
     by_share: dict[float, list[str]] = {}
-    names = labels.short_names(targets)
+    names = labels.short_names(targets, label)
     for problem, share in targets.items():
         if math.isfinite(share):
             by_share.setdefault(share, []).append(names[problem])
@@ -562,14 +584,14 @@ def _describe_intervals(answer: Answer) -> str:
     )
 
 
-def describe_data(problems: Iterable[tuple[str, str]]) -> list[str]:
+def describe_data(problems: Iterable[tuple[str, str]], label: Label = str) -> list[str]:
     """Return a text per data set with the problems that learn from it: its rows, features and target.
 
     problems: pairs of a problem's name and the text of its data, "" without data.
     """
     learners: dict[str, dict[str, None]] = {}
     problems = list(problems)
-    shown = labels.short_names(name for name, _ in problems)
+    shown = labels.short_names((name for name, _ in problems), label)
     for name, text in problems:
         if isinstance(text, str) and text:
             learners.setdefault(text.partition("; ")[0], {})[shown[name]] = None
@@ -588,12 +610,12 @@ def name_measure(measure: str) -> str:
 
 def describe_settings(answer: Answer, runs: pd.DataFrame) -> dict[tuple[str, str], str]:
     """Return by (problem, optimizer) the recommended setting as a text: batch size, schedule, rate, and its result."""
-    varied, short = varied_hyperparameters(runs), labels.shorten_schedules(runs["schedule"].unique())
+    varied, short = varied_hyperparameters(runs, answer.given), labels.shorten_schedules(runs["schedule"].unique())
     budget = runs.groupby(["problem", "batch_size"])["samples"].max()
     texts = {}
     for row in answer.best.to_dict("records"):
         problem, optimizer = row["problem"], row["optimizer"]
-        name = labels.optimizer_label(row, varied)
+        name = labels.optimizer_label(row, varied, answer.label)
         batch = labels.batch_label(row["batch_size"], row["full_batch"])
         seeds = f"{int(row['n'])} {'fresh ' if row['held_out'] else ''}seed{'s' if row['n'] > 1 else ''}"
         value = _describe_value(answer, row, budget[problem, row["batch_size"]])

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis import find_reference_values
-from optbench.analysis.columns import STANDING_IN, count_folds
+from optbench.analysis.columns import count_folds, find_standing_in
 from optbench.analysis.measures import (
     LOG_TAIL,
     LOSS,
@@ -25,12 +25,13 @@ from optbench.contract.names import join_names
 from optbench.contract.problems import FLOOR
 from optbench.contract.search import SAME_MEANING, parse_range
 from optbench.wording import labels
+from optbench.wording.labels import Label
 
 RISEN = 0.1
 """Share by which a validation loss that has risen is said to overfit; a choice."""
 
 
-def describe_smallest_gaps(runs: pd.DataFrame, judge_by: str) -> Iterator[str]:
+def describe_smallest_gaps(runs: pd.DataFrame, judge_by: str, label: Label = str) -> Iterator[str]:
     """Yield sentences on the smallest gaps of a table `runs` that was compared by `judge_by`, such as on rounding."""
     floor = runs["problem"].map(find_reference_values(runs).set_index("problem")["floor"])
     tail = runs[LOG_TAIL].astype(np.float64) if LOG_TAIL in runs else np.nan  # which folders of before do not have
@@ -39,48 +40,47 @@ def describe_smallest_gaps(runs: pd.DataFrame, judge_by: str) -> Iterator[str]:
             f"A gap below {labels.number(FLOOR)} (times the minimum, if that is more than 1) is rounding noise and "
             f"counts as {labels.number(FLOOR)}, so the ratio to such a run is a lower bound."
         )
-    yield from name_standing_in(runs)
+    yield from name_standing_in(runs, label)
 
 
-def name_standing_in(runs: pd.DataFrame) -> Iterator[str]:
+def name_standing_in(runs: pd.DataFrame, label: Label = str) -> Iterator[str]:
     """Yield a sentence on the losses of the table `runs` that stand for minima which are not known."""
-    there = set(runs["problem"])
-    if found := {name: loss for name, loss in runs.attrs.get(STANDING_IN, {}).items() if name in there}:
-        each = ", ".join(f"{labels.number(loss)} for {problem}" for problem, loss in found.items())
+    if found := find_standing_in(runs):
+        each = ", ".join(f"{labels.number(loss)} for {label(problem)}" for problem, loss in found.items())
         yield (
             f"Where the minimum is not known, gaps are those above the lowest loss found: {each}; below 1% of the "
             "first gap runs count as equal."
         )
 
 
-def warn_of_high_minima(runs: pd.DataFrame) -> Iterator[str]:
+def warn_of_high_minima(runs: pd.DataFrame, label: Label = str) -> Iterator[str]:
     """Yield a sentence for each problem whose stated minimum is above a loss of the table `runs`."""
     for problem, most in below_minimum(runs).items():
         yield (
-            f"Losses of {problem} lie up to {labels.number(most)} below the minimum that it states: its "
+            f"Losses of {label(problem)} lie up to {labels.number(most)} below the minimum that it states: its "
             "suboptimalities are wrong, and decide nothing, until it states a lower one."
         )
 
 
-def warn_of_few_steps(problems: Collection[str]) -> Iterator[str]:
+def warn_of_few_steps(problems: Collection[str], label: Label = str) -> Iterator[str]:
     """Yield a sentence on the problems whose leader reaches the target within ten steps, and what tells more."""
     if problems:
-        on = join_names(labels.short_names(problems).values(), 5)
+        on = join_names(labels.short_names(problems, label).values(), 5)
         yield (
             f"Within ten steps the leader reaches its target on {on}, so this compares first steps more than training: "
             "more epochs, or --judge-by loss, tell more."
         )
 
 
-def warn_of_overfitting(best: pd.DataFrame) -> Iterator[str]:
+def warn_of_overfitting(best: pd.DataFrame, label: Label = str) -> Iterator[str]:
     """Yield a sentence on the recommended settings whose validation loss has risen by RISEN since its best.
 
     best: those settings, with the columns of `optbench.analysis.measure_overfitting` where they are known.
     """
     found = best[best["risen"] >= RISEN] if "risen" in best else best[:0]
-    shown = labels.short_names(best["problem"].unique())
+    shown = labels.short_names(best["problem"].unique(), label)
     each = [
-        f"{row['optimizer']} on {shown[row['problem']]} by {100 * min(row['risen'], 99):,.0f}% since epoch "
+        f"{label(row['optimizer'])} on {shown[row['problem']]} by {100 * min(row['risen'], 99):,.0f}% since epoch "
         f"{row['lowest_epoch']:.3g}"
         for row in found.to_dict("records")
     ]
@@ -89,9 +89,9 @@ def warn_of_overfitting(best: pd.DataFrame) -> Iterator[str]:
         yield f"{text} Fewer epochs would do."
 
 
-def describe_choice(runs: pd.DataFrame, judge_by: str, choose_by: str) -> Iterator[str]:
+def describe_choice(runs: pd.DataFrame, judge_by: str, choose_by: str, label: Label = str) -> Iterator[str]:
     """Yield sentences on the data that settings were chosen and judged on, for measures on held-out data."""
-    shown = labels.short_names(runs["problem"].unique())
+    shown = labels.short_names(runs["problem"].unique(), label)
     without = [shown[name] for name in find_unvalidated(runs, choose_by)]
     column = metric_name(runs, choose_by)
     chosen_on_validation = validation_column(column) != column and len(without) < runs["problem"].nunique()
@@ -112,7 +112,7 @@ def describe_choice(runs: pd.DataFrame, judge_by: str, choose_by: str) -> Iterat
         yield "Intervals hold the sampling error of the test examples, on which all are compared."
 
 
-def describe_gradients(runs: pd.DataFrame) -> Iterator[str]:
+def describe_gradients(runs: pd.DataFrame, label: Label = str) -> Iterator[str]:
     """Yield a sentence on the optimizers that take more than one gradient a step, beside others that take one."""
     made = runs[runs["steps"] > 0]
     of_step = made["epochs"] / made["steps"]
@@ -127,10 +127,12 @@ def describe_gradients(runs: pd.DataFrame) -> Iterator[str]:
         ),
     ):
         if len(several):
-            yield f"{join_names(list(several))} {'takes' if len(several) == 1 else 'take'} {words}."
+            yield f"{join_names(list(map(label, several)))} {'takes' if len(several) == 1 else 'take'} {words}."
 
 
-def describe_widening(runs: pd.DataFrame, searched: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+def describe_widening(
+    runs: pd.DataFrame, searched: Mapping[str, Mapping[str, str]], label: Label = str
+) -> Iterator[str]:
     """Yield a sentence on the values beyond their ranges to which blocks have searched on (``--widen``).
 
     searched: as for `describe_ranges`.
@@ -150,7 +152,7 @@ def describe_widening(runs: pd.DataFrame, searched: Mapping[str, Mapping[str, st
                 beyond.setdefault((name, "up"), []).append((values.max(), str(optimizer)))
     each = [
         f"{name} {way} to {labels.number((max if way == 'up' else min)(found)[0], 4)} "
-        f"({join_names([who for _, who in found], 5)})"
+        f"({join_names([label(who) for _, who in found], 5)})"
         for (name, way), found in beyond.items()
     ]
     if each:
@@ -158,7 +160,9 @@ def describe_widening(runs: pd.DataFrame, searched: Mapping[str, Mapping[str, st
 
 
 def describe_ranges(
-    searched: Mapping[str, Mapping[str, str]], hyperparameters: Mapping[str, Collection[str]] = MappingProxyType({})
+    searched: Mapping[str, Mapping[str, str]],
+    hyperparameters: Mapping[str, Collection[str]] = MappingProxyType({}),
+    label: Label = str,
 ) -> Iterator[str]:
     """Yield sentences on parameters that optimizers searched: in one range, in different ones, or not all of them.
 
@@ -171,7 +175,7 @@ def describe_ranges(
         for name, text in parameters.items():
             if name != "schedule":
                 meaning = SAME_MEANING.get(name, name)
-                found.setdefault(meaning, {}).setdefault(text, []).append(optimizer)
+                found.setdefault(meaning, {}).setdefault(text, []).append(label(optimizer))
                 called.setdefault(meaning, {})[name] = None
     tuned = {*found}
     found = {join_with_and([*called[meaning]]): by_range for meaning, by_range in found.items()}
@@ -179,7 +183,7 @@ def describe_ranges(
     for optimizer, parameters in searched.items():
         for name in hyperparameters.get(optimizer, ()):
             if name not in parameters and SAME_MEANING.get(name, name) in tuned:
-                fixed.setdefault(name, []).append(optimizer)
+                fixed.setdefault(name, []).append(label(optimizer))
     several = {name: by_range for name, by_range in found.items() if sum(map(len, by_range.values())) > 1}
     alone: dict[str, list[str]] = {}
     for name, by_range in found.items() if len(searched) > 1 else ():

@@ -169,7 +169,7 @@ def _state_lead(judged: Judged, problem: str, first: str) -> str:
     if not beaten:
         return ""
     rest = f"all {len(rivals)} others" if len(beaten) == len(rivals) else f"{len(beaten)} of {len(rivals)} others"
-    text = f"wins against {rivals[0] if len(rivals) == 1 else rest}"
+    text = f"wins against {judged.name(rivals[0]) if len(rivals) == 1 else rest}"
     rows = judged.verdicts[judged.verdicts["problem"] == problem]
     rows = rows[(rows["a"].eq(first) & rows["b"].isin(beaten)) | (rows["b"].eq(first) & rows["a"].isin(beaten))]
     p, blocks = rows["p_adjusted"].max(), int(rows["blocks"].max())
@@ -185,5 +185,5 @@ def _state_lead(judged: Judged, problem: str, first: str) -> str:
 def _format_interval(judged: Judged, problem: str, first: str, name: str) -> str:
     """Return the ratio of an optimizer over the first one with its interval: "adam: 1.2× gd's samples [1.1–1.3]"."""
     pair = judged.pairs[problem, first, name]
-    of = f"{first}'s {judged.unit(problem)}"
-    return f"{name}: {format_ratio(pair.ratio)}× {of} {format_interval(pair.low, pair.high)}"
+    of = f"{judged.name(first)}'s {judged.unit(problem)}"
+    return f"{judged.name(name)}: {format_ratio(pair.ratio)}× {of} {format_interval(pair.low, pair.high)}"

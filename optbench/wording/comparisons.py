@@ -8,6 +8,7 @@ import pandas as pd
 from optbench.analysis.texts import join_with_and
 from optbench.analysis.verdicts import ALL, LOSES, OPEN, TIE, WINS
 from optbench.wording.judged import format_interval, format_ratio
+from optbench.wording.labels import Label
 
 _GROUPS = {
     "identical": ("is identical in both", "are identical in both"),
@@ -60,7 +61,7 @@ def headline_comparison(table: pd.DataFrame, a: str, b: str, is_time: bool) -> s
     return ", ".join([f"{b} against {a}: {word} on {where}", *(f"{word} on {count}" for word, count in others)])
 
 
-def list_verdicts(table: pd.DataFrame, problem: str, is_time: bool) -> list[tuple[str, str]]:
+def list_verdicts(table: pd.DataFrame, problem: str, is_time: bool, label: Label = str) -> list[tuple[str, str]]:
     """Return what b is on a problem, each with its optimizers: [("faster", "adam 3.1×, gd 1.2×"), ("open", "rmsprop")].
 
     table: of `optbench.compare`, with the optimizers' names in a column "name".
@@ -70,7 +71,7 @@ def list_verdicts(table: pd.DataFrame, problem: str, is_time: bool) -> list[tupl
         state = IDENTICAL if row["identical"] == 1 else {WINS: BETTER, LOSES: WORSE}.get(row["verdict"], row["verdict"])
         factor = 1 / row["ratio"] if state == BETTER and row["ratio"] > 0 else row["ratio"]
         is_clear = state in (BETTER, WORSE) and np.isfinite(factor)
-        text = f"{row['name']} {format_ratio(factor)}×" if is_clear else row["name"]
+        text = f"{label(row['name'])} {format_ratio(factor)}×" if is_clear else label(row["name"])
         found.setdefault(state, []).append(text)
     return [(name_state(state, is_time), ", ".join(found[state])) for state in _STATES if state in found]
 

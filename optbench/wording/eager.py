@@ -16,7 +16,7 @@ def find_eager_optimizers(runs: pd.DataFrame, timings: pd.DataFrame) -> dict[str
     return dict(zip(table["optimizer"], table["eager"], strict=True))
 
 
-def describe_eager(runs: pd.DataFrame, timings: pd.DataFrame) -> str:
+def describe_eager(runs: pd.DataFrame, timings: pd.DataFrame, label: labels.Label = str) -> str:
     """Return a sentence: the eager optimizers, and the time of their steps beside compiled ones; empty for none."""
     table = _join_libraries(runs, timings)
     table = table[table["ns_per_run_step"] > 0]  # of what has failed there is no time
@@ -27,7 +27,7 @@ def describe_eager(runs: pd.DataFrame, timings: pd.DataFrame) -> str:
             beside = f"; compiled steps took {time}"
             continue
         is_library = library in LIBRARIES.values()
-        names = list(dict.fromkeys(group["optimizer" if is_library else "problem"].astype(str)))
+        names = list(dict.fromkeys(group["optimizer" if is_library else "problem"].astype(str).map(label)))
         parts.append(f"{join_names(names, 3)} ({library if is_library else 'plain Python'}, {time} a step)")
     if not parts:
         return ""

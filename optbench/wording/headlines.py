@@ -33,7 +33,7 @@ def headline(answer: Answer) -> str:
     problems = [name for name in everything if name not in judged.without] or everything
     states = {problem: find_state(answer, problem) for problem in problems}
     if answer.runs["optimizer"].nunique() == 1:
-        return f"Only {answer.runs['optimizer'].iloc[0]} ran: there is nothing to compare it with"
+        return f"Only {answer.label(answer.runs['optimizer'].iloc[0])} ran: there is nothing to compare it with"
     if set(states.values()) == {FAILED}:
         ends = {judged.tell_end(problem, *judged.rows(problem)["optimizer"]) for problem in problems}
         end = ends.pop() if len(ends) == 1 else "diverged or failed"
@@ -55,11 +55,12 @@ def headline(answer: Answer) -> str:
     if not done:
         return f"{'Too close to call' if len(open_) == len(problems) else 'Nothing to compare'} on {every}{behind}"
     best = [name for name in done if len(done[name]) == most]
+    called = [*map(answer.label, best)]
     if most == len(problems):
         if len(best) > 1:
-            who = f"All {len(best)} optimizers" if len(best) == answer.runs["optimizer"].nunique() else _join(best)
+            who = f"All {len(best)} optimizers" if len(best) == answer.runs["optimizer"].nunique() else _join(called)
             return f"{who} tie on {every}"
-        return f"{best[0]} {_join_verbs(done[best[0]])} on {every}"
+        return f"{called[0]} {_join_verbs(done[best[0]])} on {every}"
     head = "No winner yet" if len(open_) == len(problems) else "No single winner"
     where = f"on {most} of {len(problems)} problems{some}"
     shown = {verb for name in best for verb in done[name]} - {LEADS}
@@ -70,39 +71,40 @@ def headline(answer: Answer) -> str:
         return f"{head}: no optimizer wins, ties or leads on more than {most} of {len(problems)} problems{some}"
     if len(best) > 1:
         verbs = _join_verbs([verb for name in best for verb in done[name]], several=True)
-        return f"{head}: {join_with_and(best)} each {verbs} {where}{behind}"
-    return f"{head}: {best[0]} {_join_verbs(done[best[0]])} {where}{behind}"
+        return f"{head}: {join_with_and(called)} each {verbs} {where}{behind}"
+    return f"{head}: {called[0]} {_join_verbs(done[best[0]])} {where}{behind}"
 
 
 def describe_shortly(answer: Answer, problem: str) -> str:
     """Return a problem's verdict in a few words: "nesterov leads; momentum may be as good"."""
     judged, state = answer.judged, find_state(answer, problem)
     rows, firsts = judged.rows(problem), judged.firsts(problem)
+    called = [*map(answer.label, firsts)]
     if state == ALONE:
-        return f"{rows['optimizer'].iloc[0]} alone: nothing to compare"
+        return f"{answer.label(rows['optimizer'].iloc[0])} alone: nothing to compare"
     if state == FAILED:
         return f"every run {judged.tell_end(problem, *rows['optimizer'])}"
     if not firsts or (rows["blocks"] == 0).all():
         return "no result on fresh seeds yet"
     if state == FIRST:
-        return f"{firsts[0]} {'leads, at a limit of the search' if judged.is_at_limit(problem) else 'wins'}"
+        return f"{called[0]} {'leads, at a limit of the search' if judged.is_at_limit(problem) else 'wins'}"
     if state == EQUIVALENT:
-        return f"{'all ' * (len(firsts) == len(rows) > NAMED)}{_join(firsts)} tie"
+        return f"{'all ' * (len(firsts) == len(rows) > NAMED)}{_join(called)} tie"
     if not judged.first(problem):
         rest = [name for name in rows["optimizer"] if name not in firsts]
         every = f"all {len(rows)} optimizers" if not rest else f"{len(firsts)} of the {len(rows)} optimizers"
         if len(rest) == 1:
             wins = [name for name in firsts if judged.pairs[problem, name, rest[0]].verdict == WINS]
-            every = f"all but {rest[0]}" + (f", which {wins[0]} beats" if wins else "")
-        return f"too close to call: {_join(firsts) if len(firsts) <= NAMED else every}"
+            every = f"all but {answer.label(rest[0])}" + (f", which {answer.label(wins[0])} beats" if wins else "")
+        return f"too close to call: {_join(called) if len(firsts) <= NAMED else every}"
     open_ = judged.list_open(problem)
-    return f"{firsts[0]} leads; {open_[0] if len(open_) == 1 else f'{len(open_)} others'} may be as good"
+    return f"{called[0]} leads; {answer.label(open_[0]) if len(open_) == 1 else f'{len(open_)} others'} may be as good"
 
 
 def _describe_one(answer: Answer, problem: str) -> str:
     """Return the title of a sweep of one problem."""
-    state, name = find_state(answer, problem), labels.shorten(labels.short_name(problem), 60)
-    firsts = answer.judged.firsts(problem)
+    state, name = find_state(answer, problem), labels.shorten(labels.short_name(answer.label(problem)), 60)
+    firsts = [*map(answer.label, answer.judged.firsts(problem))]
     if state == FIRST:
         return f"{firsts[0]} {'leads' if answer.judged.is_at_limit(problem) else 'wins'} on {name}"
     if state == EQUIVALENT:
@@ -122,7 +124,9 @@ def list_losers(answer: Answer) -> str:
     if len(problems) < 2 or not 0 < len(lost) <= MOST:
         return ""
     counts = sorted(set(lost.values()), reverse=True)
-    parts = [f"{join_with_and([name for name in lost if lost[name] == count])} on {count}" for count in counts]
+    parts = [
+        f"{join_with_and([answer.label(name) for name in lost if lost[name] == count])} on {count}" for count in counts
+    ]
     return f"clearly behind a leader: {', '.join(parts)}"
 
 
@@ -146,7 +150,7 @@ def _describe_losers(judged: Judged, problems: Sequence[str]) -> str:
     names = [name for name in lost if lost[name] == max(lost.values())]
     verb = "clearly loses" if len(names) == 1 else "each clearly lose"
     often = 0 < len(names) <= NAMED and FEW * lost[names[0]] >= len(problems)
-    return f"; {join_with_and(names)} {verb} on {lost[names[0]]}" if often else ""
+    return f"; {join_with_and([*map(judged.name, names)])} {verb} on {lost[names[0]]}" if often else ""
 
 
 def _join_verbs(verbs: Sequence[str], several: bool = False) -> str:

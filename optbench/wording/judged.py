@@ -63,7 +63,7 @@ class Judged:
     without: frozenset[str] = frozenset()
     """The problems without the metric, where loss stands in."""
     names: Mapping[str, str] = field(default_factory=dict)
-    """How levels are called where that is not their text."""
+    """How levels are called where that is not their text, and the labels of problems and optimizers."""
     seeds: int = 0
     """The seeds of a sweep without blocks; 0 with blocks."""
     macro: frozenset[str] = frozenset()
@@ -165,7 +165,7 @@ class Judged:
         return name.replace("F1", "macro F1") if problem in self.macro else name
 
     def name(self, level: str) -> str:
-        """Return what a level is called in a sentence."""
+        """Return what a level, or a problem, is called in a sentence."""
         return self.names.get(level, level)
 
     def sentence(self, problem: str, short: bool = False) -> str:
@@ -173,8 +173,8 @@ class Judged:
 
         short: name a few of the others only.
         """
-        head = problem if self.of == "optimizer" else f"{self.of.replace('_', ' ')} on {problem}"
-        return f"{head}: {self.describe(problem, short)}"
+        head = "" if self.of == "optimizer" else f"{self.of.replace('_', ' ')} on "
+        return f"{head}{self.name(problem)}: {self.describe(problem, short)}"
 
     def describe(self, problem: str, short: bool = False) -> str:
         """Return the sentence of a problem without its name."""

@@ -7,7 +7,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ from optbench.contract.names import INNER, canonical, split_levels
 
 Row = Mapping[str, Any] | pd.Series
 """A row of a table, by column."""
+Label = Callable[[str], str]
+"""Returns what a problem or an optimizer is called: its label, or its name where it has none, as `str` does."""
 MATH = re.compile(r"(\$[^$]*[\\^_][^$]*\$)")
 """Math between dollars: with a command, an index or a power, which no price has."""
 _COMMAND, _BRACES, _GREEK = re.compile(r"\\([A-Za-z]+) ?"), str.maketrans("", "", "{}\\"), {"lambda": "lamda"}
@@ -67,21 +69,31 @@ def short_name(problem: str) -> str:
     return short
 
 
-def short_names(problems: Iterable[str]) -> dict[str, str]:
-    """Return the `short_name` of each problem, by its name; the whole name of problems that share the short one."""
-    short = {problem: short_name(problem) for problem in problems}
+def short_names(problems: Iterable[str], label: Label = str) -> dict[str, str]:
+    """Return the `short_name` of each problem's label, by name; the whole label where several share the short one."""
+    called = {problem: label(problem) for problem in problems}
+    short = {problem: short_name(text) for problem, text in called.items()}
     several = [name for name, count in Counter(short.values()).items() if count > 1]
-    return {problem: problem if name in several else name for problem, name in short.items()}
+    return {problem: called[problem] if name in several else name for problem, name in short.items()}
+
+
+def name_of(text: Any, labels: Mapping[str, str]) -> Any:
+    """Return the name in tables of what a user names: by its label, or as in the tables.
+
+    What is the label of one and the name of another, as where two labels are swapped, is the label: that is what texts
+    and figures show. What is no text stays. labels: by name.
+    """
+    return next((name for name, label in labels.items() if label == text), text)
 
 
 def list_optimizers(optimizers: str | Iterable[str], known: Collection[str], labels: Mapping[str, str]) -> list[str]:
-    """Return one or more optimizers as a list, each once, by its label if it has one.
+    """Return the names of one or more optimizers as a list, each once.
 
-    known: what there is, by label; labels: by the names that may be given, too, where they are nobody's label. Raises
-    OptbenchError if none is named, or one is unknown.
+    known: what there is; labels: by name, which may be given, too. Raises OptbenchError if none is named, or one is
+    unknown.
     """
     given = [optimizers] if isinstance(optimizers, str) else arguments.list_items("optimizers", optimizers)
-    names = [labels.get(name, name) if isinstance(name, str) and name not in known else name for name in given]
+    names = [name_of(name, labels) for name in given]
 
     def check(name: str) -> None:
         """Raise OptbenchError for an unknown name."""
@@ -117,13 +129,13 @@ def batch_label(batch_size: int, full: bool) -> str:
     return "full" if full else str(int(batch_size))
 
 
-def optimizer_label(row: Row, varied: dict[str, list[str]]) -> str:
-    """Return the optimizer's name with the hyperparameters that the sweep varied: "clip(adam, norm=2)".
+def optimizer_label(row: Row, varied: dict[str, list[str]], label: Label = str) -> str:
+    """Return the optimizer's label with the hyperparameters that the sweep varied: "clip(adam, norm=2)".
 
     row: of `runs` or of a table of settings. varied: from `varied_hyperparameters`.
     """
     values = [f"{name}={value_text(row[name])}" for name in varied.get(row["optimizer"], []) if not pd.isna(row[name])]
-    return with_values(str(row["optimizer"]), values)
+    return with_values(label(row["optimizer"]), values)
 
 
 def with_values(name: str, values: list[str]) -> str:

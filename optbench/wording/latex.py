@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import NAMES
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.pair_statistics import spent_alpha
 from optbench.analysis.ranking import FAILED
@@ -55,8 +54,7 @@ def build_results_table(
     if optimizers is None:
         names = _list_columns(ranking, own)
     else:
-        named = {name: label for label, name in answer.runs.attrs.get(NAMES, {}).items()}
-        names = labels.list_optimizers(optimizers, known, named)
+        names = labels.list_optimizers(optimizers, known, answer.labels)
     rows = []
     for problem, part in ranking.groupby("problem", sort=False):
         if problem == ALL and part["mean_rank"].isna().all():
@@ -67,10 +65,14 @@ def build_results_table(
         pairs = [
             _write_cell(cells.loc[name], marks.get(name, "")) if name in cells.index else ("--", "") for name in names
         ]
-        head = ("mean rank", "") if problem == ALL else (latex_escaped(str(problem)), _name_unit(answer, str(problem)))
+        head = (
+            ("mean rank", "")
+            if problem == ALL
+            else (latex_escaped(answer.label(str(problem))), _name_unit(answer, str(problem)))
+        )
         rows.append(("\\midrule" if problem == ALL else "\\addlinespace") if rows else "\\midrule")
         rows += [f"{' & '.join(texts)} \\\\" for texts in zip(head, *pairs, strict=True) if any(texts)]
-    heads = " & ".join(["problem", *map(latex_escaped, names)])
+    heads = " & ".join(["problem", *(latex_escaped(answer.label(name)) for name in names)])
     shrinks = len(names) > _FITTING * columns
     place, packages = "table*" if columns == 2 else "table", "booktabs,graphicx" if shrinks else "booktabs"
     return "\n".join(
@@ -169,7 +171,7 @@ def _write_caption(answer: Answer, names: list[str], total: int) -> str:
         )
     if plain and judge_by != LOSS:
         parts.append("Where a row is of loss, that at the end of a run, above the minimum, stands in.")
-    parts += name_standing_in(answer.runs)
+    parts += name_standing_in(answer.runs, answer.label)
     how = f" of {answer.reported_blocks}" if answer.blocks else ""
     parts.append(
         f"Every optimizer is tuned anew in each{how} blocks of seeds, and reports on fresh ones: geometric mean over "
@@ -192,11 +194,16 @@ def _write_caption(answer: Answer, names: list[str], total: int) -> str:
     if ((shown["unreached"] > 0) & (shown["reached"] > 0)).any():
         text += " ${>}$: a bound, as in some block no run reached the target."
     limits = answer.ranking[answer.ranking["limit"] & answer.ranking["optimizer"].isin(names)]
-    where = [f"{name} on {problem}" for problem, name in zip(limits["problem"], limits["optimizer"], strict=True)]
+    where = [
+        f"{answer.label(name)} on {answer.label(problem)}"
+        for problem, name in zip(limits["problem"], limits["optimizer"], strict=True)
+    ]
     if where:
         text += latex_escaped(f" At the limit of the search, and perhaps better beyond: {join_names(where, 5)}.")
     if answer.at_once:
-        text += latex_escaped(f" The best reaches its target within ten steps on {join_names([*answer.at_once], 5)}.")
+        text += latex_escaped(
+            f" The best reaches its target within ten steps on {join_names([*map(answer.label, answer.at_once)], 5)}."
+        )
     return text + (f" Shown: {len(names)} of {total} optimizers; marks are towards all." if len(names) < total else "")
 
 

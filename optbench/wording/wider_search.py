@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from optbench.analysis.columns import NAMES
 from optbench.analysis.texts import join_with_and
 from optbench.contract.search import RATE, SAME_MEANING, join_ranges, parse_range
 from optbench.wording import labels
@@ -49,24 +48,29 @@ def advise_wider_search(
         return []
     texts = []
     command = "" if directory is None else f"{begin_extension(directory, known)} "
-    drawn, named = table[table["range"] != ""], table.attrs.get(NAMES, {})
+    drawn, called = table[table["range"] != ""], known.get("labels") or {}
+
+    def label(name: str) -> str:
+        """Return what a problem or an optimizer is called."""
+        return called.get(name, name)
+
     if "block" in table and (table["block"] >= 0).any() and len(drawn) == 0:
         where = []
         for problem, rows in table.groupby("problem", sort=False):
-            each = [f"{name}: {_join_limits(part)}" for name, part in rows.groupby("optimizer", sort=False)]
-            where.append(f"{problem} ({'; '.join(each)})")
+            each = [f"{label(name)}: {_join_limits(part)}" for name, part in rows.groupby("optimizer", sort=False)]
+            where.append(f"{label(problem)} ({'; '.join(each)})")
         widen = known.get("widen")
         further = f"--widen {(WIDEN_BY if widen is None else widen) + WIDEN_BY}"
         return [f"at the limit of the search: {', '.join(where)}; wider: {command}{further}"]
     if len(drawn):
-        where = [_describe_end(name, side, part) for (name, side), part in _group_ends(drawn)]
-        ranges = _widen_ranges(_unlabel(drawn, named), known.get("ranges"), known.get("searched") or {})
+        where = [_describe_end(name, side, part, label) for (name, side), part in _group_ends(drawn)]
+        ranges = _widen_ranges(drawn, known.get("ranges"), known.get("searched") or {})
         options = " ".join(ranges)
         texts.append(
             f"{'; '.join(where)} (all trials are then drawn anew, and it is a further look); wider: {command}{options}"
         )
     for (name, side), part in _group_ends(table[table["range"] == ""]):
-        texts.append(f"{_describe_end(name, side, part)}; wider: {command}{_add_values(name, _unlabel(part, named))}")
+        texts.append(f"{_describe_end(name, side, part, label)}; wider: {command}{_add_values(name, part)}")
     return texts
 
 
@@ -76,20 +80,18 @@ def begin_extension(directory: str | Path, provenance: Mapping) -> str:
     return f"optbench sweep --extend --out {shlex.quote(str(directory))}{files}"
 
 
-def _unlabel(rows: pd.DataFrame, named: Mapping[str, str]) -> pd.DataFrame:
-    """Return rows with the names that a command takes in place of labels; named: names by their labels."""
-    return rows.assign(optimizer=[named.get(each, each) for each in rows["optimizer"]])
-
-
 def _group_ends(table: pd.DataFrame) -> Iterable[tuple[tuple[str, str], pd.DataFrame]]:
     """Return the rows of each parameter and side, in order of appearance."""
     return table.groupby(["parameter", "side"], sort=False)
 
 
-def _describe_end(name: str, side: str, part: pd.DataFrame) -> str:
+def _describe_end(name: str, side: str, part: pd.DataFrame, label: labels.Label) -> str:
     """Return which parameter lies at which end, and where: "rate at the highest that was tried: p (gd, adam)"."""
     word = {"lr": "rate", "batch_size": "batch size"}.get(name, name)
-    where = [f"{problem} ({', '.join(rows['optimizer'])})" for problem, rows in part.groupby("problem", sort=False)]
+    where = [
+        f"{label(str(problem))} ({', '.join(map(label, rows['optimizer']))})"
+        for problem, rows in part.groupby("problem", sort=False)
+    ]
     return f"{word} at the {'highest' if side == 'high' else 'lowest'} that was tried: {', '.join(where)}"
 
 

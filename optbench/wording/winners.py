@@ -98,6 +98,6 @@ def describe_in_short(answer: Answer) -> list[str]:
     lines += [answer.sentence(problem, short=True) for problem in problems[:MOST_LINES]]
     if len(problems) > MOST_LINES:
         lines.append(f"and {count_noun(len(problems) - MOST_LINES, 'more problem')}: results.winners() has all")
-    few = caveats.warn_of_few_steps(answer.at_once)
-    limits = [*few, *caveats.name_standing_in(runs), *caveats.warn_of_high_minima(runs)]
+    few = caveats.warn_of_few_steps(answer.at_once, answer.label)
+    limits = [*few, *caveats.name_standing_in(runs, answer.label), *caveats.warn_of_high_minima(runs, answer.label)]
     return [line for line in (*lines, answer.overall(), answer.unequal_trials, *limits) if line]

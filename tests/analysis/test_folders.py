@@ -13,11 +13,16 @@ from staged import naive_choices, only, plain_table, shuffled, staged_table, wit
 from statsmodels.stats.multitest import multipletests
 from synthetic import failure, runs_table
 
-from optbench.analysis import verdicts
-from optbench.analysis.folders import compare_tables, compare_timings, paired_times
+from optbench.analysis import folders, verdicts
+from optbench.analysis.folders import compare_timings, paired_times
 from optbench.contract.errors import OptbenchError
 
 FAILED = math.log(1e6)  # runs_table: the first loss is 1, the minimum 0
+
+
+def compare_tables(*arguments, **keywords):
+    """Return the rows of a comparison."""
+    return folders.compare_tables(*arguments, **keywords).table
 
 
 def at_once(rows, alpha=0.04):
@@ -38,8 +43,9 @@ def staged(scale=0.0, factor=1.0, seed=0, blocks=8, speed=None, problems=("p",))
 
 def test_the_same_settings_equal_a_naive_twin():
     a, b = plain_table(), plain_table(factor={"adam": 3.0}, seed=10, seeds=7)
-    table = compare_tables(a, shuffled(b), above=0.05)
-    assert table.attrs["by"] == "settings" and table["problem"].tolist() == ["p", "p", "q", "q", "all"]
+    found = folders.compare_tables(a, shuffled(b), above=0.05)
+    table = found.table
+    assert found.by == "settings" and table["problem"].tolist() == ["p", "p", "q", "q", "all"]
     p, limits = [], []
     for row in table.iloc[:4].itertuples():
         each = []
@@ -63,13 +69,14 @@ def test_the_same_settings_equal_a_naive_twin():
         limits.append(stats.ttest_1samp(each, math.log(1.05)).pvalue)
     assert table["p_adjusted"][:4].to_numpy() == pytest.approx(multipletests(p, method="sidak")[1])
     assert table["p_regression"][:4].to_numpy() == pytest.approx(multipletests(limits, method="sidak")[1])
-    assert table.attrs["level"] == pytest.approx(0.96)
+    assert found.level == pytest.approx(0.96)
 
 
 def test_tuned_sides_equal_a_naive_twin():
     a, b = staged(0.3, seed=1), staged(0.3, factor=1.2, seed=2)
-    table = compare_tables(a, b)
-    assert table.attrs["by"] == "tuned" and table["a"].tolist() == table["b"].tolist() == ["gd", "adam"]
+    found = folders.compare_tables(a, b)
+    table = found.table
+    assert found.by == "tuned" and table["a"].tolist() == table["b"].tolist() == ["gd", "adam"]
     for row in table.itertuples():
         sides = []
         for runs in (a, b):
@@ -241,14 +248,14 @@ def test_a_minimum_that_is_too_high_decides_nothing(by):
 def test_what_can_be_paired_is_paired():
     """A new hyperparameter with one value, another dtype, a plain side and a staged one, cut runs."""
     a = plain_table()
-    assert compare_tables(a, a.assign(drag=0.5)).attrs["by"] == "settings"
+    assert folders.compare_tables(a, a.assign(drag=0.5)).by == "settings"
     assert (compare_tables(a, a.assign(dtype="float32"))["identical"] == 1).all()
     assert (compare_tables(a.drop(columns="log_tail"), a)["identical"] == 1).all()
-    mixed = compare_tables(
+    mixed = folders.compare_tables(
         only(staged(0.1), lambda row: row.stage == "screen").assign(stage="grid", block=-1), staged()
     )
-    assert mixed.attrs["by"] == "settings" and (mixed["seeds"] == 8).all()
-    assert (compare_tables(a, a.assign(lr=a["lr"] * 3)).attrs["by"]) == "tuned"
+    assert mixed.by == "settings" and (mixed.table["seeds"] == 8).all()
+    assert folders.compare_tables(a, a.assign(lr=a["lr"] * 3)).by == "tuned"
     cut = compare_tables(a.assign(status="deadline"), a)
     assert (cut["reason"][:4] == "every run was cut by a deadline, or could not run").all()
     assert (cut["verdict"] == "open").all()
@@ -290,15 +297,16 @@ def timed(runs, factor=1.0, noise=0.0, seed=0):
 def test_seconds_are_paired_by_cohort_and_get_no_verdict():
     """Whatever their ratio is, and however little it varies: the machine may have been slower during all of B."""
     a, b = timed(plain_table(), noise=0.3), timed(plain_table(), 8.5, noise=0.3)
-    table = compare_timings(a, b)
-    assert table["problem"].tolist() == ["p", "p", "q", "q", "all"] and table.attrs["by"] == "seconds"
+    found = compare_timings(a, b)
+    table = found.table
+    assert table["problem"].tolist() == ["p", "p", "q", "q", "all"] and found.by == "seconds"
     assert table["ratio"].to_numpy() == pytest.approx(8.5) and (table["runs"][:4] == 6).all()
     assert (table["verdict"] == "open").all() and table[["low", "high", "p", "blocks_needed"]].isna().all(axis=None)
     assert table["reason"].str.startswith("seconds get no verdict").all()
     step = {"ratio": pytest.approx(8.5), "cohorts": 24}
     assert paired_times(a, b) == {"step": step, "evaluation": step}
     other = (b[0].assign(dtype="float32"), b[1])
-    assert compare_timings(a, other)["ratio"].to_numpy() == pytest.approx(8.5)
+    assert compare_timings(a, other).table["ratio"].to_numpy() == pytest.approx(8.5)
     longer = (b[0], b[1].assign(steps=200))
     assert paired_times(a, longer) == {}
     with pytest.raises(OptbenchError, match="no cohort in common"):

@@ -6,8 +6,7 @@ import pytest
 from quick import slow
 from scipy import stats
 
-from optbench.analysis import ranking, verdicts
-from optbench.analysis.folders import compare_tables
+from optbench.analysis import folders, ranking, verdicts
 from optbench.analysis.judging import judge
 from optbench.analysis.measures import first_gaps, jackknife_values, tail_values
 from optbench.analysis.pair_statistics import mean_effects, trimmed_means
@@ -188,7 +187,7 @@ def test_fewer_than_30_test_rows_give_no_verdict_and_say_why():
         if rows == 1:
             continue  # two folders with the same runs are the same
         sides = [runs[runs["optimizer"] == name].assign(optimizer="gd") for name in "ab"]
-        row = compare_tables(*sides, judge_by="test_accuracy", above=0.05).iloc[0]
+        row = folders.compare_tables(*sides, judge_by="test_accuracy", above=0.05).table.iloc[0]
         assert (row["verdict"] == "open", row["regression"], row["reason"]) == (
             bool(reason), "open" if reason else "shown", reason,
         )  # fmt: skip
@@ -202,13 +201,13 @@ def test_it_is_in_the_intervals_of_two_folders(by):
     wrong, _, left = simulated((0.3, 0.6), 1.0)
     runs = runs_of(wrong[0])
     sides = [runs[runs["optimizer"] == name].assign(optimizer="gd") for name in "ab"]
-    row = compare_tables(*sides, by=by, judge_by="test_accuracy").iloc[0]
+    row = folders.compare_tables(*sides, by=by, judge_by="test_accuracy").table.iloc[0]
     without = (left[0, 1] - left[0, 0])[0]
     deviation = np.sqrt(39 / 40 * np.sum((without - without.mean()) ** 2))
     half = stats.t.ppf(1 - 0.04 / 2, 39) * deviation
     assert np.log(row["high"] / row["ratio"]) == pytest.approx(half, rel=1e-4)
     assert np.log(row["ratio"] / row["low"]) == pytest.approx(half, rel=1e-4)
-    same = compare_tables(sides[0], sides[0], by=by, judge_by="test_accuracy").iloc[0]
+    same = folders.compare_tables(sides[0], sides[0], by=by, judge_by="test_accuracy").table.iloc[0]
     assert (same["low"], same["high"], same["verdict"]) == (1.0, 1.0, "tie")
 
 
@@ -294,11 +293,11 @@ def test_the_blocks_of_a_fold_are_one_observation():
     assert row["blocks"] == 3 and np.isnan(row["blocks_needed"])
     sides = [runs[runs["optimizer"] == name].assign(optimizer="gd") for name in "ab"]
     for parts in (sides, [side.assign(stage="grid", block=-1) for side in sides]):  # as they are tuned, and settings
-        row = compare_tables(*parts, judge_by="test_accuracy").iloc[0]
+        row = folders.compare_tables(*parts, judge_by="test_accuracy").table.iloc[0]
         assert np.log(row[["ratio", "high"]].astype(float)).tolist() == pytest.approx([d, d + half])
         assert (row["reason"], row["blocks"], row["seeds"]) == ("", 3, 32)
     with pytest.raises(OptbenchError, match="on other test rows: .* A have 3 and .* B have 1 folds"):
-        compare_tables(sides[0], sides[1].drop(columns="fold"), judge_by="test_accuracy")
+        folders.compare_tables(sides[0], sides[1].drop(columns="fold"), judge_by="test_accuracy")
 
 
 def test_each_fold_has_a_minimum_and_accuracies_of_its_own():

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ from staged import staged_table, with_effects
 from synthetic import make_tables, runs_table, write_folder
 
 import optbench
+from optbench.analysis.folders import Comparison
 from optbench.cli import app, compare_text
 from optbench.cli.compare_next import list_steps
 from optbench.figures.data import report_data
@@ -138,12 +140,12 @@ def test_what_is_open_has_its_interval_and_what_is_known(run, tmp_path):
 def test_what_is_open_comes_with_the_commands_that_would_settle_it():
     row = {"problem": "p", "verdict": "open", "regression": "open", "blocks": 8, "blocks_needed": math.inf}
     table = pd.DataFrame([row | {"regression_blocks": 19.2}, row | {"problem": "q", "regression_blocks": math.inf}])
-    table.attrs["by"] = "tuned"
+    found = Comparison(table, "tuned")
     runs, timings = pd.DataFrame({"cohort_id": ["c"]}), pd.DataFrame({"cohort_id": ["c"], "seconds": [160.0]})
     made = {"blocks": 8, "seeds": range(56), "cores": 2, "plugin_files": ["my rule.py"], "optbench": "0.2"}
     a = SimpleNamespace(path="old", provenance=made, runs=runs, timings=timings, missing="")
     b = SimpleNamespace(path="new", provenance=made | {"blocks": 10}, runs=runs, timings=timings, missing="")
-    step, rest = list_steps(table, [a, b], 0.05)
+    step, rest = list_steps(found, [a, b], 0.05)
     assert step["text"] == (  # of the 80 s that 8 and 10 blocks took, 12 and 10 more
         "a regression above 5% is open in 2 rows: 20 blocks in all in both folders (about 3 minutes here) would "
         "probably settle 1 of them"
@@ -152,19 +154,19 @@ def test_what_is_open_comes_with_the_commands_that_would_settle_it():
     assert step["commands"] == [
         f"optbench sweep --extend --out {name} --plugin 'my rule.py' --blocks 20" for name in ("old", "new")
     ]
-    (step,) = list_steps(table, [a], None)
+    (step,) = list_steps(found, [a], None)
     assert not step["commands"] and step["text"].endswith("1,000 blocks or seeds would probably not settle them")
     b.provenance |= {"blocks": 20, "optbench": "0.0.1"}
-    (step,) = list_steps(table[:1], [a, b], 0.05)
+    (step,) = list_steps(replace(found, table=table[:1]), [a, b], 0.05)
     assert step["commands"] == [
         "optbench sweep --extend --out old --plugin 'my rule.py' --blocks 20  # with optbench 0.2"
     ]
-    more = list_steps(table.assign(regression_blocks=[19.2, 341.0]), [a], 0.05)
+    more = list_steps(replace(found, table=table.assign(regression_blocks=[19.2, 341.0])), [a], 0.05)
     assert [step["commands"][0].split()[-1] for step in more] == ["20", "341"]
     plain = SimpleNamespace(path="old", provenance={"seeds": range(10)}, runs=runs, timings=timings, missing="")
-    assert list_steps(table[:1], [plain], 0.05)[0]["commands"][0].endswith(" --seeds 24")
+    assert list_steps(replace(found, table=table[:1]), [plain], 0.05)[0]["commands"][0].endswith(" --seeds 24")
     plain.missing = "half"
-    assert not list_steps(table, [plain], 0.05) and not list_steps(table.iloc[:0], [a], 0.05)
+    assert not list_steps(found, [plain], 0.05) and not list_steps(replace(found, table=table[:0]), [a], 0.05)
 
 
 def test_a_sweep_and_a_comparison_of_its_optimizers_say_one_number_of_blocks(tmp_path):
@@ -205,14 +207,14 @@ def test_two_settings_of_one_rule_have_two_names(run, tmp_path, monkeypatch):
         and "note: momentum: beta1 0.9 in A, 0.5 in B" in out
     )
     assert "note: gd" not in out and "momentum and momentum" not in out
-    table = optbench.compare(first, second, by="tuned")
+    table = optbench.compare(first, second, by="tuned").table
     assert table[["a", "b"]].to_numpy().tolist() == [
         ["momentum(lr=0.0001, beta1=0.9)", "momentum(lr=[0.0001, 0.0003], beta1=0.5)"],
         ["gd(lr=0.0001)", "gd(lr=[0.0001, 0.0003])"],
     ]  # fmt: skip
     same = optbench.compare(first, second, optimizers="gd")
-    assert same.attrs["by"] == "settings" and same[["a", "b"]].to_numpy().tolist() == [["gd", "gd"]]
-    assert "gd: lr 0.0001 in A, 0.0001 and 0.0003 in B" in same.attrs["differences"]
+    assert same.by == "settings" and same.table[["a", "b"]].to_numpy().tolist() == [["gd", "gd"]]
+    assert "gd: lr 0.0001 in A, 0.0001 and 0.0003 in B" in same.differences
 
 
 def test_seconds_get_a_ratio_and_no_verdict(run, folders):
@@ -227,9 +229,9 @@ def test_seconds_get_a_ratio_and_no_verdict(run, folders):
     results = optbench.load(folders / "old")
     noise = np.exp(0.01 * np.sin(17.0 * np.arange(len(results.timings))))
     slower = results.timings.assign(seconds=results.timings["seconds"] * 8.5 * noise)
-    table = optbench.compare(results, optbench.Results(results.runs, None, slower), cost="seconds")
+    table = optbench.compare(results, optbench.Results(results.runs, None, slower), cost="seconds").table
     assert (table["verdict"] == "open").all() and table["ratio"].to_numpy() == pytest.approx(8.5, rel=0.02)
-    one = optbench.compare(results, pair=("gd", "momentum"), cost="seconds")
+    one = optbench.compare(results, pair=("gd", "momentum"), cost="seconds").table
     assert (one["verdict"] == "open").all() and one["ratio"].notna().all()
 
 
@@ -238,7 +240,7 @@ def test_two_optimizers_of_a_folder(run):
     assert code == 1 and not err
     assert out.startswith("A: gd of new") and "each side as it was tuned, by the loss at the end of a run" in out
     assert "in 3 blocks, on 3 seeds" in out
-    row = optbench.compare("new", pair=("gd", "momentum"), judge_by="loss").iloc[0]
+    row = optbench.compare("new", pair=("gd", "momentum"), judge_by="loss").table.iloc[0]
     words = f"by a factor of {row['ratio']:.3g} [{row['low']:.3g}, {row['high']:.3g}]"
     assert row["verdict"] == "loses" and f"rosenbrock: momentum loses to gd {words}" in out
     assert f"rosenbrock: gd wins against momentum {words}" in run("new", "momentum", "gd", "--judge-by", "loss")[1]
@@ -255,7 +257,7 @@ def test_an_optimizer_of_each_folder(run):
 
 @pytest.mark.slow
 def test_problems_may_be_named_by_their_family(folders):
-    table = optbench.compare(folders / "old", folders / "new", problems="quadratic", optimizers=["momentum"])
+    table = optbench.compare(folders / "old", folders / "new", problems="quadratic", optimizers=["momentum"]).table
     assert table[["problem", "a", "b"]].values.tolist() == [["quadratic(dim=4)", "momentum", "momentum"]]
 
 
@@ -264,14 +266,15 @@ def test_json_holds_the_numbers_of_the_table(run):
     code, out, err = run("old", "new", "--judge-by", "loss", "--fail-above", "5%", "--json")
     assert code == 1 and not err
     data = json.loads(out)
-    table = optbench.compare("old", "new", judge_by="loss", fail_above=0.05)
+    found = optbench.compare("old", "new", judge_by="loss", fail_above=0.05)
+    table = found.table
     assert list(data) == ["a", "b", "by", "judge_by", "level", "fail_above", "strict", "failed", "differences",
                           "missing", "provenance", "time", "rows", "overall", "next"]  # fmt: skip
     assert (data["by"], data["judge_by"], data["fail_above"], data["failed"]) == ("settings", "loss", 0.05, True)
     assert data["a"] == {"folder": "old", "optimizer": None, "optbench": optbench.__version__, "runs": 48,
                          "missing": ""}  # fmt: skip
     assert data["provenance"] == {"optbench": {"a": optbench.__version__, "b": "0.0.1"}}
-    assert data["differences"] == table.attrs["differences"] and data["time"] == table.attrs["time"]
+    assert data["differences"] == found.differences and data["time"] == found.time
     assert data["overall"]["problem"] == "all" and len(data["rows"]) == 4
     for row, expected in zip([*data["rows"], data["overall"]], table.to_dict("records"), strict=True):
         assert list(row) == list(table.columns)
@@ -288,7 +291,7 @@ def test_every_key_of_json_is_in_the_help(run):
             "overall", "next"}  # fmt: skip
     _, out, _ = run("--help")
     words = set(out.replace('"', " ").replace(",", " ").replace(".", " ").split())
-    assert keys | set(optbench.compare("old", "old").columns) <= words
+    assert keys | set(optbench.compare("old", "old").table.columns) <= words
 
 
 @pytest.mark.slow
@@ -320,10 +323,11 @@ def test_a_test_metric_of_what_was_chosen_by_loss(tmp_path):
     spec.pop("seeds")
     results = optbench.sweep(spec, workers=1)
     assert results.provenance["choose_by"] == ["time", "loss"]
-    table = optbench.compare(results, results, judge_by="test_loss")
+    found = optbench.compare(results, results, judge_by="test_loss")
+    table = found.table
     assert (table["blocks"] == 2).all() and (table["reason"][:4] == "").all()
-    assert table.attrs["judge_by"] == "test_loss" and optbench.compare(results, results).attrs["judge_by"] == "time"
-    assert table.attrs["differences"] == ["rosenbrock without test_loss, compared by loss"]
+    assert found.judge_by == "test_loss" and optbench.compare(results, results).judge_by == "time"
+    assert found.differences == ["rosenbrock without test_loss, compared by loss"]
 
 
 @pytest.mark.slow
@@ -331,10 +335,11 @@ def test_a_staged_sweep_is_compared_as_it_was_tuned(tmp_path):
     spec = {**SPEC, "problems": ["quadratic(dim=4)"], "blocks": 3, "screen": 1, "race": 1, "holdout": 2}
     spec.pop("seeds")
     results = optbench.sweep(spec, workers=1)
-    table = optbench.compare(results, results, fail_above=0.05)
-    assert table.attrs["by"] == "tuned" and (table["blocks"] == 3).all() and (table["seeds"] == 6).all()
+    found = optbench.compare(results, results, fail_above=0.05)
+    table = found.table
+    assert found.by == "tuned" and (table["blocks"] == 3).all() and (table["seeds"] == 6).all()
     assert (table["ratio"] == 1.0).all() and (table["regression"] == "ruled out").all()
-    table = optbench.compare(results, results, by="settings")
+    table = optbench.compare(results, results, by="settings").table
     assert (table["seeds"] == 3).all() and (table["runs"] == 6).all() and isinstance(table, pd.DataFrame)
 
 
@@ -349,9 +354,8 @@ def test_what_is_too_noisy_has_no_numbers_and_one_rule_no_two_names():
     assert compare_text.name_row(row) == "Ours (beta1=0.9, beta2=0.99 in A) on p"
     assert compare_text.name_row(row | {"b": "adam"}) == "adam for Ours(beta1=0.9, beta2=0.99) on p"
     assert compare_text.bound_regression(row) == "too noisy to place"
-    table = pd.DataFrame([row])
-    table.attrs["missing"] = []
-    lines = [line if isinstance(line, str) else line[0] for line in compare_text._format_table(table, False)]
+    found = Comparison(pd.DataFrame([row]), "tuned")
+    lines = [line if isinstance(line, str) else line[0] for line in compare_text._format_table(found, False)]
     assert lines[-1].split(maxsplit=1) == ["-", "too noisy to place   open           6"] and max(map(len, lines)) <= 80
     near = row | {"low": 0.5, "high": 1e6}
     assert "[0.5, 1e+06]" in compare_text.describe_row(near)

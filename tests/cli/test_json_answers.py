@@ -232,15 +232,15 @@ def test_no_row_is_open_and_a_regression_that_is_shown(run, planted):
     for share in ("0", "1%", "5%", "7%", "20%"):
         rows = json.loads(run(*planted, "--fail-above", share, "--json")[1])["rows"]
         assert ("open", "shown") not in {(row["verdict"], row["regression"]) for row in rows}
-    table = optbench.compare("a", "b", judge_by="loss", fail_above=0.05)
+    table = optbench.compare("a", "b", judge_by="loss", fail_above=0.05).table
     assert table["regression"].tolist()[:3] == ["shown", "shown", "open"]
     # Beyond 1%, but neither beyond the 5% of a verdict nor within 10%
     tables = make_tables(problems=("rosenbrock",), optimizers=("gd",), seeds=range(2)) | {"landscapes": None}
     for name, runs in zip("cd", with_effects([(0.075, 0.04)]), strict=True):
         write_folder(Path(name), {**tables, "runs": runs})
-    row = optbench.compare("c", "d", judge_by="loss", fail_above=0.01).iloc[0]
+    row = optbench.compare("c", "d", judge_by="loss", fail_above=0.01).table.iloc[0]
     assert row["low"] < 1.05 < 1.1 < row["high"] and (row["verdict"], row["regression"]) == ("loses", "shown")
-    assert optbench.compare("c", "d", judge_by="loss").iloc[0]["verdict"] == "open"
+    assert optbench.compare("c", "d", judge_by="loss").table.iloc[0]["verdict"] == "open"
 
 
 @pytest.mark.slow
@@ -300,7 +300,7 @@ def test_strict_fails_for_what_is_open_or_missing(run, tmp_path):
         return code, int(suite.get("failures")), int(suite.get("skipped")), github.count("::error")
 
     fine = ("--problems", "p0, p1")
-    table = optbench.compare("a", "b", judge_by="loss", fail_above=0.05, problems="p0, p1")
+    table = optbench.compare("a", "b", judge_by="loss", fail_above=0.05, problems="p0, p1").table
     assert table["regression"].tolist() == ["ruled out", "ruled out", "open"]
     assert count("a", "b", *fine, "--strict")[0] == 0
     assert count("a", "b")[0] == 0 and count("a", "b", "--strict")[:2] == (1, 1)
@@ -326,10 +326,10 @@ def test_junit_of_a_hostile_name(tmp_path):
     tables = make_tables(problems=("rosenbrock",), optimizers=("gd",), seeds=range(2)) | {"landscapes": None}
     for name, runs in zip("ab", with_effects([(np.log(2), 0.2)]), strict=True):
         write_folder(tmp_path / name, {**tables, "runs": runs.assign(problem="<p>\x00\x1b&\"'::\n,%")})
-    table = optbench.compare(tmp_path / "a", tmp_path / "b", judge_by="loss", fail_above=0.05)
+    found = optbench.compare(tmp_path / "a", tmp_path / "b", judge_by="loss", fail_above=0.05)
     sides = [{"folder": "a", "optimizer": None, "optbench": None, "runs": 1, "missing": ""}] * 2
-    assert ElementTree.fromstring(make_junit(table, sides, 0.05)).find("testsuite/testcase/failure") is not None
-    lines = list(list_annotations(table, sides, 0.05))
+    assert ElementTree.fromstring(make_junit(found, sides, 0.05)).find("testsuite/testcase/failure") is not None
+    lines = list(list_annotations(found, sides, 0.05))
     assert len(lines) == 2 and all("\n" not in line for line in lines)
 
 

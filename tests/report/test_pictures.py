@@ -17,11 +17,13 @@ from optbench.cli.report import FIGURES
 from optbench.figures import OF_RESULTS, data, style
 from optbench.report import write_report
 from optbench.report.pictures import (
+    BESIDE,
     KINDS,
     OVERALL,
     draw_page_pictures,
     remove_earlier_pictures,
     select_kinds,
+    write_answer,
     write_pictures,
 )
 
@@ -140,6 +142,20 @@ def test_curves_show_what_is_judged(swept):
     (scored,) = [each for each in patches if each.get_label() == "scored"]
     end = swept.bands_of("train_loss").groupby("problem")["epoch"].max()[PROBLEM]
     assert scored.get_x() + scored.get_width() == pytest.approx(end) and scored.get_x() >= 0.8 * end - 1e-9
+
+
+@pytest.mark.slow
+def test_pictures_beside_a_page_of_a_problem_that_is_gone_are_removed_and_nothing_else(swept, tmp_path):
+    assert write_answer(swept, tmp_path) == []
+    (tmp_path / "mine.png").write_bytes((tmp_path / "breast_cancer.png").read_bytes())
+    less = copy.copy(swept.results)
+    less.runs = less.runs[less.runs["problem"] == PROBLEM]
+    assert write_answer(data.report_data(less), tmp_path) == ["breast_cancer.png"]
+    assert {path.name for path in tmp_path.iterdir()} == {"answer.png", f"{PROBLEM}.png", "mine.png", BESIDE}
+    (tmp_path / f"{PROBLEM}.png").write_text("edited", encoding="utf-8")
+    less.runs = swept.results.runs[swept.results.runs["problem"] != PROBLEM]
+    assert write_answer(data.report_data(less), tmp_path) == []
+    assert (tmp_path / f"{PROBLEM}.png").read_text(encoding="utf-8") == "edited"
 
 
 def test_pictures_of_an_earlier_look_are_removed_and_nothing_else(swept, tmp_path):

@@ -29,7 +29,7 @@ def test_a_version_beside_another(tmp_path):
     page = Page(path)
     assert name in page.text and "9.9.9" in page.text and "not in this folder" in page.text
     results = load(old), load(new)
-    row = compare(*results).query("problem == 'saddle' and b == 'adam'").iloc[0]
+    row = compare(*results).table.query("problem == 'saddle' and b == 'adam'").iloc[0]
     assert row["verdict"] in page.text and f"[{format_ratio(row['low'])[:3]}" in page.text
     for each in results:
         values = each.ranking().query("problem == 'saddle'").set_index("optimizer")["value"]
@@ -41,7 +41,7 @@ def test_marks_stand_where_the_ratios_of_the_comparison_are(tmp_path):
     """By hand: on a logarithmic axis, with the interval beside them; who is told apart is filled."""
     folders = [write_folder(tmp_path / name, make_tables(**SMALL, random_seed=seed)) for seed, name in enumerate("ab")]
     page = write_side_by_side(folders, out=tmp_path / "page.html").read_text()
-    table = compare(*map(load, folders)).query("problem != 'all'")
+    table = compare(*map(load, folders)).table.query("problem != 'all'")
     axis = re.search(r'<symbol id="grid-B">.*</symbol>', page)[0]
     one = (float(re.search(r'class="tie" x="(.*?)%"', axis)[1]), float(re.search(r'width="(.*?)%"', axis)[1]))
     scale = one[1] / (2 * math.log(1.1))  # percent of the axis by unit of the logarithm: the band is a tenth wide

@@ -74,7 +74,7 @@ def test_a_target_that_an_extension_changes_is_said(tmp_path):
     def say(results):
         share = find_targets(results.runs)["saddle"]
         assert results.provenance["targets"]["saddle"] == (share if share > 0 else None)
-        text = describe_measure(report_data(results).answer, "", results.targets_before)
+        text = describe_measure(report_data(results).answer, results.targets_before)
         return share, "the target has changed" in text, text
 
     spec = BLOCKS | {"learning_rates": [1e-4, 1e-3], "steps": 200}
@@ -84,7 +84,7 @@ def test_a_target_that_an_extension_changes_is_said(tmp_path):
     assert is_said and f"from none to {share_text(second)} on saddle" in text
     again = say(optbench.sweep(out=tmp_path, extend=True, workers=1))
     assert again == (second, True, text), "nothing new"
-    assert optbench.load(tmp_path).labeled({"saddle": "Saddle"}).targets_before["Saddle"] is None
+    assert optbench.load(tmp_path).labeled({"saddle": "Saddle"}).targets_before["saddle"] is None
     third, is_said, _ = say(optbench.sweep(out=tmp_path, extend=True, workers=1, optimizers="momentum"))
     assert third == second and not is_said
 

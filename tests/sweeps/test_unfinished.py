@@ -67,7 +67,7 @@ def test_what_is_there_is_read_and_what_is_missing_is_said(case, whole, tmp_path
         told = []
         page = write_report(folder, warn=told.append).read_text()
         assert told == [found.missing] and found.missing.removeprefix("u") in page
-    assert optbench.compare(found, everything)["identical"].eq(1).all()
+    assert optbench.compare(found, everything).table["identical"].eq(1).all()
     assert optbench.sweep(SPEC, out=folder, workers=1).missing == ""
     for name in ("runs.parquet", "curves.parquet"):
         assert (folder / name).read_bytes() == (whole / name).read_bytes()

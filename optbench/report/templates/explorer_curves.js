@@ -285,7 +285,7 @@ optbench.views.curves = (() => {
       const last = curve.line.findLast((v) => v !== null);
       return `${data.short(curve.row.optimizer)} (${data.words(curve.row)}) ends at ${number(last)}`;
     });
-    return `Line chart of ${problem.name}: ${nameOf(data, values.y)} against ${values.x}. ${each.join("; ")}. ${count(back.length, "other setting")} in gray.`;
+    return `Line chart of ${problem.label}: ${nameOf(data, values.y)} against ${values.x}. ${each.join("; ")}. ${count(back.length, "other setting")} in gray.`;
   };
 
   return { title: "Curves", there: (data) => data.curveRows.length > 0, controls, draw };

@@ -93,7 +93,7 @@ optbench.views.paths = (() => {
     const star = { symbol: "star", size: 15, color: "#f6d55c", line: { color: "#262626", width: 1 } };
     for (const minimizer of entry.minimizers) traces.push(mark(minimizer, "minimum", star));
     const told = (place) => [
-      `Paths of ${count(lines.length, "optimizer")} over the contours of ${problem.name} up to ${stops[place]} ${clock}:`,
+      `Paths of ${count(lines.length, "optimizer")} over the contours of ${problem.label} up to ${stops[place]} ${clock}:`,
       lines.map((line) => `${data.short(line.optimizer)} at ${where(part(line.path, -1, stops[place]))}`).join("; "),
     ].join(" ");
     const show = (chart, place) => {

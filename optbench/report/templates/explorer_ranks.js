@@ -85,7 +85,7 @@ optbench.views.ranks = (() => {
     const body = make("tbody");
     for (const row of rows) {
       const line = make("tr");
-      line.append(make("th", data.optimizers[row.optimizer].name, { scope: "row" }), make("td", number(row.mean), { class: "number strong" }));
+      line.append(make("th", data.optimizers[row.optimizer].label, { scope: "row" }), make("td", number(row.mean), { class: "number strong" }));
       row.ranks.forEach(([, rank]) => line.append(make("td", number(rank), { class: "number" })));
       body.append(line);
     }

@@ -201,7 +201,7 @@ optbench.slices.rates = (() => {
       const name = data.short(optimizer);
       return mine.length ? `${name} is lowest at rate ${number(mine[0].rate)}: ${number(mine[0].median)}` : `${name} diverged at every rate`;
     });
-    return `Chart of ${problem.name}: ${data.value} against the learning rate, ${count(rows.length, "point")}. ${each.join("; ")}.`;
+    return `Chart of ${problem.label}: ${data.value} against the learning rate, ${count(rows.length, "point")}. ${each.join("; ")}.`;
   };
 
   return { title: "learning rate", there: (data) => data.rateRows.length > 0, controls, draw };

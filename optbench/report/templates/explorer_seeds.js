@@ -98,7 +98,7 @@ optbench.views.seeds = (() => {
         "Right: each run of the recommended setting; line: the median.",
       ].join(" "),
       heading: `${problem.short}: how sure the verdicts are`, file: `${problem.file}-seeds`,
-      label: `Ratios of ${problem.name} to ${data.short(leader.optimizer)} in ${count(blocks, "block")}: ${rows.slice(0, 10).map((row) => `${data.short(row.optimizer)} ${spanned(row.ratios)}`).join("; ")}.`,
+      label: `Ratios of ${problem.label} to ${data.short(leader.optimizer)} in ${count(blocks, "block")}: ${rows.slice(0, 10).map((row) => `${data.short(row.optimizer)} ${spanned(row.ratios)}`).join("; ")}.`,
       rows: () => [
         ["problem", "optimizer", "what", "number", "value"],
         ...rows.flatMap((row) => [["ratio to the leader, block", row.ratios], [`${unit(problem)}, run`, row.finals]].flatMap(([what, list]) =>

@@ -104,7 +104,7 @@ optbench.slices.settings = (() => {
         kept.size ? `Kept: ${inside.size} of ${rows.length}.` : "",
       ].join(" "),
       heading: `${problem.short}: all settings`, file: `${problem.file}-settings`,
-      label: `${count(rows.length, "setting")} of ${problem.name} by ${panels.map(({ name }) => name).join(", ")}; ${inside.size} kept. ${best.length ? `The best: ${data.short(best[0].optimizer)}, ${data.words(best[0])}: ${number(best[0].median)}` : "All diverged"}.`,
+      label: `${count(rows.length, "setting")} of ${problem.label} by ${panels.map(({ name }) => name).join(", ")}; ${inside.size} kept. ${best.length ? `The best: ${data.short(best[0].optimizer)}, ${data.words(best[0])}: ${number(best[0].median)}` : "All diverged"}.`,
       rows: () => [[...data.settingHeads, "median"], ...[...inside].map((row) => [...data.settingCells(row), row.median])],
     };
   };
@@ -124,7 +124,7 @@ optbench.slices.settings = (() => {
     };
     const [head, body] = [make("thead"), make("tbody")];
     head.append(line(["optimizer", "setting", data.axis], "th"));
-    best.forEach((row) => body.append(line([data.optimizers[row.optimizer].name, data.words(row), number(row.median)], "td")));
+    best.forEach((row) => body.append(line([data.optimizers[row.optimizer].label, data.words(row), number(row.median)], "td")));
     element.append(make("caption", `The best ${best.length} of ${count(many, "kept setting")}`, { class: "explore-caption" }), head, body);
     return element;
   };

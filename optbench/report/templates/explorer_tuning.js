@@ -53,7 +53,7 @@ optbench.slices.tuning = (() => {
       note: `What the best of so many trials is expected to give ${data.staged ? "on the seed of its block that it was tuned on, a little too good" : "on fresh seeds"}; `
         + "bars: intervals of 95% over blocks of seeds. Low on the left: good with little tuning. Low on the right: best when fully tuned.",
       heading: `${problem.short}: best of n trials`,
-      label: `Chart of ${problem.name}: ${data.value} of the best of n trials, ${count(rows.length, "point")}. ${ends(rows, data)}.`,
+      label: `Chart of ${problem.label}: ${data.value} of the best of n trials, ${count(rows.length, "point")}. ${ends(rows, data)}.`,
     };
   };
 
