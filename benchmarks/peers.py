@@ -289,7 +289,7 @@ def _jax_side(case: Case, name: str, gradient: Any, start: Any, unpack: Any, unr
     single = case.lanes == 1  # no vmap over one
     if single:
         begin, lr = jax.tree.map(lambda a: a[0], (begin, lr))
-    batches = None if case.batches is None else case.batches.astype(np.int32)
+    batches = None if case.batches is None else case.batches[: case.steps].astype(np.int32)
     data = tuple(None if a is None else jnp.asarray(a) for a in (case.x, case.y, batches))
     compiled = jax.jit(train if single else jax.vmap(train, (0, 0, None))).lower(begin, lr, data).compile()
 

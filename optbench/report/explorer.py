@@ -467,6 +467,8 @@ class ExplorerData:
         run, curves = runs[same].iloc[0], self.data.curves
         curve = curves[curves["run_id"] == run["run_id"]].sort_values("step")
         minimum, steps, losses = self.data.minimum(problem), curve["step"].to_numpy(), curve["train_loss"].to_numpy()
+        if not len(steps):  # of a damaged folder
+            return {"batch": int(run["batch_size"]), "loss": {"step": [], "value": []}}
         late = min(find_dense_end(steps), len(steps) - 1)
         end = average_end(losses[late:], math.nan if minimum is None else minimum)
         values = np.append(losses[:late], end) - (minimum or 0.0)

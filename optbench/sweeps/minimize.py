@@ -19,6 +19,7 @@ from optbench.contract.problems import Family, Problem
 from optbench.contract.search import RATE, RATES
 from optbench.engine import settings as values
 from optbench.engine.cpu.objective import Objective, find_slope
+from optbench.engine.eager.lanes import isolated_libraries
 from optbench.engine.own_functions import compile_function
 from optbench.sweeps.own_records import make_record
 from optbench.sweeps.single import Result, Single, errors_begin_with, run_single
@@ -118,7 +119,7 @@ def minimize(
     calls, limit = 2 * objective.dim + 1 if differs else 1, shared["run_timeout"]
     slope = math.nan, False
     if end["status"] == "ok" and not isinstance(record, Baseline):
-        with suppress(Exception):  # the user's function may fail beside the path
+        with suppress(Exception), isolated_libraries():  # the user's function may fail beside the path
             slope = find_slope(Objective(objective, shared["dtype"]), single.outcome.parts[0].w[0])
     return single.result(told, calls, budget, limit, record.look_every, slope, label=label, problem=objective)
 
