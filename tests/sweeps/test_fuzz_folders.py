@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fuzzing import ODD, cases, refusal
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from synthetic import make_tables, write_folder
 
@@ -132,6 +132,7 @@ def test_reading(tmp_path_factory, changes, provenance):
 @pytest.mark.slow
 @pytest.mark.parametrize("use", [read_all, write_report])
 @cases(8)
+@example([("curves", 0, "", [0])], None)
 @given(CHANGES, PROVENANCE)
 def test_all_uses(tmp_path_factory, use, changes, provenance):
     folder = altered(tmp_path_factory.mktemp("folder"), changes, provenance)
