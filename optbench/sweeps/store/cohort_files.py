@@ -84,6 +84,8 @@ class CohortFiles:
         self.folder = folder / "cohorts"
         self.damaged: dict[str, str] = {}
         """The names of the files that hold what is no record, with the reason: a write may just not have ended."""
+        self.schemas: dict[str, dict[str, pa.Schema]] = {}
+        """By cohort, the schemas of its tables by name."""
         self._places: dict[str, tuple[Path, int, int]] = {}
         """By cohort, the file of its record, where that begins, and its length."""
         self._own: Path | None = None
@@ -108,7 +110,7 @@ class CohortFiles:
         for begin, end in pairwise([0, *(at for at in magics if at), len(content)]):
             try:
                 cohort_id, streams, length = _split_record(content[begin:end])
-                _read_schemas(streams)
+                self.schemas[cohort_id] = _read_schemas(streams)
                 self._places[cohort_id] = path, begin, length
                 if length < end - begin:
                     raise Damaged("more stands behind its record")
@@ -145,10 +147,6 @@ class CohortFiles:
         """Return the table ``runs`` of a cohort. Raises the same errors as :meth:`read`."""
         return self.read(cohort_id, ["runs"])["runs"]
 
-    def read_schemas(self, cohort_id: str) -> dict[str, pa.Schema]:
-        """Return the schemas of a cohort's tables by name. Raises OptbenchError if its record cannot be read."""
-        return _read_schemas(_split_record(self.content(cohort_id))[1])
-
     def save(self, cohort_id: str, record: bytes) -> None:
         """Append the record of a cohort to the file of this process. Raises OSError if that fails."""
         with self._lock:
@@ -156,6 +154,7 @@ class CohortFiles:
             if path is None:
                 numbers = [int(path.stem) for path in self.folder.glob(f"*{_ENDING}") if path.stem.isdecimal()]
                 path = self.folder / f"{max(numbers, default=0) + 1:06}{_ENDING}"
+            self.schemas[cohort_id] = _read_schemas(_split_record(record)[1])
             begin = append_bytes(path, record, new=self._own is None)
             self._own, self._places[cohort_id] = path, (path, begin, len(record))
             if time.monotonic() > self._flushed + _FLUSH_SECONDS:

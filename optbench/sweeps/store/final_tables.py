@@ -43,7 +43,7 @@ def write_tables(files: CohortFiles, sources: Sources, target: Path) -> None:
     sources: the cohorts in order, each with the id of one whose record holds runs of it. target: the folder. Raises
     OptbenchError for a record that is damaged, OSError if writing fails.
     """
-    parts = [files.read_schemas(cohort_id) for _, cohort_id in sources]
+    parts = [files.schemas[cohort_id] for _, cohort_id in sources]
     with ExitStack() as stack:
         add = {}
         for name in TABLES:
