@@ -24,7 +24,7 @@ from optbench.contract.columns import TABLES, TARGETS, target_column
 from tests import write_docs
 
 ROOT = Path(__file__).parents[1]
-LESS = "--blocks 2 --widen 0 --epochs 1 --no-report"  # of a table: 8,000 runs would take a minute
+LESS = "--blocks 2 --widen 0 --epochs 1"  # of a table: 8,000 runs would take a minute
 QUICK = ("docs/catalogue.md", "docs/results.md")
 """Pages of a few seconds, which run among the README's tests; the others run in CI's slow part."""
 LIBRARIES = ("torch", "optax")
@@ -73,7 +73,10 @@ def run_command(line, monkeypatch):
     """Run a command in this process, which has everything loaded."""
     program, *arguments = shlex.split(line)
     assert program == "optbench"
-    monkeypatch.setattr(sys, "argv", [program, *arguments, *shlex.split(LESS) * ("--data" in arguments)])
+    more = shlex.split(LESS) * ("--data" in arguments)
+    if arguments[0] == "sweep" and "--no-report" not in arguments:
+        more.append("--no-report")  # each would take ten seconds; `optbench report` draws one where a page has it
+    monkeypatch.setattr(sys, "argv", [program, *arguments, *more])
     try:
         app.main()
     except SystemExit as end:

@@ -203,9 +203,9 @@ def test_the_explorer_starts_when_it_is_asked_for(chromium, seven):
             view.wait_for_function("scrollY > 100")
 
 
-def test_sixty_problems_and_thirty_optimizers(chromium, tmp_path):
-    problems = [f"problem_{place:02}(dim={place})" for place in range(60)]
-    names = [f"rule_{place:02}" for place in range(30)]
+def test_more_problems_and_optimizers_than_a_screen_holds(chromium, tmp_path):
+    problems = [f"problem_{place:02}(dim={place})" for place in range(15)]
+    names = [f"rule_{place:02}" for place in range(14)]
     small = {"batch_sizes": (16,), "rates": (0.01, 0.1), "schedules": ("constant",), "seeds": range(4), "points": 3}
     page = write_report(
         write_folder(tmp_path, make_tables(problems, names, **small, two_dimensional=(), without_test=problems))
@@ -213,10 +213,10 @@ def test_sixty_problems_and_thirty_optimizers(chromium, tmp_path):
     assert page.stat().st_size < 10_000_000
     for width in (390, 1440):
         with opened(chromium, page, width=width, explore=False) as view:
-            assert view.locator(".row").count() == 60 and not scrolls_sideways(view)
+            assert view.locator(".row").count() == 15 and not scrolls_sideways(view)
             marks = view.locator(".row").first.locator("svg:visible g").count()
             assert marks == 11 and "the leader and the best ten others" in view.locator(".reading").inner_text()
-            assert "19 optimizers not shown" in view.locator(".row svg:visible").first.get_attribute("aria-label")
-            view.locator(".row > summary").nth(40).click()
+            assert "3 optimizers not shown" in view.locator(".row svg:visible").first.get_attribute("aria-label")
+            view.locator(".row > summary").nth(12).click()
             assert view.locator(".card:visible").count() == 1
             assert view.locator(".judge").is_visible()

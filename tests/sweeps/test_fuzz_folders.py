@@ -122,7 +122,7 @@ CHANGES = st.lists(CHANGE, min_size=1, max_size=2)
 
 
 @pytest.mark.slow
-@cases(40)
+@cases(25)
 @given(CHANGES, PROVENANCE)
 def test_reading(tmp_path_factory, changes, provenance):
     folder = altered(tmp_path_factory.mktemp("folder"), changes, provenance)
@@ -131,7 +131,7 @@ def test_reading(tmp_path_factory, changes, provenance):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("use", [read_all, write_report])
-@cases(8)
+@cases(6)
 @example([("curves", 0, "", [0])], None)
 @given(CHANGES, PROVENANCE)
 def test_all_uses(tmp_path_factory, use, changes, provenance):
