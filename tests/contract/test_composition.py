@@ -12,7 +12,6 @@ from twins.wrappers import around
 
 from optbench import stepper, wrapper
 from optbench.contract.composition import wrap
-from optbench.contract.names import expand_alternatives, parse
 
 BLOCKS = ((2, 3), (4,))
 
@@ -153,21 +152,6 @@ def test_names_and_hyperparameters_of_both_are_there():
     assert values == CATALOGUE.optimizers["adam"].with_values({"beta1": 0.8}) | {"norm": 2.0, "k": 3.0, "alpha": 0.5}
     assert CATALOGUE.optimizer(record.name)[0] is record, "composed anew, it would compile anew"
     assert [origin.key for origin in record.origins] == ["wrapper lookahead", "wrapper clip", "optimizer adam"]
-
-
-def test_a_list_inside_a_wrapper_stands_for_each():
-    assert expand_alternatives("clip(gd, norm=0.1:10:3)") == [
-        "clip(gd, norm=0.1)",
-        "clip(gd, norm=1.0)",
-        "clip(gd, norm=10.0)",
-    ]
-    assert expand_alternatives("clip(adam(beta1=[0.8, 0.9]), norm=[1, 2])") == [
-        "clip(adam(beta1=0.8), norm=1)",
-        "clip(adam(beta1=0.8), norm=2)",
-        "clip(adam(beta1=0.9), norm=1)",
-        "clip(adam(beta1=0.9), norm=2)",
-    ]
-    assert parse("clip( adam )") == ("clip", {"": "adam"})
 
 
 def test_in_a_sweep_the_reported_iterate_is_evaluated():

@@ -5,9 +5,9 @@ import ast
 import pytest
 from harness import CATALOGUE
 
-from optbench import PluginError, optimizer, wrapper
+from optbench import optimizer, wrapper
 from optbench.contract.composition import wrap
-from optbench.contract.equals import LIBRARIES, combine_equals, equal_text, parse_equal
+from optbench.contract.equals import LIBRARIES, equal_text, parse_equal
 
 
 def bare(w, g, lr):
@@ -42,44 +42,6 @@ def test_a_wrapper_names_what_it_goes_around():
 
     around = wrap(gentle, made(torch="SGD(lr=lr)", optax="sgd(lr)"))
     assert around.equals == {"torch": "outer(SGD(lr=lr), factor)"}  # the wrapper says nothing of optax
-
-
-MOMENTUM = {"torch": "SGD(lr=lr * (1 - beta1), momentum=beta1)"}
-ADAM = {"torch": "Adam(lr=lr, eps=eps) if eps_root == 0 # inside"}
-
-
-@pytest.mark.parametrize(
-    ("outer", "inner", "expected"),
-    [
-        ("inner(weight_decay=decay)", MOMENTUM, "SGD(lr=lr * (1 - beta1), momentum=beta1, weight_decay=decay)"),
-        ("AdamW(**inner, weight_decay=decay) if inner is Adam", ADAM,
-         "AdamW(lr=lr, eps=eps, weight_decay=decay) if eps_root == 0 # inside"),
-        ("AdamW(**inner, weight_decay=decay) if inner is Adam", MOMENTUM, None),
-        ("helper(inner, decay / share)", MOMENTUM,
-         "helper(SGD(lr=lr * (1 - beta1), momentum=beta1), decay / (1 - beta1))"),
-        ("helper(inner, decay / share)", ADAM, "helper(Adam(lr=lr, eps=eps), decay) if eps_root == 0 # inside"),
-        ("inner(eps=decay) else helper(inner)", ADAM, None),  # a text that cannot be read is no equal
-        ("inner(eps=decay) if k == 1 else helper(inner)", ADAM,
-         "helper(Adam(lr=lr, eps=eps)) if eps_root == 0 # inside"),
-        ("helper(inner) if SGD not in inner # no", MOMENTUM, "# no"),
-        ("helper(inner) if Adam not in inner # no", MOMENTUM, "helper(SGD(lr=lr * (1 - beta1), momentum=beta1))"),
-        ("helper(inner) if inner in (SGD, Adam) and k == 2", MOMENTUM,
-         "helper(SGD(lr=lr * (1 - beta1), momentum=beta1)) if k == 2"),
-        ("A(inner) if k == 1 else B(inner)", {"torch": "X(lr=lr) if eps == 0 else Y(lr=lr)"},
-         "A(X(lr=lr)) if eps == 0 and k == 1 else B(X(lr=lr)) if eps == 0 "
-         "else A(Y(lr=lr)) if not eps == 0 and k == 1 else B(Y(lr=lr)) if not eps == 0"),
-    ],
-)  # fmt: skip
-def test_combined(outer, inner, expected):
-    if expected is None and "else helper" in outer:
-        with pytest.raises(PluginError):
-            combine_equals({"torch": outer}, inner)
-    else:
-        assert combine_equals({"torch": outer}, inner).get("torch") == expected
-
-
-def test_where_the_rule_has_no_equal_the_wrapped_one_has_none_and_says_why():
-    assert combine_equals({"keras": "inner(norm=norm)"}, {"keras": "# another form"}) == {"keras": "# another form"}
 
 
 @pytest.mark.parametrize("name", [*CATALOGUE.optimizers, *CATALOGUE.wrappers])

@@ -90,13 +90,6 @@ def test_texts_are_read_and_written(text, made):
     assert parse_range(text) == made == parse_range(made.text) == parse_range(made)
 
 
-@pytest.mark.parametrize(
-    "value", ["adam", "1e-4:1:9", "log_uniform(1", "log_uniform", 0.5, [1], "", "a.b(1)", "(1, 2)"]
-)
-def test_what_is_no_range(value):
-    assert parse_range(value) is None
-
-
 def rule(w, g, m, lr, beta1):
     return w - lr * (beta1 * m + g), m
 

@@ -42,3 +42,10 @@ def test_a_file_larger_than_the_memory_is_not_read(tmp_path, monkeypatch):
         OptbenchError, match="parquet: 10 rows of 3 columns needs 720 B of memory, and this machine has 100 B"
     ):
         datasets.load(path)
+
+
+def test_a_table_larger_than_the_memory_is_not_read(tmp_path, monkeypatch):
+    (tmp_path / "d.csv").write_text("a,b,y\n" + "0,0,0\n" * 100_000)
+    monkeypatch.setattr(resources, "available_memory", lambda: 2 << 20)
+    with pytest.raises(OptbenchError, match="d.csv: its table needs 2.29 MiB of memory"):
+        datasets.load(str(tmp_path / "d.csv"))

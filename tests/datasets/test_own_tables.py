@@ -338,3 +338,8 @@ def test_the_content_of_a_file_counts(tmp_path):
     after = CATALOGUE.problem(f"least_squares(data={path})")
     assert before.name == after.name and before.digest != after.digest
     assert not np.array_equal(before.data[1], after.data[1])
+
+
+def test_signs_in_names_and_texts_are_no_separators(tmp_path):
+    rows = "".join(f"{('u', 'v|w', 'u|v')[i % 3]},{i * i % 7},{i % 2}\n" for i in range(24))
+    assert datasets.load(written(tmp_path, f"a|c,b,y\n{rows}"), True).x.shape[1] == 4

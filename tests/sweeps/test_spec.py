@@ -5,28 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from optbench.contract.names import grid
 from optbench.sweeps.joined_specs import find_differences, join_specs
 from optbench.sweeps.provenance import describe_budget
 from optbench.sweeps.spec import Spec, make_spec, read_spec
 
 BASE = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.1], "steps": 3}
-
-
-@pytest.mark.parametrize(
-    ("text", "rates"),
-    [
-        ("1e-4:1:5", [1e-4, 1e-3, 1e-2, 0.1, 1.0]),
-        ("0.1:0.1:1", [0.1]),
-        ("1:2:2", [1.0, 2.0]),
-        (" 1e-3 : 1 : 3 ", [1e-3, 0.03162, 1.0]),
-        ("1e-3:0.1:4", [1e-3, 0.004642, 0.02154, 0.1]),
-        ("1e-300:1e300:3", [1e-300, 1.0, 1e300]),
-    ],
-)
-def test_a_grid_of_rates(text, rates):
-    assert grid(text) == rates
-    assert make_spec(BASE | {"learning_rates": text}).learning_rates == tuple(rates)
 
 
 def test_a_grid_of_rates_in_blocks_stays_a_grid():
