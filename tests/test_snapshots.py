@@ -1,9 +1,9 @@
 """What is refused, and what is said, in words: snippets in files of each room, with the lines that they give.
 
-`refusals.txt` has what a mistake in Python raises, `sentences.txt` what is told of tables made up for that. Such a file
-is Python. Above its dashes stands what its cases share; each case is code, and below it, after "! ", the one line that
-it raises, or, after "> ", its value, a line for each line or entry. `python -m tests.test_snapshots [ROOM ...]` writes
-these anew, for a diff that is read like any other.
+`refusals.txt` has what a mistake in Python raises, the others what is told of names, data and made-up tables. Such a
+file is Python. Above its dashes stands what its cases share; each case is code, and below it, after "! ", the one line
+that it raises, or, after "> ", its value, a line for each line or entry. `python -m tests.test_snapshots [ROOM ...]`
+writes these anew, for a diff that is read like any other.
 """
 
 import ast
@@ -21,7 +21,7 @@ import pytest
 from optbench import OptbenchError
 
 HERE = Path(__file__).parent
-FILES = [file for name in ("refusals", "sentences") for file in sorted(HERE.glob(f"*/{name}.txt"))]
+FILES = sorted(file for file in HERE.glob("*/*.txt") if file.name != "messages.txt")
 
 
 class Case(NamedTuple):

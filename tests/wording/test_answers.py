@@ -4,10 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from staged import staged_table
-from synthetic import failure, runs_table
 
 from optbench.contract.columns import target_column
-from optbench.figures.forest_plot import compare_with_leader
 from optbench.wording.answers import (
     answer_of,
     describe_measure,
@@ -15,8 +13,6 @@ from optbench.wording.answers import (
     split_measure,
 )
 from optbench.wording.certainty import plan_more_runs
-from optbench.wording.headlines import describe_shortly, headline
-from optbench.wording.wider_search import advise_wider_search
 
 WORSE = {"gd": 3.0, "adam": 1.0, "lion": 1.0, "slow": 40.0}
 """The factor by which each optimizer is worse than adam."""
@@ -84,71 +80,6 @@ def test_a_target_that_the_leader_reaches_within_ten_steps_gets_a_warning():
         assert split_measure(answer)[1] == (f"{advice}more epochs, or --judge-by loss, tell more." if words else "")
     behind = answer_of(runs.assign(**{column: runs[column].mask(~adam & p, 1e7)}), [])
     assert "careful" not in behind.sentence("p"), "of the leader alone it matters"
-
-
-def test_equals_tie_and_what_is_noisy_is_open():
-    near = answer_of(planted(["adam", "lion"], spread=0.001), [])
-    assert near.sentence("p") == "p: adam and lion tie (within 10%)"
-    far = answer_of(planted(["adam", "lion"], spread=1.0), [])
-    assert far.sentence("q").startswith("q: undecided: ") and "not told apart from it: " in far.sentence("q")
-    assert sorted(near.firsts("p")) == sorted(far.firsts("q")) == ["adam", "lion"]
-
-
-def test_an_optimizer_whose_every_setting_was_cut_is_told_with_the_rest():
-    rng = np.random.default_rng(0)
-    runs = staged_table(lambda p, optimizer, *_: None if optimizer == "adam" else rng.standard_normal(), blocks=4)
-    answer = answer_of(runs, [])
-    assert answer.sentence("p") == "p: gd alone has a result; adam has no setting without a stopped or failed run"
-    texts = describe_settings(answer, runs)
-    assert sorted(texts) == [("p", "adam"), ("p", "gd")] and "8/8 stopped by --run-timeout" in texts["p", "adam"]
-
-
-def test_over_all_problems():
-    few = answer_of(planted(["gd", "adam", "slow"], problems=tuple("pqrstuvwxyz")), []).overall()
-    assert few == (
-        "adam leads or ties on 11 of 11 problems (mean rank 1.0 of 3); with fewer than 20 problems the order over all "
-        "is not tested"
-    )
-    tied = answer_of(planted(["adam", "lion"], spread=0.001), []).overall()
-    assert tied.startswith("adam and lion each lead or tie on 2 of 2 problems (mean ranks ")
-    assert (
-        answer_of(planted(["adam", "lion"], spread=1.0), []).overall().startswith("nobody leads or ties on any of 2 ")
-    )
-    assert answer_of(planted(["gd", "adam"], problems=("p",)), []).overall() == ""
-
-
-def test_what_cannot_be_compared_is_said():
-    alone = answer_of(planted(["gd"]), [])
-    assert alone.sentence("p") == "p: gd alone, so there is nothing to compare"
-    rows = [{"optimizer": name, "lr": lr, "seed": seed} for name in ("gd", "adam") for lr in (1, 2) for seed in (0, 1)]
-    text = answer_of(runs_table(rows), [0]).sentence("p")
-    assert "undecided (a single block of seeds: more are needed); lowest first: " in text
-
-
-def test_settings_in_words():
-    runs = planted(["gd", "adam"])
-    answer = answer_of(runs, [])
-    text = describe_settings(answer, runs)["p", "adam"]
-    assert text.startswith("adam: batch 16, constant, rate 0.2; loss 0.001")
-    assert text.endswith(", median of 24 fresh seeds")
-    rows = [failure(seed=seed) if seed == 4 else {"seed": seed} for seed in range(9)]
-    rows += [{"problem": "z", "seed": seed, "status": "deadline"} for seed in range(9)]
-    runs = runs_table(rows)
-    texts = describe_settings(answer_of(runs, [0, 1, 2]), runs)
-    assert texts["p", "gd"].endswith("; loss 0.5 [0.5, inf], median of 6 fresh seeds, 1 failed")
-    assert texts["z", "gd"].endswith("(6/6 stopped by --run-timeout)")
-
-
-def test_a_setting_at_the_limit_of_the_search_is_marked():
-    runs = staged_table(lambda p, o, rate, *_: -10 * rate + 0.01 * np.sin(7 * rate), ["gd", "adam"], blocks=4)
-    answer = answer_of(runs, [])
-    assert describe_settings(answer, runs)["p", "gd"].endswith("; at the limit of the search: rate 0.3")
-    (text,) = advise_wider_search(answer.edges, "here", {"widen": 4})
-    assert text == (
-        "at the limit of the search: p (gd: rate 0.3; adam: rate 0.3); wider: "
-        "optbench sweep --extend --out here --widen 8"
-    )
-    assert answer.ranking["limit"].all() and not answer.ranking["alone"].any()
 
 
 def test_other_measures_speak_where_they_say_something_else():
@@ -222,22 +153,6 @@ def test_no_sentence_compares_batch_sizes_that_no_optimizer_shares():
     assert answer_of(both, []).describe_levels("p")[0].startswith("batch size on p: 16 ")
 
 
-def test_who_leads_with_a_bad_mean_rank_does_not_stand_alone():
-    """lion wins on p; on the others gd has the lower loss, and they are not told apart."""
-
-    def value(problem, optimizer, rate, stage, block, seed):
-        if problem == "p":
-            return {"lion": -9.0, "gd": -3.0}[optimizer] + 0.01 * np.sin(seed)
-        return {"lion": -5.0, "gd": -6.0 + 4.0 * (-1) ** block}[optimizer]
-
-    judged = answer_of(staged_table(value, ("lion", "gd"), (0.1,), blocks=8, problems="pqr"), []).judged
-    ranks = judged.ranking.query("problem == 'all'").set_index("optimizer")["mean_rank"]
-    assert ranks.round(6).to_dict() == {"lion": 1.666667, "gd": 1.333333}
-    assert judged.overall().startswith(
-        "lion leads or ties on 1 of 3 problems (mean rank 1.7 of 2), but gd has the best mean rank, 1.3; with fewer "
-    )
-
-
 def test_batch_sizes_and_schedules_have_a_sentence_each():
     runs = planted(["gd", "adam"])
     larger = runs.assign(batch_size=64, log_tail=runs["log_tail"] + 1.0)
@@ -246,56 +161,6 @@ def test_batch_sizes_and_schedules_have_a_sentence_each():
     (text,) = answer_of(both, []).describe_levels("p")
     assert text.startswith("batch size on p: 16 is first; 64 has 2.")
     assert answer_of(runs, []).describe_levels("p") == []
-
-
-def test_what_the_verdicts_depend_on_is_said():
-    runs = planted(["gd", "adam"])
-    assert "verdicts are given the settings that were tried" in describe_measure(answer_of(runs, []))
-    assert "Intervals cover 96%" in describe_measure(answer_of(runs, []))
-    drawn = runs.assign(lr=runs["lr"] * (1 + 0.001 * runs["block"]))
-    answer = answer_of(drawn, [], look=2)
-    assert answer.drawn_anew and "Each of 8 blocks of seeds drew its own settings" in describe_measure(answer)
-    assert "Second look at this growing sweep: intervals cover 99.5%" in describe_measure(answer)
-
-
-def test_failures_have_no_ratio():
-    lost = [(name, stage) for name in ("gd", "adam") for stage in ("screen", "race", "holdout")]
-    assert answer_of(planted(["gd", "adam"], failing=lost), []).sentence("p") == (
-        "p: every run diverged, so there is nothing to compare"
-    )
-    text = answer_of(planted(["gd", "adam", "slow"], failing=lost[:3]), []).sentence("p")
-    assert text.startswith("p: adam is first; slow has 4") and text.endswith("; gd diverges in every run")
-
-
-def test_only_what_diverged_is_said_to_diverge():
-    lost = [(name, "holdout") for name in ("gd", "adam")]
-
-    def answer(names, crashed):
-        runs = planted(names, failing=lost)
-        failed = (runs["status"] == "diverged") & crashed(runs)
-        return answer_of(runs.assign(status=runs["status"].mask(failed, "failed")), [])
-
-    gd = answer(["gd", "slow", "lion"], lambda runs: True)
-    assert gd.sentence("p").endswith("; gd has no result: its runs failed")
-    assert "no result: its runs failed" in [*compare_with_leader(gd.judged, "p", ["gd"])["note"]]
-    some = answer(["gd", "slow", "lion"], lambda runs: runs["seed"] % 2 == 0)
-    assert some.sentence("p").endswith("; gd has no result: its runs diverged or failed")
-    every = answer(["gd", "adam"], lambda runs: True)
-    assert headline(every) == "Every run failed: there is nothing to compare"
-    assert every.sentence("p") == "p: every run failed, so there is nothing to compare"
-    mixed = answer(["gd", "adam"], lambda runs: runs["optimizer"] == "gd")
-    assert describe_shortly(mixed, "p") == "every run diverged or failed"
-
-
-def test_what_is_compared_is_said_as_it_was():
-    rows = [{"optimizer": name, "lr": lr, "problem": problem, "test_loss_final": 0.5 if problem == "p" else np.nan}
-            for name in ("gd", "adam") for lr in (1, 2) for problem in "pq"]  # fmt: skip
-    runs = runs_table(rows)
-    text = describe_measure(answer_of(runs, [0], "test_loss", choose_by=("test_loss",)))
-    assert "Compared by the test loss." in text and "where there are no others, reported on the same" in text
-    assert "There is none on q, where the loss at the end stands in." in text
-    text = describe_measure(answer_of(runs, [0], "test_loss"))
-    assert "by expected samples to a target" in text  # what settings were chosen by
 
 
 def test_intervals_of_shares_end_at_what_is_possible():

@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import pytest
 from staged import staged_table
 
 from optbench.wording.answers import answer_of
@@ -30,27 +29,7 @@ def answer_to(problems):
     return answer_of(table, [], "loss")
 
 
-A, B, SAME = {"adam": 1.0, "gd": 3.0}, {"adam": 3.0, "gd": 1.0}, {"adam": 1.0, "gd": 1.001}
-NEAR = {"adam": 1.0, "gd": 1.05}
-
-
-@pytest.mark.parametrize(
-    ("problems", "title"),
-    [
-        ({"p": (A, CLEAR)}, "adam wins on p"),
-        ({"p": (SAME, CLEAR)}, "adam and gd tie on p"),
-        ({"p": (dict.fromkeys("abcd", 1.0), CLEAR)}, "All 4 optimizers tie on p"),
-        ({"p": ({"adam": 1.0}, CLEAR)}, "Only adam ran: there is nothing to compare it with"),
-        ({"p": ({"adam": math.inf, "gd": math.inf}, CLEAR)}, "Every run diverged: there is nothing to compare"),
-        ({"p": (A, CLEAR), "q": (A, CLEAR)}, "adam wins on both problems"),
-        ({"p": (A, CLEAR), "q": (SAME, CLEAR), "r": (A, CLEAR)}, "adam wins or ties on all 3 problems"),
-        ({"p": (SAME, CLEAR), "q": (SAME, CLEAR)}, "All 2 optimizers tie on both problems"),
-        ({"p": (A, CLEAR), "q": (B, CLEAR)}, "No single winner: adam and gd each win on 1 of 2 problems"),
-        ({"p": (A, CLEAR), "q": (B, CLEAR), "r": (A, CLEAR)}, "No single winner: adam wins on 2 of 3 problems"),
-    ],
-)
-def test_titles(problems, title):
-    assert headline(answer_to(problems)).lower() == title.lower()
+A, NEAR = {"adam": 1.0, "gd": 3.0}, {"adam": 1.0, "gd": 1.05}
 
 
 def test_nobody_wins_where_it_is_open():
@@ -61,21 +40,6 @@ def test_nobody_wins_where_it_is_open():
         assert all("wins" not in describe_shortly(answer, problem) for problem in problems)
     mixed = answer_to({"p": (A, CLEAR), "q": (NEAR, NOISY)})
     assert headline(mixed).startswith("No single winner: adam wins on 1 of 2 problems")
-
-
-def test_a_leader_that_is_not_settled_leads():
-    """Three problems where adam leads ahead of one rival for sure, and another may be as good."""
-
-    def value(problem, optimizer, rate, stage, block, seed):
-        spread = {"adam": 0.02, "gd": 0.02, "lion": 6.0}[optimizer]
-        return math.log({"adam": 1.0, "gd": 3.0, "lion": 1.5}[optimizer]) + spread * draw(seed, optimizer)
-
-    runs = staged_table(value, ("adam", "gd", "lion"), rates=(0.1,), blocks=8, problems=("p", "q", "r"), holdout=3)
-    answer = answer_of(runs, [], "loss")
-    assert headline(answer) == "adam leads on all 3 problems"
-    assert describe_shortly(answer, "p") == "adam leads; lion may be as good"
-    one = answer_of(runs[runs["problem"] == "p"], [], "loss")
-    assert headline(one) == "No winner on p yet: adam leads; lion may be as good"
 
 
 def test_leads_that_may_all_be_luck_make_no_winner():
