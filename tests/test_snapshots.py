@@ -90,7 +90,11 @@ def find_told(case: Case) -> list[str]:
     return [f"> {entry}" if entry != "" else "> ''" for entry in entries]
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+# What sweeps answer is judged anew in each case, which takes half a second.
+MARKED = [pytest.param(case, id=case.name, marks=[pytest.mark.slow] * (case.file.stem == "answers")) for case in CASES]
+
+
+@pytest.mark.parametrize("case", MARKED)
 def test_a_snippet_gives_the_lines_below_it(case):
     assert find_told(case) == case.told
     assert case.file.stem != "refusals" or case.told[0].startswith("! ")
