@@ -1,8 +1,7 @@
 """Public docstrings have their parts in one order, and their examples are true.
 
 Summary (one sentence on the first line), formula and prose, then the sections Args, Returns, Raises, Example, Source:
-see "The house" in CONTRIBUTING.md. Public names have all that applies to them; what is public on the inner floors
-needs a summary, and no other order.
+see "The house" in CONTRIBUTING.md. Public names have all that applies to them.
 """
 
 import ast
@@ -18,32 +17,12 @@ import numpy as np
 import pytest
 
 import optbench
-from optbench import figures
+from optbench import contract, figures
 from optbench.figures import style
 
 SECTIONS = ("Args", "Returns", "Raises", "Example", "Source")
 PUBLIC = sorted(set(optbench.__all__) - {"__version__"})
-INNER = ("analysis", "checks", "claims", "contract")
-
-
-def modules(room):
-    package = importlib.import_module(f"optbench.{room}")
-    yield package
-    for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-        yield importlib.import_module(found.name)
-
-
-def public(room):
-    """Functions and classes without an underscore, where they are defined."""
-    for module in modules(room):
-        for name, value in vars(module).items():
-            here = getattr(value, "__module__", "") == module.__name__
-            if here and not name.startswith("_") and (inspect.isfunction(value) or inspect.isclass(value)):
-                yield f"{module.__name__}.{name}", value
-
-
 FIGURES = sorted(set(figures.__all__) - {"Plot"})
-OTHERS = {key: value for room in INNER for key, value in public(room)}
 
 
 def sections(doc):
@@ -161,14 +140,9 @@ def test_a_figure_tells_all_in_order(name):
     check(getattr(figures, name), example=True)
 
 
-@pytest.mark.parametrize("name", OTHERS)
-def test_an_inner_name_has_a_summary(name):
-    check_order(inspect.getdoc(OTHERS[name]) or "")
-
-
 HOMES = sorted(
     {getattr(optbench, name).__module__ for name in PUBLIC}
-    | {name.rpartition(".")[0] for name in OTHERS if name.startswith("optbench.contract.")}
+    | {found.name for found in pkgutil.iter_modules(contract.__path__, "optbench.contract.")}
     | {each.__module__ for each in optbench.Results.__mro__[1:-1]}
     | {getattr(figures, name).__module__ for name in FIGURES}
 )

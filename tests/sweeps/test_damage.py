@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from fuzzing import cases
+from hypothesis import given
 from hypothesis import strategies as st
 
 import optbench
@@ -75,17 +76,9 @@ CASES = {
     "number": st.integers(0, 1), "file": st.floats(0, 1, exclude_max=True), "cut": st.booleans(),
     "where": st.floats(0, 1, exclude_max=True), "bit": st.integers(0, 7),
 }  # fmt: skip
-FIXED = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
 
 
-@settings(max_examples=12, derandomize=True, **FIXED)
+@cases(12)
 @given(**CASES)
 def test_damage_is_never_taken_for_a_result(folders, tmp_path, number, file, cut, where, bit):
-    try_one(folders, tmp_path, number, file, cut, where, bit)
-
-
-@pytest.mark.slow
-@settings(max_examples=60, **FIXED)
-@given(**CASES)
-def test_of_60_flips_and_cuts_none_is_taken_for_a_result(folders, tmp_path, number, file, cut, where, bit):
     try_one(folders, tmp_path, number, file, cut, where, bit)
