@@ -1,12 +1,10 @@
 """The allowed versions of numba, numpy and the other dependencies, of which CI tries the oldest."""
 
-import importlib.metadata
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
-import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
@@ -28,11 +26,3 @@ def test_the_oldest_versions_are_the_lower_ends():
         (pin,) = requirement.specifier
         assert pin.operator == "==" and NEEDED[name].specifier.contains(pin.version)
         assert f">={pin.version}" in str(NEEDED[name])
-
-
-@pytest.mark.parametrize("name", ["ruff", "mypy"])
-def test_checkers_are_pinned(name):
-    """Another version finds other faults."""
-    (requirement,) = (each for each in map(Requirement, PROJECT["optional-dependencies"]["test"]) if each.name == name)
-    (pin,) = requirement.specifier
-    assert pin.operator == "==" and importlib.metadata.version(name) == pin.version

@@ -8,7 +8,7 @@ from synthetic import make_tables
 
 from optbench import figures
 from optbench.analysis import select_chosen_runs, time_to_target
-from optbench.figures.data import COUNTS, ReportData, Trajectory
+from optbench.figures.data import COUNTS, ReportData
 from optbench.report import explorer
 from optbench.report.explorer import explorer_data, json_text, short
 from optbench.sweeps.results import Results
@@ -162,17 +162,6 @@ def test_paths_are_told_to_a_part_of_a_pixel(usual):
         np.testing.assert_allclose(line["loss"]["value"], path["train_loss"], rtol=1e-3)
 
 
-def test_long_paths_are_thinned_and_wild_ones_cut():
-    steps = np.arange(10_001)
-    w = np.column_stack([np.exp(-steps / 500), np.zeros(len(steps))])
-    line = explorer._encode_path(Trajectory(steps, w, False, 0), (0.0, 1.0), (-1.0, 1.0))
-    kept = np.cumsum(line["step"])
-    assert kept[0] == 0 and kept[-1] == 10_000 and len(kept) <= 2_000 + 2 and (np.diff(kept) > 0).all()
-    assert np.abs(np.diff(np.cumsum(line["x"]))).max() < 40  # of 16,384 parts: two pixels
-    w[50:, 0] = np.inf
-    assert np.cumsum(explorer._encode_path(Trajectory(steps, w, True, 0), (0.0, 1.0), (-1.0, 1.0))["step"])[-1] == 49
-
-
 @pytest.mark.slow
 def test_a_large_sweep_keeps_what_is_recommended(monkeypatch):
     swept = ReportData(Results(**make_tables(**SMALL)))
@@ -222,13 +211,3 @@ def test_seeds_hold_the_ratios_behind_the_verdicts_and_what_runs_gave(usual):
         ratio = 1.0 if who == leader else judged.pairs[name, leader, who].ratio
         assert np.exp(np.mean(np.log(table["ratios"][place]))) == pytest.approx(ratio, rel=1e-3)
     assert len(table["problem"]) == 6
-
-
-def test_single_seeds_are_told_up_to_a_limit(usual, monkeypatch):
-    swept, data = usual
-    table = data["curves"]
-    counts = [len(each[0]) if each else 0 for each in table["single"]]
-    assert counts == [6 * recommended for recommended in table["recommended"]]
-    monkeypatch.setattr(explorer, "MAX_SINGLE", 500)
-    left = [bool(each) for each in explorer_data(swept)["curves"]["single"]]
-    assert 0 < sum(left) < 6

@@ -6,9 +6,7 @@ import io
 import re
 from dataclasses import replace
 
-import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
 from PIL import Image
 from synthetic import make_tables, write_folder
 
@@ -54,15 +52,6 @@ def test_parts_of_a_page(swept):
     size = len(pictures[PROBLEM][0]["source"])
     some, left_out = draw_page_pictures(swept, kinds=("curves",), most_bytes=size + 10)
     assert len(some[PROBLEM]) == 1 and some["breast_cancer"] == [] and left_out == 1
-
-
-def test_few_colors_keep_those_of_lines():
-    picture = np.full((60, 400, 3), 255, np.uint8)
-    picture[:, :300] = np.random.default_rng(0).integers(0, 256, (60, 300, 1))  # contours: many grays
-    for place in range(style.COLORS):
-        picture[5 * place : 5 * place + 2, 300:] = np.round(255 * np.array(to_rgb(style.line_style(place)["color"])))
-    few = np.asarray(style.quantize(Image.fromarray(picture)).convert("RGB")).astype(int)
-    assert abs(few[:50, 300:] - picture[:50, 300:]).max() <= 8
 
 
 def test_files_of_all_formats_with_their_captions(swept, tmp_path):

@@ -67,7 +67,7 @@ def right(found, tables) -> None:
         pd.testing.assert_frame_equal(getattr(found, name), table)
 
 
-@cases(25)
+@cases(12)
 @given(
     number=st.integers(0, 1), file=st.floats(0, 1, exclude_max=True), cut=st.booleans(),
     where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7),
