@@ -164,7 +164,7 @@ def test_networks_with_normalizations_and_residual_connections(loss, layers):
         ([dense(4), residual(dense(5)), dense(3)], "leads from 4 units to 5: make them equal"),
         ([dense(4), "softplus", dense(3)], "'softplus' is no layer: give dense"),
         ([dense(4), dense(2)], "the last one have 3 outputs, as cross_entropy needs it"),
-        ([dense(0), dense(3)], r"units=\(0,\) must be a tuple of positive widths"),
+        ([dense(0), dense(3)], "units=0 must be at least 1"),
     ],
 )
 def test_layers_that_do_not_fit_are_told_in_a_line(layers, message):
