@@ -3,7 +3,7 @@
 from optbench import OptbenchError, Problem, datasets, problem
 from optbench.kit.layers import ACTIVATIONS, TOGETHER, backward, forward
 from optbench.kit.learning import data_fields
-from optbench.kit.networks import HIDDEN, check_choice, check_widths, dense, layer_rows, stack, start_of
+from optbench.kit.networks import HIDDEN, dense, layer_rows, stack, start_of
 from optbench.kit.products import transpose
 
 SIGMOID = ACTIVATIONS.index("sigmoid")
@@ -54,7 +54,10 @@ def output_and_target(x, place, work):
     return work[place:end].reshape(features, rows), target
 
 
-@problem(source="Hinton & Salakhutdinov 2006; as a test of optimizers: Martens 2010")
+@problem(
+    source="Hinton & Salakhutdinov 2006; as a test of optimizers: Martens 2010",
+    limits={"output": ("sigmoid", "linear"), "activation": HIDDEN},
+)
 def autoencoder(data="digits", hidden=(32, 16, 8), activation="sigmoid", output="sigmoid", initialization="xavier"):
     """Mean over examples and features of (h(x) - x)^2 for a network h with the layers ``hidden`` and then the same
     backwards: 64-32-16-8-16-32-64 on digits. Parameters (in, out), and a bias (out,), per layer; targets are not used.
@@ -63,15 +66,12 @@ def autoencoder(data="digits", hidden=(32, 16, 8), activation="sigmoid", output=
     ``initialization`` as for ``mlp``. The long way through saturating layers makes curvatures differ widely, and
     the first thing that is learned, the mean image, is a plateau. The loss is bounded below by 0.
     """
-    check_choice("autoencoder", "output", output, ("sigmoid", "linear"))
-    check_widths("autoencoder", "hidden", hidden)
     if not hidden:
         raise OptbenchError("problem autoencoder: hidden=() must name at least one width")
     d = datasets.load_for("autoencoder", data, classes=None)
     if output == "sigmoid" and (min(d.x.min(), d.x_test.min()) < 0 or max(d.x.max(), d.x_test.max()) > 1):
         raise OptbenchError(f"problem autoencoder: data {data!r} has features beyond [0, 1]; use output=linear")
     features = d.x.shape[1]
-    check_choice("autoencoder", "activation", activation, HIDDEN)
     layers = [layer for width in (*hidden, *hidden[-2::-1]) for layer in (dense(width), activation)]
     layers += [dense(features), *(["sigmoid"] if output == "sigmoid" else [])]
     rows = layer_rows("autoencoder", layers, features)

@@ -4,8 +4,7 @@ from math import exp, log
 
 import numpy as np
 
-from optbench import OptbenchError, Problem, problem
-from optbench.kit.networks import check_choice
+from optbench import Problem, problem
 
 COPIES = 4
 """Examples for each pair of tokens, on average."""
@@ -106,7 +105,10 @@ def average(g, f, rows):
 LOSSES = {"softmax": softmax_gradient, "squared": squared_gradient}
 
 
-@problem(source="Kunstner & Bach 2025, arXiv 2505.19227 (Zipf's law); Kunstner et al. 2024, arXiv 2402.19449")
+@problem(
+    source="Kunstner & Bach 2025, arXiv 2505.19227 (Zipf's law); Kunstner et al. 2024, arXiv 2402.19449",
+    limits={"loss": tuple(LOSSES), "vocabulary": f"[2, {MOST}]", "alpha": "[0, inf)", "concentration": "(0, inf)"},
+)
 def bigram(vocabulary=128, alpha=1.0, concentration=6.0, loss="softmax", seed=0):
     """f(W) = sum_i p_i [loss of row W_i against C_i] - its minimum: the next token from the one before, one-hot.
 
@@ -120,13 +122,6 @@ def bigram(vocabulary=128, alpha=1.0, concentration=6.0, loss="softmax", seed=0)
     A mini-batch holds pairs (i, j) of successive tokens, one of 4 vocabulary^2 examples each. A pair fills as many
     examples as its frequency says, but at least one: their weights, second in ``x``, make f exact. Starts near 0.
     """
-    check_choice("bigram", "loss", loss, LOSSES)
-    if not 2 <= vocabulary <= MOST:
-        raise OptbenchError(f"problem bigram: vocabulary={vocabulary!r} must be between 2 and {MOST}")
-    if alpha < 0:
-        raise OptbenchError(f"problem bigram: alpha={alpha!r} must be at least 0")
-    if not concentration > 0:
-        raise OptbenchError(f"problem bigram: concentration={concentration!r} must be positive")
     cells = vocabulary**2
     frequency = np.arange(1, vocabulary + 1.0) ** -alpha
     frequency /= frequency.sum()

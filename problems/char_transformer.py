@@ -382,7 +382,13 @@ def number_letters(text, vocabulary):
 
 
 @problem(
-    source="Vaswani et al. 2017; Radford et al. 2019 (normalization first); Kunstner et al. 2024, arXiv 2402.19449"
+    source="Vaswani et al. 2017; Radford et al. 2019 (normalization first); Kunstner et al. 2024, arXiv 2402.19449",
+    limits={
+        "size": "[1, inf)",
+        "heads": "[1, inf)",
+        "context": "[1, inf)",
+        "vocabulary": "[2, inf)",
+    },
 )
 def char_transformer(size=32, heads=2, context=32, hidden=128, vocabulary=64, letters=100_000):
     """Mean cross-entropy of the next letter of a book, by a transformer of one block: attention, then a hidden layer.
@@ -396,15 +402,8 @@ def char_transformer(size=32, heads=2, context=32, hidden=128, vocabulary=64, le
     share of letters foreseen. The loss, in nats, is bounded below by 0.
     """
     name = "char_transformer"
-    for key, value in {
-        "size": size, "heads": heads, "context": context, "hidden": hidden, "vocabulary": vocabulary, "letters": letters
-    }.items():  # fmt: skip
-        if value < 1:
-            raise OptbenchError(f"problem {name}: {key}={value!r} must be at least 1")
     if size % heads:
         raise OptbenchError(f"problem {name}: size={size} must be a multiple of heads={heads}")
-    if vocabulary < 2:
-        raise OptbenchError(f"problem {name}: vocabulary={vocabulary} must be at least 2")
     if not 10 * context < letters <= LETTERS:
         wanted = f"more than 10 sequences of context={context}, and at most the book's {LETTERS:,}"
         raise OptbenchError(f"problem {name}: letters={letters} must be {wanted}")

@@ -8,7 +8,7 @@ from optbench import OptbenchError, Problem, datasets, problem
 from optbench.contract.architecture import activated, probabilities
 from optbench.kit.layers import ACTIVATIONS, activate, add_bias, back_through, softmax_error, softmax_report, sum_rows
 from optbench.kit.learning import data_fields
-from optbench.kit.networks import HIDDEN, check_choice, check_widths, parameter_blocks, start_of
+from optbench.kit.networks import HIDDEN, parameter_blocks, start_of
 
 # ``layout`` is (activation's number, stride, classes, side of the images, channels of each layer from the images' 1
 # on). Images of a batch are (rows, side, side, channels). ``work`` holds, layer by layer, the patches that the filters
@@ -138,7 +138,10 @@ def evaluate(w, out, x, y, layout, work):
     out[0], out[1] = out[0] / rows, out[1] / rows
 
 
-@problem(source="LeCun et al. 1989 (strided convolutions, no pooling)")
+@problem(
+    source="LeCun et al. 1989 (strided convolutions, no pooling)",
+    limits={"activation": HIDDEN, "channels": "[1, inf)", "stride": "[1, 2]"},
+)
 def convolution(data="digits", channels=(8, 16), stride=2, activation="tanh", initialization="xavier"):
     """Mean softmax cross-entropy of layers of 3 x 3 filters, zeros beyond the border, and a dense layer behind them.
 
@@ -148,10 +151,8 @@ def convolution(data="digits", channels=(8, 16), stride=2, activation="tanh", in
     ``mlp``. Metric: accuracy. Weights are shared by all pixels, so that gradients of filters are sums of many terms
     and those of the dense layer are not: scales differ. The loss is bounded below by 0.
     """
-    check_choice("convolution", "activation", activation, HIDDEN)
-    check_widths("convolution", "channels", channels)
-    if not channels or stride not in (1, 2):
-        raise OptbenchError(f"problem convolution: channels={channels} must not be empty, stride={stride} be 1 or 2")
+    if not channels:
+        raise OptbenchError("problem convolution: channels=() must name at least one number")
     d = datasets.load_for("convolution", data, classes=True)
     side = isqrt(d.x.shape[1])
     if side * side != d.x.shape[1]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from optbench import OptbenchError, Problem, problem
+from optbench import Problem, problem
 from optbench.kit.products import transpose
 
 # ``layout``: the sizes of the layers, inputs first. ``work`` holds the products W_1, W_2 W_1, ..., W_L ... W_1, one
@@ -63,7 +63,10 @@ def block_start(layout, layer):
     return at
 
 
-@problem(source="Saxe, McClelland & Ganguli 2014; no bad local minima: Baldi & Hornik 1989, Kawaguchi 2016")
+@problem(
+    source="Saxe, McClelland & Ganguli 2014; no bad local minima: Baldi & Hornik 1989, Kawaguchi 2016",
+    limits={"gain": "(0, inf)", "size": "[1, inf)"},
+)
 def deep_linear(size=10, hidden=(10, 10), condition=10.0, gain=1.0, noise=0.01, seed=0):
     """f(W_1, ..., W_L) = 1/2 |W_L ... W_1 - A|^2: a deep linear network on whitened inputs learns A (size, size).
 
@@ -72,10 +75,6 @@ def deep_linear(size=10, hidden=(10, 10), condition=10.0, gain=1.0, noise=0.01, 
     weights of standard deviation gain/sqrt(inputs of the layer); a small gain starts next to the saddle at the origin,
     with a plateau before each singular value. ``seed`` chooses A.
     """
-    if condition < 1 or gain <= 0:
-        raise OptbenchError(f"problem deep_linear: condition={condition!r} must be at least 1, gain={gain!r} positive")
-    if not all(isinstance(width, int) and width > 0 for width in (size, *hidden)):
-        raise OptbenchError(f"problem deep_linear: size={size!r}, hidden={hidden!r} must be positive widths")
     rng = np.random.default_rng(seed)
     left, right = (np.linalg.qr(rng.standard_normal((size, size)))[0] for _ in range(2))
     values = np.geomspace(1, 1 / condition, size)

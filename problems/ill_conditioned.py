@@ -7,7 +7,7 @@ whatever the condition and the dtype.
 
 import numpy as np
 
-from optbench import OptbenchError, Problem, problem
+from optbench import Problem, problem
 from optbench.kit.lane_products import product, product_of_transposed
 
 # The rotation Q is a butterfly there and back: for each half in ``layout``, 1, 2, 4, ..., 4, 2, 1, coordinates i and
@@ -97,8 +97,6 @@ def _diagonal(eigenvalues, halves, angles):
 
 def bbob_problem(name, dim, condition, noise, seed, weights):
     """Return the problem sum_i weights_i z_i^2, with the optimum in [-4, 4]^n and starts in [-5, 5]^n, as in BBOB."""
-    if condition < 1:
-        raise OptbenchError(f"problem {name}: condition={condition!r} must be at least 1")
     rng = np.random.default_rng(seed)
     return rotated_quadratic(
         2 * weights, rng.uniform(-4, 4, dim), rng, lambda rng: rng.uniform(-5, 5, dim), noise=noise

@@ -30,7 +30,10 @@ def value_and_gradient(w, g, x, y, layout):
     return f * share
 
 
-@problem(source="Candès & Recht 2009; Keshavan, Montanari & Oh 2010; Tong, Ma & Chi 2021 (condition of the factors)")
+@problem(
+    source="Candès & Recht 2009; Keshavan, Montanari & Oh 2010; Tong, Ma & Chi 2021 (condition of the factors)",
+    limits={"rows": f"[1, {MOST}]", "columns": f"[1, {MOST}]", "observed": "(0, 1)", "offset": "(0, inf)"},
+)
 def matrix_completion(rows=100, columns=80, rank=5, observed=0.2, condition=10.0, offset=0.1, seed=0):
     """f(U, V) = mean over observed entries of (U_i'V_j - M_ij)^2 / 2, with U (rows, rank) and V (columns, rank).
 
@@ -40,16 +43,8 @@ def matrix_completion(rows=100, columns=80, rank=5, observed=0.2, condition=10.0
     minimum, 0, is reached by other matrices, too. The curvature goes with the singular values, and U and V share it:
     what scales each parameter by itself does not see that. Starts normal times ``offset``.
     """
-    if max(rows, columns) > MOST:
-        raise OptbenchError(f"problem matrix_completion: rows={rows} and columns={columns} must be at most {MOST:,}")
     if not 1 <= rank <= min(rows, columns):
         raise OptbenchError(f"problem matrix_completion: rank={rank!r} must be between 1 and {min(rows, columns)}")
-    if condition < 1:
-        raise OptbenchError(f"problem matrix_completion: condition={condition!r} must be at least 1")
-    if not 0 < observed < 1:
-        raise OptbenchError(f"problem matrix_completion: observed={observed!r} must be between 0 and 1")
-    if not offset > 0:
-        raise OptbenchError(f"problem matrix_completion: offset={offset!r} must be positive")
     rng = np.random.default_rng(seed)
     u, _ = np.linalg.qr(rng.standard_normal((rows, rank)))
     v, _ = np.linalg.qr(rng.standard_normal((columns, rank)))

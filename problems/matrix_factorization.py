@@ -31,8 +31,6 @@ def matrix_factorization(size=20, rank=3, condition=10.0, tail=0.0, offset=1e-2,
     """
     if not 1 <= rank <= size:
         raise OptbenchError(f"problem matrix_factorization: rank={rank!r} must be between 1 and size={size}")
-    if condition < 1:
-        raise OptbenchError(f"problem matrix_factorization: condition={condition!r} must be at least 1")
     if not 0 <= tail <= 1 / condition:
         raise OptbenchError(f"problem matrix_factorization: tail={tail!r} must be between 0 and 1/condition")
     eigenvalues = np.full(size, float(tail))

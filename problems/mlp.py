@@ -6,14 +6,17 @@ and one that learns to add (grokking).
 
 import numpy as np
 
-from optbench import OptbenchError, datasets, problem
-from optbench.kit.networks import HIDDEN, check_choice, check_widths, dense, layer_norm, network
+from optbench import datasets, problem
+from optbench.kit.networks import HIDDEN, dense, layer_norm, network
 
 TARGETS = {"auto": None, "cross_entropy": True, "mse": False}
 """The losses, and the targets that they take."""
 
 
-@problem(source="Rumelhart, Hinton & Williams 1986; He et al. 2015, Glorot & Bengio 2010 (initialization)")
+@problem(
+    source="Rumelhart, Hinton & Williams 1986; He et al. 2015, Glorot & Bengio 2010 (initialization)",
+    limits={"activation": HIDDEN, "loss": tuple(TARGETS)},
+)
 def mlp(data="digits", hidden=(32,), activation="relu", initialization="he", loss="auto"):
     """Mean loss of a multilayer perceptron: ``hidden`` layers, a bias each, parameters (in, out).
 
@@ -22,11 +25,13 @@ def mlp(data="digits", hidden=(32,), activation="relu", initialization="he", los
     2/in), xavier (2/(in + out)), zero, or large (standard deviation 1); biases start at 0. Metric of classes: accuracy.
     The loss is bounded below by 0.
     """
-    check_choice("mlp", "loss", loss, TARGETS)
     return perceptron("mlp", data, hidden, activation, initialization, TARGETS[loss])
 
 
-@problem(source="Hochreiter 1991 (vanishing gradients); Glorot & Bengio 2010, sec. 3 (sigmoid units saturate)")
+@problem(
+    source="Hochreiter 1991 (vanishing gradients); Glorot & Bengio 2010, sec. 3 (sigmoid units saturate)",
+    limits={"width": "[1, inf)", "depth": "[1, inf)", "activation": HIDDEN},
+)
 def deep_narrow(data="digits", depth=6, width=8, activation="sigmoid", initialization="xavier"):
     """The perceptron ``mlp`` with ``depth`` hidden layers of ``width`` units each.
 
@@ -34,12 +39,13 @@ def deep_narrow(data="digits", depth=6, width=8, activation="sigmoid", initializ
     layers hardly hear of the loss, and the upper ones can do no better at first than the classes' frequencies, a
     cross-entropy of log(classes). Parameters and metric as for ``mlp``.
     """
-    if depth < 1 or width < 1:
-        raise OptbenchError(f"problem deep_narrow: depth={depth} and width={width} must be at least 1")
     return perceptron("deep_narrow", data, (width,) * depth, activation, initialization)
 
 
-@problem(source="Ba, Kiros & Hinton 2016 (layer normalization); van Laarhoven 2017, arXiv 1706.05350")
+@problem(
+    source="Ba, Kiros & Hinton 2016 (layer normalization); van Laarhoven 2017, arXiv 1706.05350",
+    limits={"activation": HIDDEN},
+)
 def scale_invariant_mlp(data="digits", hidden=(32,), activation="relu", initialization="he"):
     """The perceptron ``mlp`` with layer normalization before each activation, in place of biases: scale-invariant.
 
@@ -49,14 +55,15 @@ def scale_invariant_mlp(data="digits", hidden=(32,), activation="relu", initiali
     Parameters and metric as for ``mlp``.
     """
     name = "scale_invariant_mlp"
-    check_widths(name, "hidden", hidden)
-    check_choice(name, "activation", activation, HIDDEN)
     d = datasets.load_for(name, data, True)
     layers = [layer for width in hidden for layer in (dense(width, bias=False), layer_norm, activation)]
     return network(name, [*layers, dense(d.classes)], d, initialization)
 
 
-@problem(source="Power et al. 2022, arXiv 2201.02177; Liu et al. 2023, arXiv 2210.01117 (large initial weights)")
+@problem(
+    source="Power et al. 2022, arXiv 2201.02177; Liu et al. 2023, arXiv 2210.01117 (large initial weights)",
+    limits={"width": "[1, inf)", "modulus": "[5, 200]", "share": "[0.1, 0.9]", "activation": HIDDEN},
+)
 def grokking(modulus=31, share=0.6, width=128, activation="relu", initialization="he", seed=0):
     """Mean cross-entropy of a perceptron that is to say a + b mod ``modulus``, of one hidden layer of ``width`` units.
 
@@ -66,12 +73,6 @@ def grokking(modulus=31, share=0.6, width=128, activation="relu", initialization
     pairs after about 60 steps, and 95% of the test pairs after about 1,100. With few pairs (modulus 23, share 0.4) it
     found no rule. ``seed`` chooses the pairs. Metric: accuracy. The loss is bounded below by 0.
     """
-    check_widths("grokking", "width", (width,))
-    check_choice("grokking", "activation", activation, HIDDEN)
-    if not isinstance(modulus, int) or not 5 <= modulus <= 200:
-        raise OptbenchError(f"problem grokking: modulus={modulus!r} must be a whole number between 5 and 200")
-    if not 0.1 <= share <= 0.9:
-        raise OptbenchError(f"problem grokking: share={share!r} must be between 0.1 and 0.9")
     pairs = np.random.default_rng(seed).permutation(modulus**2)
     first, second = np.divmod(pairs, modulus)
     one = np.eye(modulus)
@@ -91,8 +92,6 @@ def perceptron(name, data, hidden, activation, initialization, classes=True):
 
     classes: the targets are classes (True), real (False: one output), or either (None).
     """
-    check_widths(name, "hidden", hidden)
-    check_choice(name, "activation", activation, HIDDEN)
     d = datasets.load_for(name, data, classes)
     layers = [layer for width in hidden for layer in (dense(width), activation)]
     return network(name, [*layers, dense(d.classes or 1)], d, initialization, "cross_entropy" if d.classes else "mse")

@@ -7,13 +7,11 @@ from math import acos, cos, e, expm1, pi, sin, sqrt
 
 import numpy as np
 
-from optbench import OptbenchError, Problem, problem
+from optbench import Problem, problem
 
 
 def _function(name, dim, radius, gradient, value, at, source, noise, **more):
     """Return a problem that starts uniformly in [-radius, radius]^dim; minimum: dim * ``value`` at (at, ..., at)."""
-    if radius <= 0:
-        raise OptbenchError(f"problem {name}: radius={radius!r} must be positive")
     return Problem(
         form="lanes",
         dim=dim,

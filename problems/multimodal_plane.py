@@ -7,7 +7,7 @@ from math import cos, exp, pi, sin
 
 import numpy as np
 
-from optbench import OptbenchError, Problem, problem
+from optbench import Problem, problem
 
 
 def _function(gradient, box, minimum, source, at, noise, domain=None, others=()):
@@ -168,8 +168,6 @@ def easom(radius=2.0, noise=0.001):
     The literature's box [-100, 100]^2 is a radius of 100: nearly all gradients are exactly zero there in floating
     point, and no method that follows them moves at all.
     """
-    if radius <= 0:
-        raise OptbenchError(f"problem easom: radius={radius!r} must be positive")
     reach = (pi - radius, pi + radius)
     return _function(
         easom_gradient,

@@ -76,7 +76,10 @@ def value_and_gradient(w, g, f, constants):
             slope[r] = slope[r] if here[r] > 0.0 else -slope[r]
 
 
-@problem(source="Du et al. 2017, Gradient Descent Can Take Exponential Time to Escape Saddle Points, sec. 4")
+@problem(
+    source="Du et al. 2017, Gradient Descent Can Take Exponential Time to Escape Saddle Points, sec. 4",
+    limits={"gamma": "(0, inf)", "tau": "(0, inf)"},
+)
 def octopus(dim=5, L=math.e, gamma=1.0, tau=math.e, offset=1.0, noise=0.01):
     """f(w) = h(|w_1|) + sum_{i>1} (1 - s(|w_{i-1}|)) L w_i^2 + s(|w_{i-1}|) h(|w_i|).
 
@@ -88,9 +91,6 @@ def octopus(dim=5, L=math.e, gamma=1.0, tau=math.e, offset=1.0, noise=0.01):
     domain, where the coordinates that wait are at most tau, this is its function; beyond, where it calls on Whitney's
     theorem, the formula goes on, twice differentiable. Starts uniformly in [-offset, offset]^dim.
     """
-    for key, value in (("gamma", gamma), ("tau", tau)):
-        if value <= 0:
-            raise OptbenchError(f"problem octopus: {key}={value!r} must be positive")
     if gamma > L:
         raise OptbenchError(f"problem octopus: L={L!r} must be at least gamma={gamma!r}")
     return Problem(

@@ -9,7 +9,7 @@ from math import exp
 import numpy as np
 
 from optbench import OptbenchError, Problem, problem
-from optbench.kit.networks import check_widths, dense, layer_rows, parameter_blocks, start_of, tanh
+from optbench.kit.networks import dense, layer_rows, parameter_blocks, start_of, tanh
 from optbench.kit.products import product, product_with_transposed
 
 ENDS = 2
@@ -141,7 +141,10 @@ def widest(layout):
     return size
 
 
-@problem(source="Raissi, Perdikaris & Karniadakis 2019; Wang, Yu & Perdikaris 2022 (1-D Poisson equation)")
+@problem(
+    source="Raissi, Perdikaris & Karniadakis 2019; Wang, Yu & Perdikaris 2022 (1-D Poisson equation)",
+    limits={"frequency": "[1, inf)", "points": "[1, inf)", "border": "[0, inf)"},
+)
 def pinn(frequency=2, hidden=(20, 20), points=256, border=100.0, seed=0):
     """f(w) = mean over points of (u''(x) + s(x))^2 + border mean of u(-1)^2 and u(1)^2, u a perceptron: -u'' = s.
 
@@ -151,10 +154,6 @@ def pinn(frequency=2, hidden=(20, 20), points=256, border=100.0, seed=0):
     quarter as many are held out, half of them to validate. Parameters (in, out), and a bias (out,), per layer, drawn as
     xavier's. Metric: solution_loss, the mean squared distance from the solution. The loss is bounded below by 0.
     """
-    check_widths("pinn", "hidden", hidden)
-    for name, value, least in (("frequency", frequency, 1), ("points", points, 1), ("border", border, 0)):
-        if value < least:
-            raise OptbenchError(f"problem pinn: {name}={value!r} must be at least {least}")
     if not hidden:
         raise OptbenchError("problem pinn: hidden=() must name at least one width")
     rng = np.random.default_rng(seed)

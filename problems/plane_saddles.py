@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from optbench import OptbenchError, Problem, problem
+from optbench import Problem, problem
 
 
 def hyperbolic_gradient(w, g, f, constants):
@@ -30,8 +30,6 @@ def hyperbolic(radius=1.0, offset=1e-3, noise=0.01):
     a method leaves a strict saddle: gradient descent at rate eta multiplies y by 1 + 2 eta a step. Starts almost on
     the path into the saddle: x standard normal, y normal times ``offset``.
     """
-    if radius <= 0:
-        raise OptbenchError(f"problem hyperbolic: radius={radius!r} must be positive")
     return Problem(
         form="lanes",
         dim=2,
@@ -67,8 +65,6 @@ def monkey_saddle(radius=1.0, offset=1e-3, noise=0.001):
     shrinks as the distance squared. The minima lie at distance ``radius`` in the directions 60, 180 and 300 degrees.
     Starts on one of the three ridges that lead into the origin, at radius/2 to radius, off it by about ``offset``.
     """
-    if radius <= 0:
-        raise OptbenchError(f"problem monkey_saddle: radius={radius!r} must be positive")
 
     def start(rng):
         """Return a point on one of the three ridges, off it by about ``offset``."""

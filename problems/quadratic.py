@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from optbench import OptbenchError, Problem, problem
+from optbench import Problem, problem
 from optbench.kit.lane_products import product
 
 
@@ -30,8 +30,6 @@ def quadratic(dim=20, condition=100.0, noise=0.1, seed=0):
     The eigenvalues of H are log-spaced from 1/condition to 1, so the largest stable rate of gradient descent is 2.
     ``seed`` chooses the rotation and w*; the start lies at a standard normal offset from w*.
     """
-    if condition < 1:
-        raise OptbenchError(f"problem quadratic: condition={condition!r} must be at least 1")
     rng = np.random.default_rng(seed)
     rotation, _ = np.linalg.qr(rng.standard_normal((dim, dim)))
     hessian = (rotation * np.geomspace(1 / condition, 1.0, dim)) @ rotation.T

@@ -4,7 +4,7 @@ from math import cos, sin
 
 import numpy as np
 
-from optbench import OptbenchError, Problem, problem
+from optbench import Problem, problem
 from optbench.kit.lane_products import product, product_of_transposed
 
 
@@ -30,7 +30,10 @@ def value_and_gradient(w, g, f, constants, layout, work):
             g[i, r] += confinement * w[i, r]
 
 
-@problem(source="Fyodorov 2004, Phys. Rev. Lett. 92, 240601, eqs. 1 and 2; waves as in Rahimi & Recht 2007; lecture E1")
+@problem(
+    source="Fyodorov 2004, Phys. Rev. Lett. 92, 240601, eqs. 1 and 2; waves as in Rahimi & Recht 2007; lecture E1",
+    limits={"waves": "[1, inf)", "confinement": "[0, inf)"},
+)
 def random_field(dim=10, confinement=0.5, waves=200, noise=0.1, seed=0):
     """f(w) = confinement/2 |w|^2 + V(w), V(w) = sqrt(2 dim/waves) sum_j cos(k_j'w / sqrt(dim) + phi_j), k_j ~ N(0, I).
 
@@ -40,9 +43,6 @@ def random_field(dim=10, confinement=0.5, waves=200, noise=0.1, seed=0):
     ``seed`` chooses the field; starts are normal with standard deviation 2. The minimum is not known: the bound is
     what all waves in phase would give, so that a suboptimality of 0 is out of reach.
     """
-    if confinement < 0 or waves < 1:
-        wrong = f"confinement={confinement!r} must be at least 0, and waves={waves!r} at least 1"
-        raise OptbenchError(f"problem random_field: {wrong}")
     rng = np.random.default_rng(seed)
     frequencies = rng.standard_normal((waves, dim)) / np.sqrt(dim)
     phases = rng.uniform(0, 2 * np.pi, waves)

@@ -14,7 +14,7 @@ from optbench.kit.products import product, product_with_transposed, transpose
 
 TOGETHER = 64
 """Sequences that are worked on together, so that their states stay in the L2 cache."""
-MOST = 1000
+LIMITS = {"length": "[2, 1000]", "units": "[1, 1000]", "examples": "[10, 1000000]"}
 """Places and units: sequences, and the weights between units, then fit into a laptop's memory."""
 
 # ``layout`` is (length, units, classes); classes: 2, or 0 for a real target. The parameters are the weights of value
@@ -154,11 +154,6 @@ def recurrent(name, length, units, examples, seed, classes, draw, score, text):
 
     classes: 2, or 0 for a real target; score: (first, second marked value) -> targets; text: the target in words.
     """
-    for key, value, least, most in (
-        ("length", length, 2, MOST), ("units", units, 1, MOST), ("examples", examples, 10, 10**6),
-    ):  # fmt: skip
-        if not least <= value <= most:
-            raise OptbenchError(f"problem {name}: {key}={value!r} must be between {least} and {most:,}")
     rng = np.random.default_rng(seed)
     rows, half, drawn = np.arange(2 * examples), length // 2, (2 * examples, length)
     first, second = rng.integers(half, size=len(rows)), rng.integers(half, length, size=len(rows))
@@ -215,7 +210,10 @@ def recurrent(name, length, units, examples, seed, classes, draw, score, text):
     )
 
 
-@problem(source="Hochreiter & Schmidhuber 1997 (adding problem); Arjovsky, Shah & Bengio 2016, arXiv 1511.06464")
+@problem(
+    source="Hochreiter & Schmidhuber 1997 (adding problem); Arjovsky, Shah & Bengio 2016, arXiv 1511.06464",
+    limits=LIMITS,
+)
 def rnn_add(length=16, units=32, examples=10_000, seed=0):
     """Mean squared error of the sum of two marked numbers of a sequence, by a recurrent network of tanh units.
 
@@ -231,7 +229,10 @@ def rnn_add(length=16, units=32, examples=10_000, seed=0):
     )  # fmt: skip
 
 
-@problem(source="Hochreiter & Schmidhuber 1997; Martens & Sutskever 2011 (XOR problem); Li, psgd_torch (delayed XOR)")
+@problem(
+    source="Hochreiter & Schmidhuber 1997; Martens & Sutskever 2011 (XOR problem); Li, psgd_torch (delayed XOR)",
+    limits=LIMITS,
+)
 def rnn_xor(length=16, units=32, examples=10_000, seed=0):
     """Mean cross-entropy of whether two marked bits of a sequence differ, by a recurrent network of tanh units.
 

@@ -5,7 +5,7 @@ from math import exp
 
 import numpy as np
 
-from optbench import OptbenchError, datasets, problem
+from optbench import datasets, problem
 from optbench.kit.lane_products import product_of_transposed
 from optbench.kit.linear_models import finish, linear_model, penalize, scores
 
@@ -26,7 +26,7 @@ def huber_gradient(w, g, f, x, y, constants, work):
     finish(w, g, f, x.shape[0], constants[0])
 
 
-@problem(source="Huber 1964, Ann. Math. Stat. 35(1)")
+@problem(source="Huber 1964, Ann. Math. Stat. 35(1)", limits={"delta": "(0, inf)"})
 def huber(data="diabetes", delta=0.5, l2=0.0):
     """f(w) = mean h(x'w - y) + l2/2 |w|^2, h(e) = e^2/2 up to |e| = delta and delta (|e| - delta/2) beyond.
 
@@ -34,8 +34,6 @@ def huber(data="diabetes", delta=0.5, l2=0.0):
     a set with real targets, standardized; ``delta`` is in units of their deviation: by default about half of the
     examples end beyond it. The last weight is an intercept. Starts at small normal weights.
     """
-    if not delta > 0:
-        raise OptbenchError(f"problem huber: delta={delta!r} must be positive")
     d = datasets.load_for("huber", data, classes=False)
 
     def loss(score):
@@ -127,8 +125,6 @@ def poisson(examples=1000, features=10, l2=0.001, seed=0):
     curvature grows like exp(s) without bound: no learning rate is stable everywhere, and weights that are far off
     overflow to infinity. The last weight is an intercept. Starts at small normal weights.
     """
-    if features < 1:
-        raise OptbenchError(f"problem poisson: features={features!r} must be at least 1")
     d = _draw_counts(examples, features, seed)
     counts = np.arange(np.concatenate([d.y, d.y_test, () if d.y_validation is None else d.y_validation]).max() + 1)
     least = counts - counts * np.log(np.maximum(counts, 1))

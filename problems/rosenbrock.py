@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from optbench import OptbenchError, Problem, problem
+from optbench import Problem, problem
 
 
 def value_and_gradient(w, g, f):
@@ -21,14 +21,12 @@ def value_and_gradient(w, g, f):
                 g[i, r] += 200.0 * (w[i, r] - w[i - 1, r] ** 2)
 
 
-@problem(source="Rosenbrock 1960, Comput. J. 3(3); n-D: De Jong 1975")
+@problem(source="Rosenbrock 1960, Comput. J. 3(3); n-D: De Jong 1975", limits={"dim": "[2, inf)"})
 def rosenbrock(dim=2, noise=1.0):
     """f(w) = sum_i (1 - w_i)^2 + 100 (w_{i+1} - w_i^2)^2, the classical test of a long, curved, flat valley.
 
     Starts near (-1.2, 1, -1.2, 1, ...), each coordinate off by up to 0.1.
     """
-    if dim < 2:
-        raise OptbenchError(f"problem rosenbrock: dim={dim!r} must be at least 2")
     classic = np.where(np.arange(dim) % 2 == 0, -1.2, 1.0)
     return Problem(
         form="lanes",

@@ -14,10 +14,11 @@ def demand(fine, name, text):
         raise OptbenchError(f"problem {name}: {text}")
 
 
-@problem_wrapper(source="OptiProfiler, Ding, Ragonneau and Zhang 2025: the feature perturbed_x0")
+@problem_wrapper(
+    source="OptiProfiler, Ding, Ragonneau and Zhang 2025: the feature perturbed_x0", limits={"scale": "[0, inf)"}
+)
 def perturbed_start(inner, scale=0.1):
     """w_0 = v + scale max(1, |v|) u: the start v of the inner problem, u uniform on the unit sphere, by the seed."""
-    demand(scale >= 0, "perturbed_start", f"scale={scale} must be at least 0")
 
     def start(rng):
         v = np.asarray(inner.start(rng), float)
@@ -27,7 +28,10 @@ def perturbed_start(inner, scale=0.1):
     return replace(inner, start=start)
 
 
-@problem_wrapper(source="OptiProfiler, Ding, Ragonneau and Zhang 2025: the feature linearly_transformed, D Q'")
+@problem_wrapper(
+    source="OptiProfiler, Ding, Ragonneau and Zhang 2025: the feature linearly_transformed, D Q'",
+    limits={"span": "[1, inf)", "rotate": "[1, inf)"},
+)
 def rescaled(inner, span=100.0, rotate=64, seed=0):
     """f(A w), A = D Q': D has scales from span^-1/2 to span^1/2, and Q' rotates groups of at most ``rotate`` variables.
 
@@ -36,8 +40,6 @@ def rescaled(inner, span=100.0, rotate=64, seed=0):
     A is drawn from ``seed``, the same in all runs. Parameter blocks and their roles stay where they are. Methods with a
     rate for each coordinate undo D, and not Q.
     """
-    demand(span >= 1, "rescaled", f"span={span} must be at least 1")
-    demand(rotate >= 1, "rescaled", f"rotate={rotate} must be at least 1")
     rng, dim = np.random.default_rng(seed), inner.dim
     scales = rng.permutation(np.geomspace(span**-0.5, span**0.5, dim)) if dim > 1 else np.ones(1)
     order = rng.permutation(dim)
@@ -73,7 +75,10 @@ def change_gradients(inner, name, change):
     return replace(inner, stress=(*inner.stress, change))
 
 
-@problem_wrapper(source="OptiProfiler 2025: the feature noisy; heavy tails: Simsekli et al. 2019, arXiv 1901.06053")
+@problem_wrapper(
+    source="OptiProfiler 2025: the feature noisy; heavy tails: Simsekli et al. 2019, arXiv 1901.06053",
+    limits={"scale": "[0, inf)", "law": LAWS, "tail": "(0, inf)"},
+)
 def noisy(inner, law="gauss", tail=1.5, scale=1.0):
     """g + scale s e: e of a law, independent in all steps and coordinates; s the size of the run's first gradient.
 
@@ -81,9 +86,6 @@ def noisy(inner, law="gauss", tail=1.5, scale=1.0):
     cauchy, which is student with tail=1. s is the root mean square over the coordinates. Only the gradient that the
     optimizer sees is changed, whatever the batch size; losses, and the gradients of SciPy's baselines, are not.
     """
-    demand(law in LAWS, "noisy", f"law={law!r} must be one of {', '.join(LAWS)}")
-    demand(tail > 0, "noisy", f"tail={tail} must be positive")
-    demand(scale >= 0, "noisy", f"scale={scale} must be at least 0")
 
     def change(rng, dim):
         draws = {
@@ -97,7 +99,8 @@ def noisy(inner, law="gauss", tail=1.5, scale=1.0):
 
 
 @problem_wrapper(
-    source="autoregressive noise of order 1; to an integral of noise (Brownian) as ``correlation`` nears 1"
+    source="autoregressive noise of order 1; to an integral of noise (Brownian) as ``correlation`` nears 1",
+    limits={"scale": "[0, inf)", "correlation": "[0, 1)"},
 )
 def correlated(inner, correlation=0.9, scale=1.0):
     """g + scale s e_t, e_t = c e_{t-1} + sqrt(1 - c^2) n_t: e and n are standard normal, c is the correlation.
@@ -106,8 +109,6 @@ def correlated(inner, correlation=0.9, scale=1.0):
     steps, such as a momentum's, do not lessen them. Only the gradient that the optimizer sees is changed; losses are
     not.
     """
-    demand(0 <= correlation < 1, "correlated", f"correlation={correlation} must be in [0, 1)")
-    demand(scale >= 0, "correlated", f"scale={scale} must be at least 0")
 
     def change(rng, dim):
         error = rng.standard_normal(dim)
@@ -124,13 +125,12 @@ def correlated(inner, correlation=0.9, scale=1.0):
     return change_gradients(inner, "correlated", change)
 
 
-@problem_wrapper(source="OptiProfiler 2025: the feature random_nan, for gradients")
+@problem_wrapper(source="OptiProfiler 2025: the feature random_nan, for gradients", limits={"share": "[0, 1]"})
 def nan(inner, share=0.01):
     """g, and NaN in all coordinates with the probability ``share``, at each step by itself.
 
     A rule that takes such a step has diverged; one that leaves it out goes on. Losses are not changed.
     """
-    demand(0 <= share <= 1, "nan", f"share={share} must be in [0, 1]")
 
     def change(rng, dim):
         return lambda steps: (1.0, np.where(rng.random((steps, 1)) < share, np.nan, 0.0))
@@ -138,13 +138,14 @@ def nan(inner, share=0.01):
     return change_gradients(inner, "nan", change)
 
 
-@problem_wrapper(source="sparse gradients, Duchi et al. 2011, sec. 1.3; the rate of arrival is ours")
+@problem_wrapper(
+    source="sparse gradients, Duchi et al. 2011, sec. 1.3; the rate of arrival is ours", limits={"share": "(0, 1]"}
+)
 def sparse(inner, share=0.1):
     """g_i with the probability ``share``, and else 0: each coordinate of each step arrives by itself.
 
     Only the gradient that the optimizer sees is changed; losses are not.
     """
-    demand(0 < share <= 1, "sparse", f"share={share} must be in (0, 1]")
 
     def change(rng, dim):
         return lambda steps: ((rng.random((steps, dim)) < share).astype(float), 0.0)
@@ -152,29 +153,35 @@ def sparse(inner, share=0.1):
     return change_gradients(inner, "sparse", change)
 
 
-@problem_wrapper(source="uniform quantization of gradients, as in Alistarh et al. 2017 (QSGD), to the nearest level")
+@problem_wrapper(
+    source="uniform quantization of gradients, as in Alistarh et al. 2017 (QSGD), to the nearest level",
+    limits={"bits": "[2, 32]"},
+)
 def quantized(inner, bits=4):
     """m round(q g / m) / q with m = max |g_i| and q = 2^(bits-1) - 1: each coordinate in so many bits.
 
     It comes behind noise and other changes of the gradient. Only the gradient that the optimizer sees is rounded, and
     halves away from 0; losses are not.
     """
-    demand(2 <= bits <= 32, "quantized", f"bits={bits} must be between 2 and 32")
     demand(not inner.bits, "quantized", "its gradients are rounded already")
     return replace(inner, bits=bits)
 
 
-@problem_wrapper(source="asynchronous SGD with a constant delay, Zinkevich, Langford and Smola 2009")
+@problem_wrapper(
+    source="asynchronous SGD with a constant delay, Zinkevich, Langford and Smola 2009", limits={"steps": "[0, inf)"}
+)
 def delayed(inner, steps=10):
     """g of the step t - ``steps``, and until then that of the first step: gradients come late.
 
     Only the gradient that the optimizer sees is delayed; losses are not. Delays of wrappers add up.
     """
-    demand(0 <= steps, "delayed", f"steps={steps} must be at least 0")
     return replace(inner, delay=inner.delay + steps)
 
 
-@problem_wrapper(source="optimization that is not stationary: Besbes, Gur and Zeevi 2015, arXiv 1307.5449; path: ours")
+@problem_wrapper(
+    source="optimization that is not stationary: Besbes, Gur and Zeevi 2015, arXiv 1307.5449; path: ours",
+    limits={"scale": "[0, inf)", "period": "[2, inf)"},
+)
 def moving(inner, scale=0.1, period=200):
     """f(w - c_t) after t steps, c_t = a (sin(2 pi t / period + u) - sin u): the objective goes around, and comes back.
 
@@ -183,8 +190,6 @@ def moving(inner, scale=0.1, period=200):
     of f(w - c_t), so that a run that stands still gets worse; minima stay. Weights, in results and pictures, are
     w - c_t, relative to the moved objective. SciPy's baselines are refused.
     """
-    demand(scale >= 0, "moving", f"scale={scale} must be at least 0")
-    demand(period >= 2, "moving", f"period={period} must be at least 2 steps")
     demand(inner.drift is None, "moving", "it moves already")
 
     def drift(rng, start):

@@ -12,7 +12,7 @@ from scipy.special import entr
 from optbench import OptbenchError, Problem, datasets, problem
 from optbench.kit.layers import ACTIVATIONS, TOGETHER, backward, forward, log_of_product, place_of, scratch, widest
 from optbench.kit.learning import data_fields
-from optbench.kit.networks import HIDDEN, check_choice, check_widths, dense, layer_rows, parameter_blocks, start_of
+from optbench.kit.networks import HIDDEN, dense, layer_rows, parameter_blocks, start_of
 from optbench.kit.products import product, transpose
 
 # ``layout`` is the number of the encoder's parameters, then the encoder's and the decoder's as of kit/layers.py, of as
@@ -111,7 +111,10 @@ def cross_entropy(made, given, room):
     return loss
 
 
-@problem(source="Kingma & Welling 2014, arXiv 1312.6114 (appendices B and C); as a test of optimizers: TaskSet 2020")
+@problem(
+    source="Kingma & Welling 2014, arXiv 1312.6114 (appendices B and C); as a test of optimizers: TaskSet 2020",
+    limits={"activation": HIDDEN, "latent": "[1, 1000]", "draws": "[1, 100]", "beta": "[0, inf)"},
+)
 def vae(
     data="digits", hidden=(32,), latent=8, beta=1.0, draws=4, activation="tanh", initialization="xavier", seed=0
 ):  # fmt: skip
@@ -128,15 +131,8 @@ def vae(
     ``initialization`` as for ``mlp``; targets are not used. Metric: reconstruction_loss, the mean of H. The loss is
     bounded below by the pixels' entropy.
     """
-    check_choice("vae", "activation", activation, HIDDEN)
-    check_widths("vae", "hidden", hidden)
     if not hidden:
         raise OptbenchError("problem vae: hidden=() must name at least one width")
-    for name, value, most in (("latent", latent, 1000), ("draws", draws, 100)):
-        if not 1 <= value <= most:
-            raise OptbenchError(f"problem vae: {name}={value!r} must be between 1 and {most:,}")
-    if beta < 0:
-        raise OptbenchError(f"problem vae: beta={beta!r} must be at least 0")
     d = datasets.load_for("vae", data, classes=None)
     if min(d.x.min(), d.x_test.min()) < 0 or max(d.x.max(), d.x_test.max()) > 1:
         raise OptbenchError(f"problem vae: data {data!r} has features beyond [0, 1], which are no probabilities")

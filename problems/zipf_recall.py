@@ -86,7 +86,10 @@ def recall(w, x, constants, layout, work):
     return there, loss
 
 
-@problem(source="Cabannes, Simsek & Bietti 2024, arXiv 2402.18724 (associative memories); Wang et al. 2025, 2509.26030")
+@problem(
+    source="Cabannes, Simsek & Bietti 2024, arXiv 2402.18724 (associative memories); Wang et al. 2025, 2509.26030",
+    limits={"pairs": f"[2, {MOST}]", "size": f"[1, {MOST}]", "alpha": "[0, inf)"},
+)
 def zipf_recall(pairs=128, size=32, alpha=2.0, examples=4096, seed=0):
     """f(W) = sum_k p_k times the cross-entropy of softmax_j(u_j'W'e_k) against k, W (size, size).
 
@@ -96,12 +99,6 @@ def zipf_recall(pairs=128, size=32, alpha=2.0, examples=4096, seed=0):
     rule at its best of rates, that is 19% with gd, 30% with Adam and 74% with Muon; with ``alpha=1`` or less all learn
     the rare pairs in time. The loss is bounded below by 0. Starts near 0. Metric: accuracy.
     """
-    if not 2 <= pairs <= MOST:
-        raise OptbenchError(f"problem zipf_recall: pairs={pairs!r} must be between 2 and {MOST:,}")
-    if not 1 <= size <= MOST:
-        raise OptbenchError(f"problem zipf_recall: size={size!r} must be between 1 and {MOST:,}")
-    if alpha < 0:
-        raise OptbenchError(f"problem zipf_recall: alpha={alpha!r} must be at least 0")
     if examples < pairs:
         raise OptbenchError(f"problem zipf_recall: examples={examples!r} must be at least pairs={pairs}")
     rng = np.random.default_rng(seed)

@@ -13,7 +13,7 @@ from optbench.analysis.measures import LOSS, tail_values
 from optbench.analysis.pair_statistics import mean_effects
 from optbench.analysis.protocol import CodedRuns, code_runs
 from optbench.contract import arguments
-from optbench.contract.arguments import is_real
+from optbench.contract.arguments import is_real, one_of
 from optbench.contract.errors import OptbenchError, shown, unknown
 
 # Trials: about three a decade, up to what people tune by hand
@@ -84,8 +84,7 @@ def _measure_defaults(
         raise OptbenchError('defaults need a column "optimizer", and a comparison of optimizers')
     known = ["problem", *configuration_columns(runs)]
     for name in defaults:
-        if name not in known:
-            raise unknown("column of defaults", name, known)
+        one_of("column of defaults", name, known)
     for name in defaults["optimizer"]:
         if name not in set(runs["optimizer"]):
             raise unknown("optimizer among defaults", name, runs["optimizer"].unique())

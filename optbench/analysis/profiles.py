@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 
 from optbench.analysis.costs import CLOCKS
 from optbench.analysis.statistics import expected_times, percentile_bounds, resample_counts, resampled_units
-from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.arguments import one_of
+from optbench.contract.errors import OptbenchError
 
 OVER = ("problems", "seeds")
 _RATIOS = np.geomspace(1.0, 100.0, 61)
@@ -45,8 +46,7 @@ def performance_profiles(
     """
     words = [("clock", clock, CLOCKS), ("column", by, times), *(("level to resample", each, OVER) for each in over)]
     for kind, word, known in words:
-        if word not in known:
-            raise unknown(kind, word, known)
+        one_of(kind, word, known)
     ratios = _RATIOS if ratios is None else np.asarray(ratios, dtype=np.float64)
     names = _read_names(times, by)
     problems = times.assign(_unit=resampled_units(times)).groupby("problem", sort=False)

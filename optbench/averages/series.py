@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-from optbench.contract.errors import OptbenchError, in_one_line, unknown
+from optbench.contract.arguments import one_of
+from optbench.contract.errors import OptbenchError, in_one_line
 
 _DELIMITERS = ",;\t|"
 _DATE_FORMATS = ("ISO8601", "%Y/%m/%d")
@@ -117,8 +118,7 @@ def _choose(path: Path, file: str | Path, first: pd.DataFrame, column: str | Non
     """
     if column is not None:
         names = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False, **options).iloc[0].tolist()
-        if column not in names:
-            raise unknown(f"column of {str(file)!r}:", column, names)
+        one_of(f"column of {str(file)!r}:", column, names)
         if names.count(column) > 1:
             raise OptbenchError(f"{str(file)!r} has {names.count(column)} columns {column!r}")
         return column

@@ -15,7 +15,7 @@ from optbench.catalogue.costs import BLOCK
 from optbench.catalogue.libraries import find_search_space
 from optbench.catalogue.listing import KINDS, count_cost, count_gradients, formula, plain
 from optbench.catalogue.loader import Catalogue
-from optbench.contract import names, problems
+from optbench.contract import names
 from optbench.contract.composition import wrap
 from optbench.contract.eager import LIBRARIES, library_and_name, other_arguments
 from optbench.contract.errors import OptbenchError
@@ -212,9 +212,8 @@ def _describe_problem(catalogue: Catalogue, text: str) -> dict:
     bare = inner is None and name in catalogue.problem_wrappers
     family = (catalogue.problems | catalogue.problem_wrappers)[name]
     values = names.fill_defaults("problem", name, given, family.parameters)
-    limits = {key: f"[{least}, inf)" for key, least in problems.LEAST.items()}
     kind = "problem_wrapper" if bare else "problem"
-    facts = _describe_record(kind, text, family, values, family.parameters, limits)
+    facts = _describe_record(kind, text, family, values, family.parameters, family.all_limits)
     if bare:
         return facts | {"around": None}
     problem = catalogue.problem(text)

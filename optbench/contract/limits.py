@@ -4,9 +4,9 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from optbench.contract.arguments import check, condition
+from optbench.contract.arguments import check, condition, is_number
 from optbench.contract.errors import OptbenchError, PluginError
 
 _NOT_NEGATIVE = re.compile("eps|(weight_)?decay")
@@ -16,7 +16,7 @@ _NOT_NEGATIVE = re.compile("eps|(weight_)?decay")
 def _kind_within(limit: str | tuple) -> Any:
     """Return the type of values within a limit: one of some words, or numbers in an interval, one or a tuple."""
     if isinstance(limit, tuple):
-        return Annotated[Any, condition(lambda value: value in limit, " or ".join(map(repr, limit)))]
+        return Literal[limit]
     # The last condition is the first to be tried.
     return Annotated[
         Any,
@@ -26,8 +26,8 @@ def _kind_within(limit: str | tuple) -> Any:
 
 
 def _numbers(value: Any) -> list:
-    """Return the numbers of a value, which may be one, a tuple, or a text, which has none."""
-    return [each for each in (value if isinstance(value, tuple) else (value,)) if not isinstance(each, str)]
+    """Return the numbers of a value, which may be one, a tuple of them, or something else, which has none."""
+    return [each for each in (value if isinstance(value, tuple) else (value,)) if is_number(each)]
 
 
 def enforce(owner: str, values: Mapping, limits: Mapping, error: type[OptbenchError] = OptbenchError) -> None:

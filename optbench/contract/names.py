@@ -308,7 +308,8 @@ def convert(owner: str, key: str, value: Any, default: Any) -> Any:
     if kind is tuple and number and float(value).is_integer():
         return (int(value),)
     if kind is tuple and isinstance(value, list | tuple):
-        return tuple(value)
+        whole = bool(default) and all(type(each) is int for each in default)
+        return tuple(convert(owner, key, each, default[0]) if whole else each for each in value)
     if kind is type(value) and (kind is not int or number):
         return value
     raise OptbenchError(f"{owner}: {key}={shown(value)} must be {_TYPES.get(kind, kind.__name__)}, like {default!r}")

@@ -33,6 +33,7 @@ from optbench.contract.arguments import (
     to_python,
 )
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
+from optbench.contract.limits import Limit, check_limits, enforce
 from optbench.contract.roles import ROLES, find_roles
 from optbench.contract.source_code import SourceFile
 from optbench.contract.types import Form
@@ -296,8 +297,11 @@ class Problem:
         return int(size)
 
 
-LEAST = {"dim": 1, "examples": 1, "noise": 0, "l2": 0, "seed": 0}
-"""The smallest value of parameters that mean the same in every problem."""
+LIMITS = {
+    **dict.fromkeys(("dim", "examples", "features", "hidden", "condition"), "[1, inf)"),
+    **dict.fromkeys(("noise", "l2", "seed"), "[0, inf)"), "radius": "(0, inf)",
+}  # fmt: skip
+"""The limits of parameters that mean the same in every problem."""
 SIZES = ("dim", "examples", "features", "size", "waves")
 """Parameters that say how long arrays are."""
 _Default = Annotated[
@@ -330,23 +334,18 @@ class Family:
     """The factory's docstring, which begins with the formula."""
     origins: tuple[SourceFile, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
+    limits: ByName[Limit] = field(default_factory=dict)
+    """The interval of a parameter, ``"(0, 1]"``, or its words, as in :mod:`optbench.contract.limits`."""
 
     def __post_init__(self) -> None:
         """Check all fields, and that a spec can say each default; raise PluginError for others."""
-        check_fields("problem", self)
-        for key, default in self.parameters.items():
-            self._check(key, default)
+        owner = check_fields("problem", self)
+        check_limits(owner, self.limits, self.all_limits, self.parameters)
 
-    def _check(self, key: str, value: Any) -> None:
-        """Refuse a value that makes no sense in any problem, or that does not fit into memory."""
-        owner = f"problem {self.name}"
-        for number in value if isinstance(value, tuple) else (value,):
-            if isinstance(number, float) and not math.isfinite(number):
-                raise OptbenchError(f"{owner}: {key}={shown(value)} must be finite")
-        if key in LEAST and (not is_real(value) or value < LEAST[key]):
-            raise OptbenchError(f"{owner}: {key}={shown(value)} must be at least {LEAST[key]}")
-        if key in SIZES and is_whole(value):
-            resources.need_memory(f"{owner}: {key}={shown(value)}", resources.REAL * value)
+    @property
+    def all_limits(self) -> dict[str, Any]:
+        """The limits of the parameters that have some: those, and the ones that names such as "dim" have anyway."""
+        return {key: LIMITS[key] for key in self.parameters if key in LIMITS} | dict(self.limits)
 
     def build(self, given: Mapping | None = None) -> Problem:
         """Build the problem with these parameters.
@@ -366,8 +365,10 @@ class Family:
     def _build(self, given: Mapping, *around: Problem) -> Problem:
         """Return the problem with these parameters; around: what a wrapper goes around."""
         filled = names.fill_defaults("problem", self.name, given, self.parameters)
-        for key, value in filled.items():
-            self._check(key, value)
+        enforce(f"problem {self.name}", filled, self.all_limits)
+        for key in SIZES:
+            if is_whole(size := filled.get(key, 0)):
+                resources.need_memory(f"problem {self.name}: {key}={size}", resources.REAL * size)
         try:
             built = self.factory(*around, **filled)
         except OptbenchError as error:
@@ -381,16 +382,17 @@ class Family:
         if not isinstance(built, Problem):
             raise PluginError(f"problem {self.name} must return an optbench.Problem, not {type(built).__name__}")
         # Only what differs from the defaults, so that the plain name stays the plain name.
-        shown = dict.fromkeys([names.INNER] * len(around), *(inner.name for inner in around))
-        shown |= {key: value for key, value in filled.items() if value != self.parameters[key]}
-        given_names = {
-            "name": names.canonical(self.name, shown),
+        changed: dict[str, Any] = dict.fromkeys([names.INNER] * len(around), *(inner.name for inner in around))
+        changed |= {key: value for key, value in filled.items() if value != self.parameters[key]}
+        given_names: dict[str, Any] = {
+            "kept": {},
+            "name": names.canonical(self.name, changed),
             "source": "; ".join([self.source, *(inner.source for inner in around)]),
             "origins": sum((inner.origins for inner in around), self.origins),
         }
         # A copy with its values as they were checked: to look at all data once more would take as long again.
         named = copy.copy(built)
-        for key, value in (given_names | {"kept": {}}).items():
+        for key, value in given_names.items():
             object.__setattr__(named, key, value)
         return named
 
@@ -432,11 +434,13 @@ def _add_name(message: str, name: Any) -> str:
     return message.replace("problem: ", f"problem {name}: ", 1) if known else message
 
 
-def problem(*, source: str) -> Callable[[Callable], Family]:
+def problem(*, source: str, limits: Mapping | None = None) -> Callable[[Callable], Family]:
     """Register a problem's factory; its parameters and their defaults are those of the function.
 
     Args:
         source: the paper, or who recommends it.
+        limits: by parameter, an interval such as ``"(0, 1]"``, or the tuple of the words that are allowed; names in
+            ``LIMITS``, such as dim, noise and seed, have theirs anyway.
 
     Returns:
         A decorator: the factory becomes a Family.
@@ -452,16 +456,17 @@ def problem(*, source: str) -> Callable[[Callable], Family]:
         {'dim': 2}
     """
 
-    return _family_decorator(Family, source)
+    return _family_decorator(Family, source, limits)
 
 
-def problem_wrapper(*, source: str) -> Callable[[Callable], ProblemWrapper]:
+def problem_wrapper(*, source: str, limits: Mapping | None = None) -> Callable[[Callable], ProblemWrapper]:
     """Register a problem around any other: ``factory(inner, **parameters)`` -> Problem.
 
     ``inner`` is the other problem's record; ``dataclasses.replace`` changes some of its fields.
 
     Args:
         source: the paper, or who recommends it.
+        limits: as for :func:`problem`.
 
     Returns:
         A decorator: the factory becomes a wrapper, ``name(problem)`` in a spec.
@@ -477,10 +482,12 @@ def problem_wrapper(*, source: str) -> Callable[[Callable], ProblemWrapper]:
         >>> far.wrap(problems()["rosenbrock"].build()).name
         'far(rosenbrock)'
     """
-    return _family_decorator(ProblemWrapper, source, ["inner"])
+    return _family_decorator(ProblemWrapper, source, limits, ["inner"])
 
 
-def _family_decorator(make: Callable[..., Any], source: str, first: Sequence[str] = ()) -> Callable:
+def _family_decorator(
+    make: Callable[..., Any], source: str, limits: Mapping | None, first: Sequence[str] = ()
+) -> Callable:
     """Return the decorator that makes a record by ``make`` of a factory with arguments ``first`` and parameters."""
 
     def decorate(factory: Callable) -> Family:
@@ -495,7 +502,7 @@ def _family_decorator(make: Callable[..., Any], source: str, first: Sequence[str
             if parameter.default is parameter.empty:
                 raise PluginError(f"problem {label}: parameter {key!r} needs a default")
             parameters[key] = parameter.default
-        return make(label, factory, parameters, source, inspect.getdoc(factory) or "")
+        return make(label, factory, parameters, source, inspect.getdoc(factory) or "", limits=limits or {})
 
     return decorate
 

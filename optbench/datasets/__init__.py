@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from optbench.contract import names
-from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.arguments import one_of
+from optbench.contract.errors import OptbenchError
 from optbench.contract.limits import enforce
 from optbench.datasets import bundled, copies, files, generated
 from optbench.datasets.record import LIMITS, Dataset, Entry, Raw, Rows, prepare_data_set, redraw_labels
@@ -56,8 +57,7 @@ def load(text: str, classes: bool | int | None = None) -> Dataset:
         name, given = ("file", {"path": text}) if files.is_path(text) else names.parse(text)
     except OptbenchError as error:
         raise OptbenchError(f"data set: {error}") from None
-    if name not in ENTRIES:
-        raise unknown("data set", name, ENTRIES)
+    one_of("data set", name, ENTRIES)
     given = names.fill_defaults(
         "data set", name, files.as_texts(given) if name == "file" else given, ENTRIES[name].parameters
     )

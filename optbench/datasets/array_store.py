@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from optbench.contract import arguments, resources
-from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
+from optbench.contract.errors import OptbenchError, in_one_line, shown
 from optbench.contract.paths import is_file, path_of
 from optbench.datasets.cache import cache_folder, write_atomically
 from optbench.datasets.preparation import column_names, text_of
@@ -168,8 +168,7 @@ def _add_target(owner, table, y, drop) -> tuple[Any, str]:
     y = _only_column(owner, y)
     wanted = [("drop", name) for name in drop] + ([("y", y.strip())] if isinstance(y, str) else [])
     for key, name in wanted:
-        if name not in table.columns:
-            raise unknown(f"column of X in {owner}: {key}", name, table.columns)
+        arguments.one_of(f"column of X in {owner}: {key}", name, table.columns)
     if isinstance(y, str):
         if y.strip() in drop:
             raise OptbenchError(f"{owner}: drop= leaves out {y.strip()!r}, which is y")

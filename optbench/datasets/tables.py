@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from optbench.contract import resources
-from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
+from optbench.contract.arguments import one_of
+from optbench.contract.errors import OptbenchError, in_one_line, shown
 from optbench.datasets.array_store import ARRAYS
 from optbench.datasets.preparation import (
     NO_TEXT,
@@ -282,8 +283,7 @@ def _target_and_dropped(names, given) -> tuple[str, list[str]]:
     path, left_out = given["path"], split_columns(given["drop"], names)
     target = given["target"] or next((name for name in reversed(names) if name not in left_out), "")
     for name in (*left_out, target):
-        if name not in names:
-            raise unknown(f"column of data set {path}", name, names)
+        one_of(f"column of data set {path}", name, names)
     if target in left_out:
         raise OptbenchError(f"data set {path}: drop= leaves out {target!r}, which is the target")
     return target, left_out

@@ -254,8 +254,7 @@ def time_per_step(
     if problem is None and len(known) > 1:
         raise OptbenchError(f"problem: the results are of {len(known)} families, name one: {', '.join(known)}")
     family = known[0] if problem is None else problem.partition("(")[0]
-    if family not in known:
-        raise unknown("family of problems", family, known)
+    arguments.one_of("family of problems", family, known)
     dims = problems.drop_duplicates("problem").set_index("problem")["dim"] if "dim" in problems else {}
     mine = runs[runs["optimizer"].isin(names) & (families == family)]
     mine = mine.assign(dim=mine["problem"].map(dims)).dropna(subset=["dim"])

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from optbench.contract import arguments
 from optbench.contract.architecture import Architecture
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.problems import Problem
@@ -78,7 +79,7 @@ def network(
         >>> minimize(problem, "adam", lr=0.01, steps=20, batch_size=64).status
         'ok'
     """
-    check_choice(problem, "loss", loss, kernels.KERNELS)
+    arguments.one_of(f"loss of problem {problem}", loss, kernels.KERNELS)
     rows = layer_rows(problem, layers, data.x.shape[1])
     wanted = data.classes if loss == "cross_entropy" else 1
     if not rows or layers[0][0] != "dense" or rows[-1][2:] != (wanted, "linear"):
@@ -110,7 +111,7 @@ def layer_rows(problem: str, layers: Sequence, units: int) -> list[Row]:
         elif layer == layer_norm:
             rows.append((NORM, units, units, "linear"))
         elif isinstance(layer, tuple) and layer[0] == "dense":
-            check_widths(problem, "units", layer[1:2])
+            arguments.whole_number(f"problem {problem}: units", layer[1], 1)
             rows.append((0 if layer[2] else 1, units, layer[1], "linear"))
         elif isinstance(layer, tuple) and layer[0] == "residual" and layer[1]:
             body = layer_rows(problem, layer[1], units)
@@ -129,7 +130,7 @@ def layer_rows(problem: str, layers: Sequence, units: int) -> list[Row]:
 
 def start_of(problem: str, rows: Sequence[Row], initialization: str) -> Callable[[np.random.Generator], np.ndarray]:
     """Return ``start(rng)``, which draws the weights of all layers, (dim,): see `network`."""
-    check_choice(problem, "initialization", initialization, _DEVIATIONS)
+    arguments.one_of(f"initialization of problem {problem}", initialization, _DEVIATIONS)
     deviation = _DEVIATIONS[initialization]
 
     def start(rng: np.random.Generator) -> np.ndarray:
@@ -191,15 +192,3 @@ def _composed(loss: Callable) -> Callable:
 
     passes = {each.__name__: replaced(each, {"COMPOSED": True}) for each in (kernels.forward, kernels.backward)}
     return replaced(loss, passes)
-
-
-def check_choice(problem: str, what: str, value: str, valid: Any) -> None:
-    """Raise OptbenchError if a problem's parameter, called `what`, is not one of the valid values."""
-    if value not in valid:
-        raise OptbenchError(f"problem {problem}: {what}={value!r} must be one of {', '.join(valid)}")
-
-
-def check_widths(problem: str, what: str, value: tuple) -> None:
-    """Raise OptbenchError if a problem's parameter, called `what`, is not a tuple of positive whole numbers."""
-    if not all(isinstance(width, int) and width > 0 for width in value):
-        raise OptbenchError(f"problem {problem}: {what}={value!r} must be a tuple of positive widths")

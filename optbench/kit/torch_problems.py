@@ -12,7 +12,7 @@ import numpy as np
 
 from optbench.contract import arguments
 from optbench.contract.eager import RANDOM_NUMBERS
-from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
+from optbench.contract.errors import OptbenchError, in_one_line, shown
 from optbench.contract.problems import Problem
 from optbench.kit import torch_layers
 from optbench.kit.networks import stack
@@ -186,12 +186,8 @@ def _checked_loss(loss: Any, data: Examples) -> str | Callable:
     """Return the loss, "auto" replaced by what the targets imply. Raises OptbenchError if it does not match them."""
     if callable(loss):
         return loss
-    if not isinstance(loss, str):
-        raise OptbenchError(f"torch_problem: loss={shown(loss)} must be {', '.join(('auto', *LOSSES))} or a function")
-    if loss == "auto":
+    if arguments.one_of("loss of torch_problem", loss, ("auto", *LOSSES)) == "auto":
         loss = "cross_entropy" if data.whole[1] else "mse"
-    if loss not in LOSSES:
-        raise unknown("loss of torch_problem", loss, ("auto", *LOSSES))
     if loss == "cross_entropy":
         if not data.whole[1]:
             raise OptbenchError("torch_problem: cross_entropy needs classes: give y as whole numbers, 0, 1, ...")

@@ -14,7 +14,8 @@ from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.arguments import one_of
+from optbench.contract.errors import OptbenchError
 from optbench.contract.names import count_noun
 from optbench.sweeps.store.files import refuse_links
 
@@ -53,8 +54,7 @@ class Options:
             ("format of tables", self.tables, TABLES),
         ):
             for name in names:
-                if name not in valid:
-                    raise unknown(kind, name, valid)
+                one_of(kind, name, valid)
         if self.columns not in (1, 2) or (self.columns == 2 and self.style != "paper" and "tex" not in self.tables):
             raise OptbenchError(f"columns={self.columns} must be 1, or 2 in the style paper or for tables in LaTeX")
         if self.figures and not self.formats:

@@ -17,6 +17,7 @@ from optbench.analysis import find_failed_runs, find_full_batch_runs, select_scr
 from optbench.analysis.batch_scaling import select_batch_runs
 from optbench.analysis.selection import is_staged
 from optbench.analysis.verdicts import ALL
+from optbench.contract.arguments import one_of
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.figures import batch_sizes, comparisons, forest_plot, maps, rank_diagram, style, trajectories
 from optbench.figures.data import ReportData
@@ -329,8 +330,7 @@ def write_pictures(
     """
     formats = list(formats)
     for name in formats:
-        if name not in FORMATS:
-            raise unknown("format", name, FORMATS)
+        one_of("format", name, FORMATS)
     still = [name for name in formats if name != "gif"]
     folder.mkdir(parents=True, exist_ok=True)
     written, foot = [], data.results.foot

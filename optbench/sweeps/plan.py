@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from optbench.catalogue.loader import Catalogue, shipped_files
+from optbench.contract.arguments import one_of
 from optbench.contract.columns import SCORES
 from optbench.contract.eager import AnyOptimizer, Eager
-from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
@@ -480,8 +481,7 @@ def _check_measure(measure: str, problems: list[Problem]) -> None:
     known = ["time", "loss", "test_loss", *sorted(name for name in metrics if "accuracy" in name or "loss" in name)]
     scores = {name for problem in problems for name in scores_of(problem)} if measure in SCORES else set(SCORES)
     known += [name for name in SCORES if name in scores]
-    if measure not in known:
-        raise unknown("measure to choose by", measure, known)
+    one_of("measure to choose by", measure, known)
 
 
 def _cut_points(spec: Spec, steps: int) -> Literal["every"] | tuple[int, ...] | None:

@@ -17,9 +17,9 @@ from optbench.catalogue import loader
 from optbench.catalogue.loader import Catalogue
 from optbench.compiler import device as devices
 from optbench.contract import names
-from optbench.contract.arguments import is_whole
+from optbench.contract.arguments import is_whole, one_of
 from optbench.contract.eager import Eager
-from optbench.contract.errors import OptbenchError, join_sentences, shown, unknown
+from optbench.contract.errors import OptbenchError, join_sentences, shown
 from optbench.contract.resources import cores
 from optbench.sweeps import stages, trajectories
 from optbench.sweeps.chosen import SNIPPETS, make_chosen_spec, make_snippets, recommend
@@ -163,8 +163,7 @@ def _choose_executor(plan: Plan, options: Options, workers: int) -> Iterator[Exe
 
     Raises OptbenchError if that cannot be had.
     """
-    if options.executor not in EXECUTORS:
-        raise unknown("executor", options.executor, EXECUTORS)
+    one_of("executor", options.executor, EXECUTORS)
     isolation, retry = options.isolation, options.retry_failed
     if options.executor == "dask":
         if plan.device != "cpu":

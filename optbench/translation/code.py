@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Le
 
 from optbench.catalogue import loader
-from optbench.contract.arguments import BatchSize, Rate, Whole, checked
+from optbench.contract.arguments import BatchSize, Rate, Whole, checked, one_of
 from optbench.contract.equals import LIBRARIES, called_name, find_rate
-from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.errors import OptbenchError
 from optbench.contract.names import number_text
 from optbench.contract.optimizers import Baseline
 from optbench.contract.problems import Problem
@@ -98,8 +98,7 @@ def render(setting: Setting, library: str) -> str:
     Raises:
         OptbenchError: the library is unknown or cannot say it, or a schedule's source cannot be read.
     """
-    if library not in LIBRARIES:
-        raise unknown("library", library, LIBRARIES)
+    one_of("library", library, LIBRARIES)
     choice = find_equal(setting, library)
     if library != "torch":
         return _render_line(setting, library, choice)

@@ -156,7 +156,7 @@ def test_a_problem_tells_its_minimum_and_sizes(catalogue):
     found = one(catalogue, "rosenbrock(dim=4, noise=0)")
     assert (found["dim"], found["blocks"], found["minimum"], found["minimizer"]) == (4, [[4]], 0.0, [1.0] * 4)
     assert found["data"] is False and found["noise"] == 0 and found["metrics"] == [] and found["test_examples"] == 0
-    assert found["parameters"]["dim"] == {"value": 4, "default": 2, "limit": "[1, inf)"}
+    assert found["parameters"]["dim"] == {"value": 4, "default": 2, "limit": "[2, inf)"}
     digits = one(catalogue, "mlp(hidden=16)")
     assert digits["blocks"] == [[64, 16], [16], [16, 10], [10]] and digits["parameters"]["hidden"]["value"] == [16]
     assert digits["examples"] + digits["validation_examples"] + digits["test_examples"] == 1797 and digits[

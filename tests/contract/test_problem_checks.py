@@ -6,7 +6,7 @@ from harness import CATALOGUE
 
 from optbench import OptbenchError, Problem, problem
 from optbench.contract import resources
-from optbench.contract.problems import LEAST, SIZES, Family
+from optbench.contract.problems import LIMITS, SIZES, Family
 
 
 def bowl(w, g):
@@ -69,7 +69,7 @@ def test_sizes_beyond_the_memory_are_refused_before_anything_is_built(text):
 
 def test_sizes_are_whole_numbers_of_shipped_problems():
     used = {key for family in CATALOGUE.problems.values() for key in family.parameters}
-    assert set(SIZES) <= used and set(LEAST) <= used
+    assert set(SIZES) <= used and set(LIMITS) <= used
 
 
 def test_memory_and_disk_are_known(monkeypatch, tmp_path):

@@ -199,7 +199,7 @@ def test_to_torch_says_what_does_not_fit():
     problem = optbench.torch_problem(layers((12, 3)), X, CLASSES)
     w = np.zeros(problem.dim)
     for given, words in (
-        ((problem, w[1:], layers((12, 3))), "w must have the shape .39,., got .38,."),
+        ((problem, w[1:], layers((12, 3))), "w must have the shape .39,., not .38,."),
         ((problem, w, layers((12, 4))), "the module's weights are ..12, 4., .4,.., and the problem's ..12, 3., .3,.."),
         ((problem, w, layers((12, 3), "Tanh")), "the module's activations are tanh, the problem's linear"),
         (("mlp", w, layers((12, 3))), "problem='mlp' must be a problem's record"),
