@@ -7,8 +7,10 @@ writes these anew, for a diff that is read like any other.
 """
 
 import ast
+import atexit
 import os
 import re
+import shutil
 import sys
 import tempfile
 from contextlib import chdir
@@ -70,7 +72,8 @@ def run(file: Path, begin: int, end: int, folder: Path, names: dict) -> object:
 @cache
 def run_shared(file: Path) -> tuple[Path, dict]:
     """Run what the cases of a file share; return the folder in which it ran, and its names."""
-    folder, names = Path(tempfile.mkdtemp()), {"__name__": "snapshots"}
+    folder, names = Path(tempfile.mkdtemp()), {"__name__": "__main__"}
+    atexit.register(shutil.rmtree, folder)
     run(file, 0, read(file).index("---"), folder, names)
     return folder, names
 
@@ -111,7 +114,6 @@ def write(file: Path) -> None:
 
 if __name__ == "__main__":
     sys.path.append(str(HERE))  # where pytest finds the helpers of tests, too
-    with tempfile.TemporaryDirectory() as tempfile.tempdir:
-        for each in FILES:
-            if each.parent.name in (sys.argv[1:] or each.parts):
-                write(each)
+    for each in FILES:
+        if each.parent.name in (sys.argv[1:] or each.parts):
+            write(each)
