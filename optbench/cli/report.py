@@ -91,7 +91,7 @@ def report(
     if judge_by is not None or label or color:
         found = [load(folder).judged_by(judge_by) for folder in folders]
         saved = found[0].labels
-        found = share_labels(found, read_pairs(label or ()), read_pairs(color or (), "--color"))
+        found = share_labels(found, read_pairs(label or ()), read_pairs(color or (), "--color: "))
         unsaved = found[0].labels != saved
         folders = [LoadedSweep(each) for each in found]
     draw(folders if len(folders) > 1 else folders[0], warn, **options)

@@ -40,20 +40,21 @@ def without_numbers(text: str) -> str:
     return names.canonical(name, {**inner, **words})
 
 
-def read_pairs(texts: Iterable[str], option: str = "--label") -> dict[str, str]:
+def read_pairs(texts: Iterable[str], head: str = "--label: ") -> dict[str, str]:
     """Return {name: value} of texts ``NAME=VALUE``, cut at the first "=" outside brackets and quotes.
 
-    option: what they were given as, for the message. Raises OptbenchError for a text without "=", or a name twice.
+    head: the beginning of a message, what they were given as. Raises OptbenchError for a text without "=", or a name
+    twice.
     """
     found: dict[str, str] = {}
     for text in texts:
-        head = names.split_list(text.replace(",", "\0").replace("=", ","))[:1]  # "=" splits where "," does
-        name = head[0].replace(",", "=").replace("\0", ",") if head else ""
+        first = names.split_list(text.replace(",", "\0").replace("=", ","))[:1]  # "=" splits where "," does
+        name = first[0].replace(",", "=").replace("\0", ",") if first else ""
         rest = text.lstrip()[len(name) :].lstrip()
         if not name or not rest.startswith("="):
-            raise OptbenchError(f"{option}: {shown(text)} must be NAME=VALUE, such as 'torch:Mine=Ours'")
+            raise OptbenchError(f"{head}{shown(text)} must be NAME=VALUE, such as 'torch:Mine=Ours'")
         if name in found:
-            raise OptbenchError(f"{option}: {shown(name)} stands twice")
+            raise OptbenchError(f"{head}{shown(name)} stands twice")
         found[name] = rest[1:].strip()
     return found
 
@@ -63,7 +64,7 @@ def read_labels(value: Any) -> dict[str, str]:
     if isinstance(value, str):
         value = [value]
     if isinstance(value, list | tuple) and all(isinstance(text, str) for text in value):
-        value = read_pairs(value, "labels")
+        value = read_pairs(value, "")
     if not isinstance(value, Mapping):
         raise OptbenchError(f"{shown(value)} must be a table of names and labels, such as {{'torch:Mine': 'Ours'}}")
     for name, label in value.items():

@@ -543,7 +543,7 @@ class Results:
             return object.__getattribute__(self, name)  # Python's own error, and that of a property that raised one
         raise AttributeError(
             f"Results has no {name!r}: results.best(PROBLEM) is the recommended setting, with .params, "
-            ".code('pytorch'), .fit() and .save(PATH)"
+            ".code('pytorch') and .fit()"
         )
 
     def to_latex(
