@@ -58,11 +58,8 @@ def headline(answer: Answer) -> str:
     called = [*map(answer.label, best)]
     if most == len(problems):
         if len(best) > 1:
-            who = (
-                f"All {len(best)} optimizers"
-                if NAMED < len(best) == answer.runs["optimizer"].nunique()
-                else _join(called)
-            )
+            everyone = NAMED < len(best) == answer.runs["optimizer"].nunique()
+            who = f"All {len(best)} optimizers" if everyone else _join(called)
             return f"{who} tie on {every}"
         return f"{called[0]} {_join_verbs(done[best[0]])} on {every}"
     head = "No winner yet" if len(open_) == len(problems) else "No single winner"
