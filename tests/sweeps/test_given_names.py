@@ -18,8 +18,7 @@ PLAIN = {
 }  # fmt: skip
 HOSTILE = "</script><b> & 100% $x_1$ \\end{table} =1+1"
 LABELED = PLAIN | {
-    "problems": ["rosenbrock", "quadratic(dim=3, name=Bowl)"],
-    "optimizers": ["adam(beta1=0.8, label=Ours)", "gd", f"clip(gd, label={HOSTILE!r})"],
+    "labels": {"quadratic(dim=3)": "Bowl", "adam(beta1=0.8)": "Ours", "clip(gd)": HOSTILE},
 }
 
 
@@ -89,7 +88,8 @@ def test_a_spec_keeps_its_labels_and_drops_those_of_what_is_replaced():
     spec = make_spec(LABELED)
     assert parse_spec(spec.to_toml()) == spec
     assert spec.optimizers == ("adam(beta1=0.8)", "gd", "clip(gd)")
-    assert make_spec(LABELED, {"optimizers": ["gd"]}).labels == {"quadratic(dim=3)": "Bowl"}
+    assert make_spec(LABELED, {"optimizers": "gd"}).labels == {"quadratic(dim=3)": "Bowl"}
+    assert make_spec(LABELED, {"problems": "rosenbrock", "optimizers": ["clip(gd)"]}).labels == {"clip(gd)": HOSTILE}
     assert make_spec(LABELED, {"labels": {"gd": "GD"}}).labels["gd"] == "GD"
 
 
@@ -107,8 +107,7 @@ def test_a_spec_keeps_its_labels_and_drops_those_of_what_is_replaced():
         ({"labels": {"gd": "rosenbrock"}}, "is the name of another"),
         ({"labels": {"adam": "A", "adam(beta1=0.8)": "B"}}, "adam has two labels"),
         ({"labels": "gd"}, "must be NAME=VALUE"),
-        ({"optimizers": ["adam", "adam(beta1=0.8, label=Ours)"]}, "are settings of one optimizer"),
-        ({"optimizers": ["adam(label=A, name=B)"]}, "label and name say the same"),
+        ({"optimizers": ["adam(label=A)"]}, "unknown parameter of optimizer adam 'label'"),
     ],
 )  # fmt: skip
 def test_a_label_that_is_none_is_refused_in_one_line(changes, message):
