@@ -393,7 +393,7 @@ class ReportData:
     @cached_property
     def files(self) -> dict[str, str]:
         """Problem -> its name in file names and anchors."""
-        return labels.file_names(self.results.runs["problem"].unique())
+        return labels.file_names(self.results.runs["problem"].unique(), self.label)
 
     @cached_property
     def short_names(self) -> dict[str, str]:

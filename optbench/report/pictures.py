@@ -377,7 +377,7 @@ def remove_earlier_pictures(folder: Path, foot: str) -> int:
 def write_answer(data: ReportData, folder: Path) -> list[str]:
     """Write the answer into `folder` as pictures: answer.png of all problems, and PROBLEM.png with its loss curves.
 
-    Those of an earlier look, such as of a problem that is gone, are removed unless they were edited; return
+    Those of an earlier look, such as of a problem that had another label, are removed unless they were edited; return
     their names.
     """
     digests = {}

@@ -13,8 +13,6 @@ from optbench.contract.search import parse_range
 
 LONGEST = 60
 """Characters of a label: a legend cuts names at 40."""
-KEYWORDS = ("label", "name")
-"""The parameters, in the text of a problem or an optimizer, that give it a label."""
 _TAKEN = ("all",)
 """Labels that tables use themselves."""
 
@@ -100,49 +98,6 @@ def _check_distinct(labels: Mapping[str, str]) -> None:
     if count > 1:
         both = [name for name in labels if labels[name] == label]
         raise OptbenchError(f"{both[0]} and {both[1]} have one label, {shown(label)}: give each its own")
-
-
-def take_labels(texts: Iterable[Any], labels: dict[str, str]) -> list[Any]:
-    """Return the texts of problems or optimizers without ``label=`` and ``name=``, which are added to `labels`.
-
-    What is no text stays. Raises OptbenchError for a label that is none.
-    """
-    return [_take_label(text, labels) for text in texts]
-
-
-def check_settings(optimizers: Iterable[Any], labels: Mapping[str, str]) -> None:
-    """Raise OptbenchError if texts that are one optimizer in tables, and are tuned as one, have different labels."""
-    found: dict[str, tuple[str, str | None]] = {}
-    for text in optimizers:
-        rule = _normalized(without_numbers, text) if isinstance(text, str) else None
-        if rule is None:
-            continue
-        first, label = found.setdefault(rule, (text, labels.get(text)))
-        if label != labels.get(text):
-            raise OptbenchError(
-                f"{first} and {text} are settings of one optimizer, which is tuned over both and has one label: "
-                f"write them as one text with a list of values, or run two sweeps"
-            )
-
-
-def _take_label(text: Any, labels: dict[str, str]) -> Any:
-    """Return a text without its label, which is added to `labels` by the rest of the text."""
-    if not isinstance(text, str) or not any(word in text for word in KEYWORDS):
-        return text
-    try:
-        name, given = names.parse(text)
-    except OptbenchError:
-        return text  # reported where names are read
-    words = [word for word in KEYWORDS if word in given]
-    if not words:
-        return text
-    if len(words) > 1:
-        raise OptbenchError(f"{name}: label and name say the same: give one")
-    label = given.pop(words[0])
-    plain = names.canonical(name, given)
-    if labels.setdefault(plain, check_label(plain, label)) != label:
-        raise OptbenchError(f"{plain} has two labels, {shown(labels[plain])} and {shown(label)}")
-    return plain
 
 
 def _normalized(form: Callable[[str], str], text: str) -> str | None:

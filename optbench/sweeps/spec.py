@@ -36,12 +36,7 @@ from optbench.datasets.files import ENDINGS
 from optbench.engine import settings
 from optbench.engine.settings import BatchSize, Dtype, Points, Rate, RunTimeout, Seed
 from optbench.sweeps.data_sweep import design_sweep
-from optbench.sweeps.labels import (
-    check_settings,
-    find_name,
-    read_labels,
-    take_labels,
-)
+from optbench.sweeps.labels import find_name, read_labels
 
 DATA_KEYS = ("data", "target")
 """Keys of a file, flags and keywords that stand for others; a spec has those."""
@@ -786,34 +781,22 @@ def _take_files(raw: dict[str, Any], folder: Path) -> list[str]:
     return files
 
 
-def _take_labels(raw: dict[str, Any], label: str = "") -> dict[str, str]:
-    """Take the labels out of the raw keys: those of ``labels``, and those in the texts of problems and optimizers.
+def _join_labels(raw: dict[str, Any], changes: dict[str, Any], label: str = "") -> dict[str, str]:
+    """Take the labels out of both, and return them together; those of ``raw`` only of what the sweep still has.
 
     label: the file of ``raw``, for errors.
     """
-    try:
-        labels = read_labels(raw.pop("labels", None) or {})
-        for key in ("problems", "optimizers"):
-            if isinstance(texts := raw.get(key), str | list | tuple):
-                raw[key] = take_labels(_to_list(texts), labels)
-        if isinstance(entries := raw.get("problems"), list):
-            for place, entry in enumerate(entries):
-                if isinstance(entry, dict) and "name" in entry:
-                    entries[place] = {**entry, "name": take_labels([entry["name"]], labels)[0]}
-        if isinstance(raw.get("optimizers"), list):
-            check_settings(raw["optimizers"], labels)
-    except OptbenchError as error:
-        raise OptbenchError(f"{label}: labels: {error}" if label else f"labels: {error}") from None
-    return labels
-
-
-def _join_labels(raw: dict[str, Any], changes: dict[str, Any], label: str = "") -> dict[str, str]:
-    """Take the labels out of both, and return them together; those of ``raw`` only of what the sweep still has."""
-    old, new = _take_labels(raw, label), _take_labels(changes)
+    found = []
+    for values, file in ((raw, label), (changes, "")):
+        try:
+            found.append(read_labels(values.pop("labels", None) or {}))
+        except OptbenchError as error:
+            raise OptbenchError(f"{file}: labels: {error}" if file else f"labels: {error}") from None
+    old, new = found
     if not {"problems", "optimizers"} & changes.keys():
         return {**old, **new}
     lists = [changes.get(key, raw.get(key)) for key in ("problems", "optimizers")]
-    texts = [text for each in lists if isinstance(each, list) for text in each]
+    texts = [text for each in lists if isinstance(each, str | list | tuple) for text in _to_list(each)]
     there = [text.get("name") if isinstance(text, dict) else text for text in texts]
 
     def is_there(name: str) -> bool:

@@ -194,11 +194,11 @@ def keep_own(names: Iterable[str], own: Collection[str], most: int) -> list[str]
     return [name for name in names if name in own or name in others][:most]
 
 
-def file_names(problems: Iterable[str]) -> dict[str, str]:
-    """Return, by problem, a different name for each that is safe in any file system and in a link."""
+def file_names(problems: Iterable[str], label: Label = str) -> dict[str, str]:
+    """Return, by problem, a different name for each that is safe in any file system and in a link: from its label."""
     out: dict[str, str] = {}
     for problem in problems:
-        plain = re.sub(r"[^a-z0-9._]+", "-", str(problem).lower()).strip("-.")
+        plain = re.sub(r"[^a-z0-9._]+", "-", label(problem).lower()).strip("-.")
         if not plain or len(plain) > 60 or plain in out.values():
             plain = f"{plain[:50].rstrip('-.')}-{hashlib.sha256(str(problem).encode()).hexdigest()[:8]}".lstrip("-")
         out[problem] = plain

@@ -72,7 +72,7 @@ def test_labels_colors_and_a_figure_of_ones_own(run):
         f"its files only; to keep them in the folder: {keep}"
     )
     figures = Path("results/report/figures")
-    assert sorted(path.name for path in figures.iterdir()) == ["captions.txt", "curves-saddle.pdf"]
+    assert sorted(path.name for path in figures.iterdir()) == ["captions.txt", "curves-a-saddle.pdf"]
     page = Path("results/report/index.html").read_text(encoding="utf-8")
     assert "Our method" in page and "A saddle" in page
     made = Path("results/provenance.json")

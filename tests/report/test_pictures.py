@@ -134,17 +134,14 @@ def test_curves_show_what_is_judged(swept):
 
 
 @pytest.mark.slow
-def test_pictures_beside_a_page_of_a_problem_that_is_gone_are_removed_and_nothing_else(swept, tmp_path):
-    assert write_answer(swept, tmp_path) == []
-    (tmp_path / "mine.png").write_bytes((tmp_path / "breast_cancer.png").read_bytes())
-    less = copy.copy(swept.results)
-    less.runs = less.runs[less.runs["problem"] == PROBLEM]
-    assert write_answer(data.report_data(less), tmp_path) == ["breast_cancer.png"]
-    assert {path.name for path in tmp_path.iterdir()} == {"answer.png", f"{PROBLEM}.png", "mine.png", BESIDE}
-    (tmp_path / f"{PROBLEM}.png").write_text("edited", encoding="utf-8")
-    less.runs = swept.results.runs[swept.results.runs["problem"] != PROBLEM]
-    assert write_answer(data.report_data(less), tmp_path) == []
-    assert (tmp_path / f"{PROBLEM}.png").read_text(encoding="utf-8") == "edited"
+def test_pictures_beside_a_page_with_an_earlier_label_are_removed_and_nothing_else(swept, tmp_path):
+    labeled = data.report_data(swept.results.labeled({PROBLEM: "Rosen fn.", "breast_cancer": "BC"}))
+    assert write_answer(labeled, tmp_path) == []
+    (tmp_path / "mine.png").write_bytes((tmp_path / "rosen-fn.png").read_bytes())
+    (tmp_path / "bc.png").write_text("edited", encoding="utf-8")
+    assert write_answer(swept, tmp_path) == ["rosen-fn.png"]
+    left = {"answer.png", f"{PROBLEM}.png", "breast_cancer.png", "mine.png", "bc.png", BESIDE}
+    assert {path.name for path in tmp_path.iterdir()} == left
 
 
 def test_pictures_of_an_earlier_look_are_removed_and_nothing_else(swept, tmp_path):

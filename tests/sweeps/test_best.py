@@ -112,7 +112,7 @@ def test_a_sweep_without_a_run_that_worked_has_no_best_setting():
 
 @pytest.mark.slow
 def test_labels_are_names_too():
-    results = optbench.sweep(problems=["logistic"], optimizers=["adam_torch(label=Ours)"], **SMALL)
+    results = optbench.sweep(problems=["logistic"], optimizers=["adam_torch"], labels={"adam_torch": "Ours"}, **SMALL)
     for problem, optimizer in (("logistic", "Ours"), (None, "adam_torch"), ("Mine", None)):
         shown = results.labeled({"logistic": "Mine"})
         best = (shown if problem == "Mine" else results).best(problem, optimizer)

@@ -18,8 +18,7 @@ PLAIN = {
 }  # fmt: skip
 HOSTILE = "</script><b> & 100% $x_1$ \\end{table} =1+1"
 LABELED = PLAIN | {
-    "problems": ["rosenbrock", "quadratic(dim=3, name=Bowl)"],
-    "optimizers": ["adam(beta1=0.8, label=Ours)", "gd", f"clip(gd, label={HOSTILE!r})"],
+    "labels": {"quadratic(dim=3)": "Bowl", "adam(beta1=0.8)": "Ours", "clip(gd)": HOSTILE},
 }
 
 
@@ -92,7 +91,8 @@ def test_a_spec_keeps_its_labels_and_drops_those_of_what_is_replaced():
     spec = make_spec(LABELED)
     assert parse_spec(spec.to_toml()) == spec
     assert spec.optimizers == ("adam(beta1=0.8)", "gd", "clip(gd)")
-    assert make_spec(LABELED, {"optimizers": ["gd"]}).labels == {"quadratic(dim=3)": "Bowl"}
+    assert make_spec(LABELED, {"optimizers": "gd"}).labels == {"quadratic(dim=3)": "Bowl"}
+    assert make_spec(LABELED, {"problems": "rosenbrock", "optimizers": ["clip(gd)"]}).labels == {"clip(gd)": HOSTILE}
     assert make_spec(LABELED, {"labels": {"gd": "GD"}}).labels["gd"] == "GD"
 
 
