@@ -166,7 +166,11 @@ def test_scores_are_beside_what_they_are_of_alone(chromium, usual):
 
 
 def test_where_nothing_can_be_drawn_a_chart_says_why(chromium, tmp_path):
-    lost = write_report(write_folder(tmp_path / "lost", make_tables(**SMALL, diverge_above=0)))
+    lost = write_report(
+        write_folder(
+            tmp_path / "lost", make_tables(["rosenbrock", "breast_cancer"], ["gd", "adam"], **SMALL, diverge_above=0)
+        )
+    )
     with opened(chromium, lost) as view:
         for name in ("curves", "sensitivity", "profiles"):
             view.evaluate(f"location.hash = '#?view={name}'")
