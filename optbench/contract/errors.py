@@ -24,6 +24,7 @@ REMOVED = {
     "encoding": f"a file is in UTF-8: {_TABLE}",
     "early_test_loss": "test_loss judges the end of runs: give them fewer epochs",
     "importances": "optuna.importance takes the columns of results.runs",
+    "label": "labels = {name = 'Ours'} in the spec, or --label NAME=Ours",
     "load_model": f"pickle keeps a model; {_FIT}",
     "mapped": "logistic_model draws the same examples, in memory",
     "predict": _FIT,

@@ -158,8 +158,7 @@ def test_the_seed_is_all_that_is_random():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("text", [LOGISTIC, MLP, "rosenbrock"])
-@pytest.mark.parametrize("count", [17, 2])
+@pytest.mark.parametrize(("text", "count"), [(LOGISTIC, 17), (MLP, 2), ("rosenbrock", 2)])
 def test_float32_runs_stay_close_to_float64(text, count):
     lanes = [lane("adam", lr) for lr in np.geomspace(1e-4, 1e-2, count)]
     exact, rounded = (run(text, "adam", lanes, dtype=dtype) for dtype in ("float64", "float32"))

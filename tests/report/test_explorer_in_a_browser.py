@@ -136,6 +136,75 @@ def test_scores_stand_beside_the_curves_in_their_order(chromium, usual):
         assert not [shape for shape in view.evaluate(f"{CHART}.layout.shapes") if shape["type"] == "rect"]
 
 
+def told_scores(view):
+    """Return the optimizers that have a score beside the curves, and the lines that join scores to curves."""
+    layout = view.evaluate(f"{CHART}.layout")
+    texts = [note["text"] for note in layout.get("annotations", [])]
+    assert any(text.startswith("score: ") for text in texts) == any(text.startswith("<b>") for text in texts)
+    names = [re.match("<b>(.*)</b>", text)[1] for text in texts if text.startswith("<b>")]
+    return names, [shape for shape in layout.get("shapes", []) if shape.get("x0") == 1]
+
+
+def test_scores_are_beside_what_they_are_of_alone(chromium, usual):
+    best = ReportData(load(usual.parents[1])).best_of("breast_cancer").set_index("optimizer")
+    with opened(chromium, usual, "#?view=curves&problem=breast_cancer") as view:
+        for measure, scored in {
+            "suboptimality": True,
+            "train_loss": True,
+            "test_loss": False,
+            "test_accuracy": False,
+        }.items():
+            view.select_option("select[name=y]", measure)
+            names, joins = told_scores(view)
+            assert (set(names), len(joins)) == ((set(OPTIMIZERS), len(OPTIMIZERS)) if scored else (set(), 0))
+        view.select_option("select[name=y]", "suboptimality")
+        view.select_option("select[name=batch]", "full")
+        names, joins = told_scores(view)
+        assert set(names) == set(best.index[best["full_batch"]]), "those whose recommended setting is still there"
+        assert len(joins) == len(names) < len(OPTIMIZERS)
+
+
+def test_where_nothing_can_be_drawn_a_chart_says_why(chromium, tmp_path):
+    lost = write_report(
+        write_folder(
+            tmp_path / "lost", make_tables(["rosenbrock", "breast_cancer"], ["gd", "adam"], **SMALL, diverge_above=0)
+        )
+    )
+    with opened(chromium, lost) as view:
+        for name in ("curves", "sensitivity", "profiles"):
+            view.evaluate(f"location.hash = '#?view={name}'")
+            view.wait_for_function(f"optbench.explorer.shown().name === '{name}'")
+            if name == "curves" and view.evaluate(f"{CHART}.data.length"):
+                continue  # what grows before it is lost has a line
+            (text,) = (note["text"] for note in view.evaluate(f"{CHART}.layout.annotations"))
+            assert "diverged" in text or "No optimizer" in text
+            assert not view.locator("#explore-chart .xtick, #explore-chart .ytick").count()
+    alone = make_tables(["rosenbrock"], ["gd"], **SMALL | {"rates": (0.1,)})
+    with opened(chromium, write_report(write_folder(tmp_path / "one", alone)), "#?view=sensitivity") as view:
+        axes = view.evaluate(f"Object.keys({CHART}._fullLayout).filter(key => /^[xy]axis/.test(key))")
+        assert axes == ["xaxis", "yaxis"], "no second pair over the first"
+
+
+def test_single_seeds_are_those_of_the_runs(chromium, usual):
+    results = load(usual.parents[1])
+    with opened(chromium, usual, "#?view=curves&problem=breast_cancer&y=test_accuracy&x=steps") as view:
+        before = len(traces(view))
+        view.check("input[name=single]")
+        assert "single=yes" in view.url and len(traces(view)) == before + 5
+        row = ReportData(results).best_of("breast_cancer").set_index("optimizer").loc["adam"]
+        runs = results.runs.query(
+            f"problem == 'breast_cancer' and optimizer == 'adam' and batch_size == {row.batch_size}"
+            f" and schedule == '{row.schedule}' and lr == {row.lr} and seed > 2"
+        )
+        curves = results.curves[results.curves["run_id"].isin(runs["run_id"])]
+        place = OPTIMIZERS.index("adam")
+        lines = [trace for trace in traces(view) if trace["mode"] == "lines" and trace["text"] is None][-5:]
+        told = {(x, y) for x, y in zip(lines[place]["x"], lines[place]["y"], strict=True) if y is not None}
+        assert sorted(told) == pytest.approx(
+            sorted(set(zip(curves["step"], curves["test_accuracy"].map(lambda v: float(f"{v:.4g}")), strict=True)))
+        )
+
+
 def test_values_of_all_curves_under_the_pointer(chromium, usual):
     with opened(chromium, usual, "#?view=curves&problem=rosenbrock&ly=linear") as view:
         left, top = place_of(view, 2.5, 1.0)
