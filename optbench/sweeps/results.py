@@ -501,7 +501,7 @@ class Results:
             judge_by: as in ``verdicts``.
 
         Returns:
-            The setting: ``best.params``, ``best.code("pytorch")``, ``best.fit()``, ``best.save("model.json")``.
+            The setting: ``best.params``, ``best.code("pytorch")``, ``best.fit()``.
 
         Raises:
             OptbenchError: there is no such problem or optimizer, there are several problems, or all runs failed.
