@@ -12,11 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from optbench.contract.errors import in_one_line
-
-try:
-    import fcntl
-except ImportError:  # a system without it has no lock that goes with its owner, and so none
-    fcntl = None  # type: ignore[assignment]
+from optbench.contract.paths import take_lock
 
 WAIT_SECONDS = 5
 """The longest wait for another process that writes kernels, which takes it milliseconds."""
@@ -64,12 +60,12 @@ def one_writer(folder: str | os.PathLike) -> Iterator[bool]:
     two kernels. The lock is held for milliseconds. Where another process keeps it for longer, because it is suspended,
     a warning names that process, once, and nothing waits for it again. Raises OSError if the file cannot be made.
     """
-    path, held = Path(folder) / "kernels.lock", fcntl is None
+    path, held = Path(folder) / "kernels.lock", False
     # A link, in a folder in which others can write, may lead to any file of the user's.
     file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
     try:
         end = time.monotonic() + (0 if _warned else WAIT_SECONDS)
-        while not (held := held or _take(file)) and time.monotonic() < end:
+        while not (held := held or take_lock(file)) and time.monotonic() < end:
             time.sleep(0.02)
         if held:
             os.ftruncate(file, 0)
@@ -80,17 +76,6 @@ def one_writer(folder: str | os.PathLike) -> Iterator[bool]:
         yield held
     finally:
         os.close(file)
-
-
-def _take(file: int) -> bool:
-    """Lock an open file and return True; False if another process has it; True, too, on a disk without locks."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 @contextmanager

@@ -1,10 +1,15 @@
-"""Paths that users give; asking for a file that cannot exist is no error."""
+"""Paths that users give, where asking for a file that cannot exist is no error, and locks of files."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 from optbench.contract.errors import OptbenchError, shown
+
+try:
+    import fcntl
+except ImportError:  # a system without it has no lock that goes with its owner, and so none
+    fcntl = None  # type: ignore[assignment]
 
 
 def path_of(name: str, value: object) -> Path:
@@ -36,3 +41,16 @@ def _exists(ask: Callable[[], bool]) -> bool:
         return ask()
     except (OSError, ValueError):
         return False
+
+
+def take_lock(file: int) -> bool:
+    """Lock an open file and return True; False if another process has it; True, too, where there are no locks."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a disk without them
+        return True
+    return True

@@ -14,11 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from optbench.contract.errors import OptbenchError
-
-try:
-    import fcntl
-except ImportError:  # a system without it has no lock that goes with its owner, and so none
-    fcntl = None  # type: ignore[assignment]
+from optbench.contract.paths import take_lock
 
 SCRATCH = ".tmp-"
 """The beginning of the names of files that are not yet whole."""
@@ -115,7 +111,7 @@ def folder_lock(directory: Path) -> Iterator[None]:
     try:
         if not stat.S_ISREG(os.fstat(file).st_mode):
             raise OptbenchError(f"{str(path)!r} is no plain file, and so no lock: {_advise_removal(path)}")
-        if not _take_lock(file):
+        if not take_lock(file):
             raise OptbenchError(
                 f"{str(directory)!r} is in use{_describe_owner(path)}: wait for it, or choose another --out"
             )
@@ -145,22 +141,9 @@ def describe_writer(directory: Path) -> str:
     except OSError:
         return ""
     try:
-        return "" if _take_lock(file) else _describe_owner(directory / LOCK)
+        return "" if take_lock(file) else _describe_owner(directory / LOCK)
     finally:
         os.close(file)
-
-
-def _take_lock(file: int) -> bool:
-    """Lock an open file and return True; False if another process has it; True, too, on systems without locks."""
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _advise_removal(path: Path) -> str:
