@@ -86,18 +86,6 @@ def judge(
     return table.assign(known=describe_known(table))
 
 
-def exchange_judged(table: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of `judge` with a and b exchanged: opposite means, intervals and verdicts, and what is known of b."""
-    turned = table.assign(
-        mean=-table["mean"], low=-table["high"], high=-table["low"], verdict=table["verdict"].replace(OPPOSITE)
-    )
-    if "more" in table:
-        mirror = dict(zip(SHARES, SHARES[3:] + SHARES[:3], strict=True))
-        turned = turned.assign(**{name: table[other] for name, other in mirror.items()})
-        turned["more"] = table["more"].replace({"a": "b", "b": "a"})
-    return turned.assign(known=describe_known(turned))
-
-
 def describe_known(table: pd.DataFrame) -> np.ndarray:
     """Return what is known of a beside b where that is not a win or a loss, (pairs,); "" where it is, or nothing is.
 

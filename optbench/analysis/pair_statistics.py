@@ -25,16 +25,6 @@ TRIMMED = 8
 FIRST_LOOK = 0.8
 
 
-def row_medians(values: ArrayLike) -> np.ndarray:
-    """Return the median of each row (..., m) without its NaN, (...); NaN where a row has nothing else."""
-    ordered = np.sort(np.asarray(values, dtype=np.float64), axis=-1)
-    count = np.sum(~np.isnan(ordered), axis=-1)
-    last = np.maximum(count - 1, 0)
-    low = np.take_along_axis(ordered, (last // 2)[..., None], -1)[..., 0]
-    high = np.take_along_axis(ordered, (count // 2 * (count > 0))[..., None], -1)[..., 0]
-    return np.where(count > 0, low / 2 + high / 2, np.nan)
-
-
 def mean_effects(
     differences: ArrayLike, confidence: float = 0.95, sampling: Sampling | None = None
 ) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ from quick import slow
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from optbench.analysis.judging import describe_known, exchange_judged, judge
+from optbench.analysis.judging import describe_known, judge
 from optbench.analysis.pair_statistics import spent_alpha
 
 
@@ -85,13 +85,11 @@ def test_the_other_side_hears_the_opposite():
          "failures_b": [0.0, 0.0], "failures_b_low": [0.0, 0.0], "failures_b_high": [0.11, 0.11], "more": ["a", ""]}
     )  # fmt: skip
     rows = np.array([spread(0.7, 0.1), spread(0.7, 1.0)])
-    table, other = judge(rows, failures=failures), exchange_judged(judge(rows, failures=failures))
+    turned = {name: name.replace("_b", "_A").replace("_a", "_b").replace("_A", "_a") for name in failures}
+    exchanged = failures.rename(columns=turned).replace({"more": {"a": "b"}})
+    table, other = judge(rows, failures=failures), judge(-rows, failures=exchanged)
     assert table["known"].tolist() == ["fails in 25% [12–43] of runs", "at most 1.4 times worse"]
     assert other["known"].tolist() == ["the other fails in 25% [12–43] of runs", "at most 1.4 times better"]
-    assert other["more"].tolist() == ["b", ""] and other["failures_b_high"].tolist() == [0.43, 0.11]
-    straight = judge(-rows)
-    assert exchange_judged(judge(rows))[straight.columns.tolist()].equals(straight)
-    pd.testing.assert_frame_equal(exchange_judged(other), table)
     assert list(describe_known(table)) == table["known"].tolist()
 
 

@@ -13,7 +13,6 @@ from optbench.analysis.pair_statistics import (
     adjusted_p,
     critical_values,
     mean_effects,
-    row_medians,
     signed_ranks,
     spent_alpha,
     trimmed_means,
@@ -98,15 +97,6 @@ def test_trimmed_means_equal_scipys(n):
         assert [result["low"][place], result["high"][place]] == pytest.approx(expected)
     one = trimmed_means([[1.0, np.nan], [np.nan, np.nan]])
     assert one["mean"][0] == 1 and np.isnan([one["mean"][1], one["low"][0], one["high"][1]]).all()
-
-
-def test_row_medians_pass_over_what_is_missing():
-    rng = np.random.default_rng(0)
-    rows = rng.normal(size=(4, 30, 6))
-    rows[rng.random(rows.shape) < 0.4] = np.nan
-    rows[0, 0] = np.nan
-    expected = [[np.median(row[~np.isnan(row)]) if (~np.isnan(row)).any() else np.nan for row in part] for part in rows]
-    np.testing.assert_array_equal(row_medians(rows), expected)
 
 
 @pytest.mark.parametrize("n", [3, 6, 7, 12, 20])
