@@ -23,7 +23,6 @@ MARGIN = 1.05
 BOUNDS = {1.1: "within 10% of each other", 1.2: "within 20% of each other", 1.3: "within 30% of each other",
           1.5: "within 50% of each other", 2.0: "within a factor of 2 of each other"}  # fmt: skip
 WIDEST = max(BOUNDS)
-OPPOSITE = {"wins": "loses", "loses": "wins"}
 # Differences that agree: their spread in shares of their mean, and the logarithm by which runs that took the same
 # steps may differ, for a sum in another order
 AGREEMENT = 1e-9

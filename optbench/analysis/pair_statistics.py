@@ -13,8 +13,6 @@ from numpy.typing import ArrayLike
 
 from optbench.analysis.sampling import Sampling, join_errors
 
-# Probability: the usual power of a plan: an effect of that size is shown in four of five sweeps
-POWER = 0.8
 # Blocks of which the lowest and the highest are cut: one bad choice of eight blocks is cut. Measured on clones, the
 # interval of what a tuned optimizer gives covers it in 93 to 95% of sweeps; that of the plain mean in 84 to 95%,
 # least where one choice in twelve is a bad one
