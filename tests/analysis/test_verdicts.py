@@ -319,8 +319,10 @@ def test_a_clone_with_four_times_the_trials_never_wins_or_ties():
     assert (table.loc[table["problem"] == "all", "verdict"] == "open").all(), "the same over problems"
     table = table[table["problem"] != "all"]
     assert table[["trials", "trials_a", "trials_b"]].drop_duplicates().values.tolist() == [[3, 3, 12]]
-    assert (table["verdict"] == "open").all() and table["blocks_needed"].isna().all()
-    assert (table["reason"] == "unequal trials, and the best of more is better").all()
+    behind = table[table["ratio"] < 1]  # else the one with fewer trials had luck, and more blocks would settle it
+    assert (table["verdict"] == "open").all() and len(behind) > 140
+    assert behind["blocks_needed"].isna().all()
+    assert (behind["reason"] == "unequal trials, and the best of more is better").all()
     draws = np.random.default_rng(0).normal(size=(100_000, 15))
     ahead = np.mean(draws[:, :12].min(axis=1) - draws[:, 12:].min(axis=1))
     error = math.sqrt((np.var(draws[:, :12].min(axis=1)) + np.var(draws[:, 12:].min(axis=1))) / (150 * 8))

@@ -51,7 +51,7 @@ def test_averages_take_any_shape(shape):
 
 
 def test_auto_takes_the_cpu_where_there_is_no_gpu(monkeypatch):
-    monkeypatch.setattr("optbench.averages.array.choose", lambda device: ("cpu", "no GPU"))
+    monkeypatch.setattr("optbench.averages.array.devices.choose", lambda device: ("cpu", "no GPU"))
     np.testing.assert_array_equal(ewa(series((2, 50)), 0.9, device="auto"), ewa(series((2, 50)), 0.9))
 
 
@@ -60,7 +60,7 @@ def test_cuda_takes_the_kernels_and_leaves_an_array_of_the_card_there(monkeypatc
         __cuda_array_interface__, shape = {}, (2, 3)
 
     taken, x = [], OnCard()
-    monkeypatch.setattr("optbench.averages.array.choose", lambda device: ("cuda", "a card"))
+    monkeypatch.setattr("optbench.averages.array.devices.choose", lambda device: ("cuda", "a card"))
     monkeypatch.setattr("optbench.averages.cuda.averages", lambda *given: taken.append(given) or given[0])
     assert ewa(x, 0.9, device="cuda") is x and taken.pop() == (x, 0.9, False)
     ewa([[1, 2]], 0.9, True, device="cuda")
