@@ -186,6 +186,8 @@ def _checked_loss(loss: Any, data: Examples) -> str | Callable:
     """Return the loss, "auto" replaced by what the targets imply. Raises OptbenchError if it does not match them."""
     if callable(loss):
         return loss
+    if not isinstance(loss, str):
+        raise OptbenchError(f"torch_problem: loss={shown(loss)} must be auto, {', '.join(LOSSES)} or a function")
     if arguments.one_of("loss of torch_problem", loss, ("auto", *LOSSES)) == "auto":
         loss = "cross_entropy" if data.whole[1] else "mse"
     if loss == "cross_entropy":
