@@ -307,10 +307,10 @@ def _are_reals(value: Any) -> bool:
 
 def is_name(value: Any) -> bool:
     """Return True for the name of a record: an identifier, which a spec can name, or a composed name of such."""
-    if not isinstance(value, str) or not value or value.isidentifier():
-        return bool(value) and isinstance(value, str)
+    if not isinstance(value, str):
+        return False
     try:
-        return re.sub("[:.]", "_", names.parse(value)[0]).isidentifier()
+        return value.isidentifier() or re.sub("[:.]", "_", names.parse(value)[0]).isidentifier()
     except OptbenchError:
         return False
 
