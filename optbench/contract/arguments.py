@@ -150,13 +150,17 @@ def checked(function: _Function) -> _Function:
     def call(*args: Any, **keywords: Any) -> Any:
         """Call the function with the arguments converted; raise OptbenchError for one that its type refuses."""
         try:
-            given = inspect.signature(function).bind(*args, **keywords)
+            given = _signature_of(function).bind(*args, **keywords)
         except TypeError:  # which the call itself says better
             return function(*args, **keywords)
         given.arguments.update(_check_all(function, given.arguments, "{}=", OptbenchError))
         return function(*given.args, **given.kwargs)
 
     return call  # type: ignore[return-value]
+
+
+_signature_of = cache(inspect.signature)
+"""The signature of a function, which takes longer to find than a short array to average."""
 
 
 def _check_all(annotated: Any, values: Mapping, head: str, error: type[OptbenchError]) -> dict[str, Any]:
