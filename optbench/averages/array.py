@@ -72,6 +72,8 @@ def ewa(
         if hasattr(x, "iloc"):
             raise OptbenchError("ewa: a table takes one beta; several are for its values, x.to_numpy().T")
         several = [check(Beta, each, f"ewa: {name}=") for each in list_items(f"ewa: {name}", beta)]
+        if not several:
+            raise OptbenchError(f"ewa: {name} must hold at least one number")
         return np.stack([np.asarray(ewa(x, each, bias_correction, device)) for each in several])
     if hasattr(x, "iloc"):  # pandas
         table: Any = x

@@ -51,6 +51,7 @@ _LIST = BeforeValidator(lambda value: value.tolist() if isinstance(value, np.nda
 _Ends = Annotated[tuple[Real, Real], _LIST]
 _is_pair = condition(lambda value: isinstance(value, tuple | list) and len(value) == 2, "a pair of arrays, x and y")
 _Data = Annotated[tuple[Reals, Reals], _is_pair]
+_Bits = Annotated[Whole, Ge(0), Le(32), condition(lambda value: not is_whole(value) or value != 1, "0 or at least 2")]
 _Role = Annotated[str, condition(lambda value: isinstance(value, str) and value in ROLES, f"one of {', '.join(ROLES)}")]
 _Minimum = Annotated[
     float,
@@ -137,7 +138,7 @@ class Problem:
     function of a number of steps that gives factors and terms, (steps, dim) each or of a shape that fits: g becomes
     factor * g + term * s, with s the root mean square of the run's first gradient. Steps may be asked for in any
     portions, and their numbers must not depend on that."""
-    bits: Annotated[Whole, Ge(0), Le(32), condition(lambda value: value != 1, "0 or at least 2")] = 0
+    bits: _Bits = 0
     """Behind ``stress``: the bits of each coordinate, 2 or more, so that the largest of a gradient is kept, and the
     others are rounded to 2^(bits-1) - 1 steps up to it. 0: they are not rounded."""
     delay: Annotated[Whole, Ge(0), Le(MOST_DELAY)] = 0

@@ -38,6 +38,8 @@ class Range:
         """Raise OptbenchError for an unknown kind, or values that make no sense."""
         one_of("range", self.kind, KINDS)
         if self.kind == "choice":
+            if not isinstance(self.values, tuple):
+                raise OptbenchError(f"choice: {shown(self.values)} must be a tuple of values")
             for value in self.values:
                 if not isinstance(value, str) and not is_real(value):
                     raise OptbenchError(f"choice: {shown(value)} must be a finite number or a word")
