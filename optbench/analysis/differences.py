@@ -37,9 +37,9 @@ def list_differences(a: Tables, b: Tables, label: Callable[[str], str] = str) ->
     """Return the possible causes of a difference between A and B besides the candidate, one line for each.
 
     a, b: results, of which `runs` holds the runs to compare; label: returns what a problem or an optimizer is called.
-    Listed are different versions and machines; different
-    sources of optimizers, schedules and problems; problems with another minimum or other data, also where only the
-    first losses of a seed show it; different budgets, dtypes, devices and seeds; and names that only one side has.
+    Listed are different versions and machines; different sources of optimizers, schedules and problems; problems with
+    another minimum or other data, also where only the first losses of a seed show it; different budgets, dtypes,
+    devices and seeds; and names that only one side has.
     """
     return [
         *_compare_versions(a.provenance, b.provenance),
