@@ -89,3 +89,12 @@ def test_a_file_of_an_earlier_version_is_read(tmp_path):
     files = _write(tmp_path, "c.cohort", old_record("c", _tables(9))[:-1])
     assert files.ids() == ["a", "b"] and "c.cohort (its checksum is wrong" in files.set_aside()
     assert (files.folder / "damaged" / "c.cohort").exists()
+
+
+def test_of_many_damaged_files_the_first_are_named(tmp_path):
+    for number in range(9):
+        files = _write(tmp_path, f"{number}.cohort", b"not a record")
+    assert files.describe_damage().count("it is no record") == 5
+    text = files.set_aside()
+    assert "0.cohort (it is no record of a cohort, at byte 0)" in text and text.endswith(" and 4 more")
+    assert len(list((files.folder / "damaged").iterdir())) == 9 and CohortFiles(tmp_path).damaged == {}

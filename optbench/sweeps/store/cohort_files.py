@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from optbench.contract.errors import OptbenchError
+from optbench.contract.names import join_names
 from optbench.sweeps.store.files import append_bytes, flush_to_disk, read_bytes
 from optbench.sweeps.store.schemas import check_schema
 
@@ -41,6 +42,8 @@ _LENGTH = slice(4, 8)
 _ENDING, _OLD_ENDING = ".cohorts", ".cohort"
 _FLUSH_SECONDS = 1.0
 """Seconds after which what was saved is flushed to the disk: a power cut costs no more. It takes 4 ms of a disk."""
+_NAMED = 5
+"""The most damaged files that a message names; folders of before 0.19 have thousands of files."""
 
 
 class DamagedFile(OptbenchError):
@@ -182,8 +185,8 @@ class CohortFiles:
         return text and f"damaged, set aside in {aside} and run again: {text}"
 
     def describe_damage(self) -> str:
-        """Return the damaged files with the reasons, in one line; "" if none is."""
-        return ", ".join(f"{name} ({reason})" for name, reason in self.damaged.items())
+        """Return the first damaged files with the reasons, in one line; "" if none is."""
+        return join_names((f"{name} ({reason})" for name, reason in self.damaged.items()), _NAMED)
 
 
 def compose_tables(run_ids: Sequence[str], records: Sequence[Mapping[str, pa.Table]]) -> dict[str, pa.Table]:
