@@ -26,7 +26,8 @@ SAME = 10
 
 def read_recordings():
     """Return the arrays by name, and the entries of the index."""
-    arrays = dict(np.load(FOLDER / "trajectories.npz"))
+    with np.load(FOLDER / "trajectories.npz") as file:
+        arrays = dict(file)
     return arrays, [*map(json.loads, arrays["index"])]
 
 

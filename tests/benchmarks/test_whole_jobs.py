@@ -45,8 +45,10 @@ def test_optbench_makes_a_job_and_the_plan_that_the_others_are_given(name, tmp_p
     results = optbench.sweep(dict(job.spec))
     write_plan(job, results, tmp_path)
     facts = json.loads((tmp_path / "job.json").read_text())
-    runs, arrays = pd.read_parquet(tmp_path / "runs.parquet"), np.load(tmp_path / "arrays.npz")
-    assert len(runs) == len(results.runs) and len(arrays["starts"]) == len(facts["seeds"])
+    runs = pd.read_parquet(tmp_path / "runs.parquet")
+    with np.load(tmp_path / "arrays.npz") as arrays:
+        assert len(arrays["starts"]) == len(facts["seeds"])
+    assert len(runs) == len(results.runs)
     for size, part in runs.groupby("batch_size"):
         assert part["steps"].nunique() == 1 and part["steps"].iloc[0] % facts["evaluations"][str(size)] == 0
         assert jax_side.rates_of(part, facts["examples"]).shape == (len(part), part["steps"].iloc[0])

@@ -25,7 +25,8 @@ def savez(state):
     file = io.BytesIO()
     np.savez(file, **state)
     file.seek(0)
-    return np.load(file)  # without pickles
+    with np.load(file) as arrays:  # without pickles
+        return dict(arrays)
 
 
 @pytest.mark.parametrize("kept", [lambda state: state, lambda state: pickle.loads(pickle.dumps(state)), savez])
