@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,11 @@ from optbench.analysis.sampling import Sampling, fold_sampling, sampling_varianc
 
 # Half a run: an expected running time without a success is then at least twice the samples that were spent
 LEAST_HITS = 0.5
+# The variance of a recommended setting by the luck of its search, in squares of its gap to the runner-up; see
+# `tests/simulated_sweeps.py` for how it was measured
+SEARCH = 0.05
+SEARCH_FREEDOM = 8.0
+_PRIOR = 2.0
 # Pairs whose values without each group of test examples are in memory at once
 _PAIRS = 256
 
@@ -40,6 +45,9 @@ class HeldOut:
     """(cells, blocks, seeds, groups), y without each group of test examples; None where it is not on test data."""
     folds: int = 0
     """The number of folds; 0 where the data are split once."""
+    spread: np.ndarray | None = None
+    """(cells,) the variance by the search that found the setting (`_spread_of_choices`); None where each block has
+    searched by itself, so that the blocks show it."""
 
     @property
     def failures(self) -> np.ndarray:
@@ -95,21 +103,23 @@ class HeldOut:
         """Return the variance of the mean of `values` over blocks by the choice of test examples; None without any."""
         if self.folds:
             return fold_sampling(self.folds, len(self.y))
-        return None if self.jackknife is None else sampling_variance(_mean_known(np.moveaxis(self.jackknife, 2, -1)))
+        data = None if self.jackknife is None else sampling_variance(_mean_known(np.moveaxis(self.jackknife, 2, -1)))
+        return data if self.spread is None else _add_search(data, self.spread)
 
     def sampling_of_differences(self, a: np.ndarray, b: np.ndarray) -> Sampling | None:
         """Return the same of the mean of `differences`; a, b: (pairs,) as there."""
         if self.folds:
             return fold_sampling(self.folds, len(a))
+        search = None if self.spread is None else self.spread[a] + self.spread[b]
         if self.jackknife is None:
-            return None
+            return None if search is None else _add_search(None, search)
         found = Sampling(np.zeros(len(a)), np.ones(len(a)))
         for first in range(0, len(a), _PAIRS):  # all at once would take a gigabyte where every optimizer is compared
             rows = slice(first, first + _PAIRS)
             each = self.jackknife[b[rows]] - self.jackknife[a[rows]]
             own = sampling_variance(_mean_known(np.moveaxis(each, 2, -1)))
             found.variance[rows], found.freedom[rows] = own.variance, own.freedom
-        return found
+        return found if search is None else _add_search(found, search)
 
     def probability(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Return the share of the shared seeds on which a has the better run, (pairs,); ties count as halves.
@@ -124,6 +134,16 @@ class HeldOut:
         with np.errstate(invalid="ignore"):
             won = np.where(first < second, 1.0, np.where(first == second, 0.5, 0.0))
             return np.where(there, won, 0.0).sum(axis=(1, 2)) / there.sum(axis=(1, 2))
+
+
+def _add_search(data: Sampling | None, search: np.ndarray) -> Sampling:
+    """Return the sampling error with the variance by the search, (rows,), added; data: that of the test examples."""
+    if data is None:
+        return Sampling(search, np.full(len(search), SEARCH_FREEDOM))
+    total = data.variance + search
+    with np.errstate(invalid="ignore", divide="ignore"):
+        freedom = total**2 / (data.variance**2 / data.freedom + search**2 / SEARCH_FREEDOM)
+    return Sampling(total, np.where(total > 0, freedom, data.freedom))
 
 
 def choice_weights(trials: np.ndarray | int, of: np.ndarray | int, place: np.ndarray | int) -> np.ndarray:
@@ -153,21 +173,27 @@ def held_out(table: CodedRuns, values: np.ndarray | None = None) -> HeldOut:
 
     values: (runs,) numbers to return in place of the judged ones.
     """
-    best = table.choices
-    names = ("cell", "block", "seed", "setting", "judged", "bad", "start")
+    names = ("seed", "judged", "bad", "start")
     columns = {name: getattr(table, name) for name in names} | table.times._asdict()
     if values is not None:
         columns["judged"] = values
-    columns["at"] = np.arange(len(table.y))
-    runs = pd.DataFrame(columns)[(table.stage == HOLDS_OUT) & ~table.cut]
-    runs = runs.merge(best[["setting", "block"]], on=["setting", "block"])
+    runs = table.reporting.join(pd.DataFrame(columns), on="at")
     if table.fold is not None:
         runs["block"] = table.fold[runs["at"]] - 1
     # The seeds of a block, numbered within it; a seed is the same one for all cells of a problem.
     problem = table.cells["problem"].to_numpy()[runs["cell"]]
-    slot = runs.groupby([problem, "block"])["seed"].rank(method="dense").astype(np.int64) - 1
-    place = (runs["cell"], runs["block"], slot)
-    shape = (len(table.cells), *(int(each.to_numpy().max(initial=0)) + 1 for each in (runs["block"], slot)))
+    runs["slot"] = runs.groupby([problem, "block"])["seed"].rank(method="dense").astype(np.int64) - 1
+    shape = (len(table.cells), *(int(runs[name].max()) + 1 if len(runs) else 1 for name in ("block", "slot")))
+    best = _fill(table, runs[runs["place"] == 1], shape)
+    if not table.reported_in_common.any():
+        return best
+    second = _fill(table, runs[runs["place"] == 2], shape)
+    return replace(best, spread=_spread_of_choices(table, best, second))
+
+
+def _fill(table: CodedRuns, runs: pd.DataFrame, shape: tuple[int, ...]) -> HeldOut:
+    """Return the results of runs, each at its cell, block and slot. shape: (cells, blocks, seeds)."""
+    place = (runs["cell"], runs["block"], runs["slot"])
     arrays = {name: np.full(shape, np.nan) for name in ("judged", "bad", "samples", "reached", "start")}
     for name, array in arrays.items():
         array[place] = runs[name].to_numpy(dtype=np.float64)
@@ -178,6 +204,20 @@ def held_out(table: CodedRuns, values: np.ndarray | None = None) -> HeldOut:
         jackknife[place] = table.jackknife[runs["at"]]
     folds = 0 if table.fold is None else int(table.fold.max(initial=0))
     return HeldOut(y, bad, spent, reached, start, table.timed, table.trials, jackknife, folds)
+
+
+def _spread_of_choices(table: CodedRuns, best: HeldOut, second: HeldOut) -> np.ndarray:
+    """Return the variance of each cell's result by the luck of the search that found its setting, (cells,).
+
+    It is estimated from the gap between the recommended setting and its runner-up on the same seeds: what another
+    search might have found lies about as far away. A gap is drawn towards those of the other levels of the problem, as
+    if two more had their mean square. 0 where there is no runner-up, as there was nothing to choose.
+    """
+    gap = _mean_known(second.values - best.values)
+    chosen, squares = ~np.isnan(gap), np.nan_to_num(gap) ** 2
+    problem = pd.factorize(table.cells["problem"])[0]
+    usual = np.bincount(problem, squares) / np.maximum(np.bincount(problem, chosen), 1)
+    return np.where(chosen, SEARCH * (squares + _PRIOR * usual[problem]) / (1 + _PRIOR), 0.0)
 
 
 def best_of(table: CodedRuns, count: np.ndarray | int) -> tuple[np.ndarray, np.ndarray]:

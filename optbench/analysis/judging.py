@@ -36,6 +36,7 @@ def judge(
     alpha: ArrayLike = 0.05,
     failures: pd.DataFrame | None = None,
     sampling: Sampling | None = None,
+    with_best: ArrayLike = False,
 ) -> pd.DataFrame:
     """Return one row for each pair with the verdict on a, from its differences y_b - y_a, (pairs, blocks).
 
@@ -43,7 +44,9 @@ def judge(
     family: (pairs,) the family of each, whose comparisons hold at once with probability 1 - alpha; None: all are one.
     levels: (pairs,) or one number, of the levels whose pairs make a family; None: a family is any comparisons, counted
     where they have two blocks. alpha: of the family, or (pairs,). failures: (pairs,) rows of `compare_failures`.
-    sampling: what the choice of test examples adds to the variance of the mean (`join_errors`).
+    sampling: what the choice of test examples adds to the variance of the mean (`join_errors`). with_best: (pairs,)
+    bool, True where only the comparisons of the best level with the others shall hold at once, and these on one side:
+    whoever loses to some level is then not the best (Hsu 1984), and the other levels may be.
 
     Returns columns mean, sd, n; low, high: the simultaneous interval (`critical_values`; logarithms, as mean is);
     p, and p_adjusted, which is below alpha exactly where the interval excludes 0; verdict; known.
@@ -55,6 +58,8 @@ def judge(
     Blocks that agree to the last digit say nothing about their spread: p is that of n equal signs, 2^(1 - n), adjusted
     by Sidak, and the interval is without bounds unless that is below alpha. Where all differences are 0, both sides
     took the same steps: a tie.
+
+    Source: Hsu 1984, Annals of Statistics 12, for multiple comparisons with the best.
     """
     rows = np.asarray(differences, dtype=np.float64)
     effect = mean_effects(rows, sampling=sampling)
@@ -62,6 +67,8 @@ def judge(
     groups = np.zeros(len(n), dtype=np.int64) if family is None else pd.factorize(np.asarray(family))[0]
     counted = np.bincount(groups, weights=n > 1, minlength=1)[groups].astype(np.int64)
     rows_at_once = np.broadcast_to(count_comparisons(levels, counted), n.shape)
+    if levels is not None:  # one end of each of levels - 1 intervals, which is half of both ends
+        rows_at_once = np.where(with_best, np.maximum((np.asarray(levels) - 1) / 2, 1), rows_at_once)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         error, freedom = join_errors(sd, n, sampling)
         t, count = np.where(mean == 0, 0.0, mean / error), np.where(n > 1, freedom + 1, n)

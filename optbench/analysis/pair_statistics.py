@@ -13,11 +13,6 @@ from numpy.typing import ArrayLike
 
 from optbench.analysis.sampling import Sampling, join_errors
 
-# Blocks of which the lowest and the highest are cut: one bad choice of eight blocks is cut. Measured on clones, the
-# interval of what a tuned optimizer gives covers it in 93 to 95% of sweeps; that of the plain mean in 84 to 95%,
-# least where one choice in twelve is a bad one
-TRIMMED = 8
-
 # Share of alpha that the first look at a sweep spends, so that one that nobody extends loses little: with eight blocks
 # its intervals are 4% wider than at the whole alpha
 FIRST_LOOK = 0.8
@@ -102,38 +97,6 @@ def spent_alpha(look: int, alpha: float = 0.05) -> float:
     verdict at any look stays within alpha.
     """
     return FIRST_LOOK * alpha if look == 1 else (1 - FIRST_LOOK) * alpha / 2 ** (look - 1)
-
-
-def trimmed_means(
-    values: ArrayLike, confidence: float = 0.95, sampling: Sampling | None = None
-) -> dict[str, np.ndarray]:
-    """Return the trimmed mean of each row with its interval: mean, low, high, n.
-
-    The lowest and the highest of every eight values are cut; the interval is that of t with the winsorized variance.
-    Where tuning rarely goes very wrong, a few blocks cannot show how often, and no interval would cover the mean; the
-    trimmed mean is the usual result of tuning. sampling: as for `mean_effects`.
-
-    Source: Tukey & McLaughlin 1963, Sankhya A 25; Yuen 1974, Biometrika 61, for the form of the variance.
-    """
-    from scipy.special import stdtrit
-
-    rows = np.sort(np.asarray(values, dtype=np.float64), axis=1)  # NaN last
-    n = np.sum(~np.isnan(rows), axis=1)
-    mean, low, high = (np.full(len(rows), np.nan) for _ in range(3))
-    for count in np.unique(n[n > 0]):
-        here, cut = n == count, int(count) // TRIMMED
-        middle = rows[here, cut : count - cut]
-        mean[here], h = middle.mean(axis=1), middle.shape[1]
-        if h > 1:
-            winsorized = np.clip(rows[here, :count], middle[:, :1], middle[:, -1:])
-            sd = np.sqrt((count - 1) * winsorized.var(axis=1, ddof=1) / (h - 1))
-            part = None
-            if sampling is not None:
-                part = Sampling(sampling.variance[here], sampling.freedom[here], sampling.share)
-            error, freedom = join_errors(sd, np.full(len(middle), h), part)
-            half = stdtrit(freedom, (1 + confidence) / 2) * error
-            low[here], high[here] = mean[here] - half, mean[here] + half
-    return {"mean": mean, "low": low, "high": high, "n": n}
 
 
 def signed_ranks(differences: ArrayLike, confidence: float = 0.95) -> dict[str, float]:

@@ -56,6 +56,8 @@ _NUMBERS = {SCREEN: TUNES, WIDEN: TUNES, RACE: RACES, HOLDOUT: HOLDS_OUT, FINAL:
 # Settings of an optimizer that must reach a target in every block: of the best of many settings on few seeds one may
 # do so by luck. Measured on the default sweep: with one, the leader misses its target in up to a fifth of fresh runs
 REACHING = 3
+# Report seeds of a setting below which its problem is judged by blocks
+LEAST_REPORTS = 4
 _LATER = [stage for stage in _NUMBERS if stage != SCREEN]
 LEVELS = ("optimizer", "batch_size", "schedule")
 
@@ -167,6 +169,51 @@ class CodedRuns:
         best = rank_settings(self, 1, self.stage <= RACES).drop(columns=["trials", "left_out"])
         totals = rank_settings(self, 1)[["cell", "block", "trials", "left_out"]]
         return add_only_settings(self, best.merge(totals, on=["cell", "block"]))
+
+    @cached_property
+    def recommended(self) -> pd.DataFrame:
+        """The best setting of each cell and its runner-up: of what its blocks chose, by the last race.
+
+        A row for each cell and place, 1 and 2: cell, setting, score, failures, n and place. Where the race has not been
+        run (a shard, or a time limit), and in a plain table, only the choice with the lowest mean y on tuning seeds.
+        """
+        ours = np.isin(self.setting, self.choices["setting"])  # others raced for another measure
+        raced = rank_settings(self, 2, (self.stage == IN_COMMON) & ours, pooled=True)
+        best = self.choices.sort_values(["cell", "score", "failures", "setting"]).drop_duplicates("cell")
+        rest = best[~best["cell"].isin(raced["cell"])].assign(place=1)
+        return pd.concat([raced, rest]).sort_values(["cell", "place"], ignore_index=True)
+
+    @cached_property
+    def reporting(self) -> pd.DataFrame:
+        """The runs that levels are judged by: columns at (their place in the arrays), cell, block, place.
+
+        On a problem whose recommended settings and runners-up have all reported on seeds in common, these runs: each
+        seed is a block, and place is 1 for the recommended setting, 2 for the runner-up. Else those of what each block
+        chose, on the seeds of the block that no choice has seen; place is then 1.
+        """
+        runs = pd.DataFrame({"at": np.arange(len(self.y)), "cell": self.cell, "setting": self.setting})
+        fresh = runs[(self.stage == REPORTS) & ~self.cut].merge(self.recommended[["setting", "place"]], on="setting")
+        needed = self.recommended[["cell", "place"]].merge(
+            fresh.groupby(["cell", "place"], as_index=False).size(), on=["cell", "place"], how="left"
+        )
+        problem = self.cells["problem"].to_numpy()
+        short = set(problem[needed.loc[~(needed["size"] >= LEAST_REPORTS), "cell"]])
+        short |= set(problem) if self.fold is not None else set()  # a fold judges its own choice
+        by_block = np.isin(problem, list(short))
+        held = (self.stage == HOLDS_OUT) & ~self.cut & by_block[self.cell]
+        held = (
+            runs[held].assign(block=self.block[held]).merge(self.choices[["setting", "block"]], on=["setting", "block"])
+        )
+        held, fresh = held.assign(place=1), fresh[~by_block[fresh["cell"]]]
+        block = fresh.assign(seed=self.seed[fresh["at"]]).groupby(problem[fresh["cell"]])["seed"].rank(method="dense")
+        both = pd.concat([held, fresh.assign(block=block.astype(np.int64) - 1)], ignore_index=True)
+        return both[["at", "cell", "block", "place"]].astype(np.int64)
+
+    @cached_property
+    def reported_in_common(self) -> np.ndarray:
+        """(cells,) bool, True where levels are judged by recommended settings on seeds in common (`reporting`)."""
+        fresh = self.reporting.loc[self.stage[self.reporting["at"]] == REPORTS, "cell"]
+        return np.isin(self.cells["problem"], self.cells["problem"].to_numpy()[fresh.unique()])
 
     @cached_property
     def ranked(self) -> pd.DataFrame:
@@ -403,14 +450,17 @@ def select_chosen_runs(runs: pd.DataFrame, choose_by: str = LOSS, of: str = "opt
     level has a single setting, each seed is a block.
     """
     table = code_runs(runs, choose_by, of)
-    used = _find_chosen_runs(table)
-    return runs.iloc[table.row[used]].assign(stage=HOLDOUT, block=table.block[used])
+    used = table.reporting[table.reporting["place"] == 1].sort_values("at")
+    return runs.iloc[table.row[used["at"]]].assign(stage=HOLDOUT, block=used["block"].to_numpy())
 
 
-def _find_chosen_runs(table: CodedRuns) -> np.ndarray:
-    """Return (runs,) bool, True for each block's chosen setting on the block's reporting seeds."""
-    best = pd.MultiIndex.from_frame(table.choices[["setting", "block"]])
-    return pd.MultiIndex.from_arrays([table.setting, table.block]).isin(best) & (table.stage == HOLDS_OUT) & ~table.cut
+def report_settings(runs: pd.DataFrame, choose_by: str = LOSS, of: str = "optimizer") -> pd.DataFrame:
+    """Return the settings that report: the best of each problem and level in the last race, and its runner-up.
+
+    Returns rows as `choose_settings`, with block -1 and place, 1 and 2.
+    """
+    table = code_runs(runs, choose_by, of)
+    return _name_rows(table, table.recommended.assign(block=-1, trials=0, left_out=0), of)
 
 
 def recommend_settings(runs: pd.DataFrame, choose_by: str = LOSS, confidence: float = 0.95) -> pd.DataFrame:
@@ -426,14 +476,12 @@ def recommend_settings(runs: pd.DataFrame, choose_by: str = LOSS, confidence: fl
     numbers of all blocks' choices, each on the test rows of its own fold.
     """
     table = code_runs(runs, choose_by)
-    choices = table.choices
-    ours = np.isin(table.setting, choices["setting"])  # others raced for another measure
-    raced = rank_settings(table, 1, (table.stage == IN_COMMON) & ours, pooled=True)
-    best = choices.sort_values(["cell", "score", "failures", "setting"]).drop_duplicates("cell")
-    best = pd.concat([raced, best[~best["cell"].isin(raced["cell"])]]).sort_values("cell", ignore_index=True)
-    owner = choices.drop_duplicates(["cell", "setting"]).set_index(["cell", "setting"])
+    best = table.recommended[table.recommended["place"] == 1].reset_index(drop=True)
+    owner = table.choices.drop_duplicates(["cell", "setting"]).set_index(["cell", "setting"])
     place = pd.MultiIndex.from_frame(best[["cell", "setting"]])
-    best = best.assign(block=owner["block"].reindex(place).fillna(-1).to_numpy(), trials=table.trials[best["cell"]])
+    best = best.assign(
+        block=owner["block"].reindex(place).fillna(-1).to_numpy(), trials=table.trials[best["cell"]], left_out=0
+    )
     result = _name_rows(table, best, "optimizer").drop(columns=["place", "left_out"])
     result = result.rename(columns={"failures": "failures_tuning", "n": "n_tuning"})
     at = np.full(len(table.settings), -1)
@@ -443,7 +491,8 @@ def recommend_settings(runs: pd.DataFrame, choose_by: str = LOSS, confidence: fl
     fresh = np.isin(at[table.setting], np.flatnonzero(reports))
     used, at = mine & np.where(fresh, table.stage == REPORTS, table.stage == HOLDS_OUT), at[table.setting]
     if table.fold is not None:  # the validation rows of one fold, by which the settings raced, are test rows of another
-        used, at = _find_chosen_runs(table), np.searchsorted(best["cell"], table.cell)
+        used = np.isin(np.arange(len(table.y)), table.reporting["at"])
+        at = np.searchsorted(best["cell"], table.cell)
     y, at = np.where(table.bad, np.inf, table.reported)[used], at[used]
     median, low, high, coverage, n = grouped_intervals(y, at, len(best), confidence)
     sampling = None if table.jackknife is None else group_sampling(table.jackknife[used], at, len(best))

@@ -8,7 +8,7 @@ import pandas as pd
 from optbench.analysis.held_out import held_out
 from optbench.analysis.measures import TIME, clip_intervals
 from optbench.analysis.over_problems import mean_ranks
-from optbench.analysis.pair_statistics import trimmed_means
+from optbench.analysis.pair_statistics import mean_effects
 from optbench.analysis.protocol import CodedRuns
 from optbench.analysis.verdicts import (
     ALL,
@@ -50,8 +50,10 @@ def ranking(
 
     beaten_by, beats: the numbers of levels, by the verdicts. mean_rank: over the reporting seeds, from 1; probability:
     that of the better run on a seed, mean over the rivals. value, low, high: the usual result of tuning and running the
-    level, exp of the trimmed mean over blocks with its interval (`trimmed_means`): samples, a loss or a share of
-    errors; blocks, trials; failures: the share of runs that failed; reached: that of runs that reached the target;
+    level, exp of the mean over blocks with its t interval: samples, a loss or a share of errors. ratio: that of the
+    level over the leader's, of the blocks that both have, with its interval, ratio_low to ratio_high, and bound, as of
+    `verdicts`; 1 for the leader, NaN where it is not known. blocks, trials; failures: the share of runs that failed;
+    reached: that of runs that reached the target;
     limit: True where the recommended setting lies at a limit of the search.
 
     In the rows "all", mean_rank is the mean over problems of the rank by value, with its bootstrap interval over
@@ -67,11 +69,11 @@ def ranking(
 def measure_levels(table: CodedRuns, confidence: float = 0.95, edges: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return one row for each cell, a pair of problem and level: its usual result after tuning, over blocks.
 
-    Returns columns problem, the level's, value, low, high (exp of the trimmed mean with its t interval), blocks,
+    Returns columns problem, the level's, value, low, high (exp of the mean with its t interval), blocks,
     trials, failures, reached and limit.
     """
     full = held_out(table)
-    effect = trimmed_means(full.values, confidence, full.sampling())
+    effect = mean_effects(full.values, confidence, full.sampling())
     with np.errstate(over="ignore"):
         numbers = {"value": np.exp(effect["mean"]), "low": np.exp(effect["low"]), "high": np.exp(effect["high"])}
     there = (~np.isnan(full.bad)).any(axis=2).sum(axis=1)
@@ -101,14 +103,36 @@ def rank_levels(pairs: pd.DataFrame, values: pd.DataFrame, of: str) -> pd.DataFr
     out = (table["trials"] == 0) | (table["failures"] == 1)
     usable = (~out).groupby(table["problem"], sort=False).transform("sum")
     table["place"] = np.where(out & (usable > 0), 1 + usable, 1 + table["beaten_by"])
+    table["may_be_best"] = (table["beaten_by"] == 0) & ~out
+    by = table["value"].where(table["problem"] != ALL, table["mean_rank"])
+    order = pd.DataFrame({"problem": table["problem"], "by": by, "rank": table["mean_rank"]})[table["may_be_best"]]
+    leaders = order.sort_values(["by", "rank"], kind="stable").groupby("problem", sort=False).head(1).index
+    table["leader"] = table.index.isin(leaders)
+    table = _add_ratios(table, both, of)
     states = {problem: _find_states(part, both, of) for problem, part in table.groupby("problem", sort=False)}
     table["state"] = [states[problem][level] for problem, level in zip(table["problem"], table[of], strict=True)]
     rivals = table.groupby("problem", sort=False)[of].transform("size") - 1
     limit = table["limit"].astype("boolean").fillna(False).astype(bool)
     table["alone"] = (table["state"] == FIRST) & (table["beats"] == rivals) & (rivals > 0) & ~limit
-    order = [*names, "place", "state", "alone", "value", "low", "high", "mean_rank", "worst_rank", "stays_first"]
+    order = [*names, "place", "state", "alone", "may_be_best", "leader", "value", "low", "high"]
+    order += ["ratio", "ratio_low", "ratio_high", "bound", "mean_rank", "worst_rank", "stays_first"]
     more = ["probability", "beats", "beaten_by", "blocks", "trials", "failures", "reached", "limit"]
     return table.assign(limit=limit).reindex(columns=[*order, *more])
+
+
+def _add_ratios(table: pd.DataFrame, both: pd.DataFrame, of: str) -> pd.DataFrame:
+    """Return the table with the ratio of each level over the leader of its problem, its interval, and its bound.
+
+    both: the verdicts with each pair in both directions. The ratio of a verdict is above 1 where its first level is
+    better, so those of the leader beside each level are taken.
+    """
+    leaders = table.loc[table["leader"] & (table["problem"] != ALL), ["problem", of]]
+    names = {"b": of, "low": "ratio_low", "high": "ratio_high"}
+    pairs = both.rename(columns={of: "a"})[["problem", "a", "b", "ratio", "low", "high", "bound"]]
+    pairs = leaders.rename(columns={of: "a"}).merge(pairs, on=["problem", "a"]).drop(columns="a").rename(columns=names)
+    itself = leaders.assign(ratio=1.0, ratio_low=1.0, ratio_high=1.0, bound="")
+    table = table.merge(pd.concat([pairs, itself], ignore_index=True), on=["problem", of], how="left")
+    return table.assign(bound=table["bound"].fillna(""))
 
 
 def _find_states(part: pd.DataFrame, both: pd.DataFrame, of: str) -> dict[str, str]:
@@ -120,9 +144,7 @@ def _find_states(part: pd.DataFrame, both: pd.DataFrame, of: str) -> dict[str, s
     problem = part["problem"].iloc[0]
     pairs = both[both["problem"] == problem]
     verdict = {(row.a, row.b): row.verdict for row in pairs.rename(columns={of: "a"}).itertuples()}
-    unbeaten = part[(part["beaten_by"] == 0) & (part["trials"] != 0) & (part["failures"] != 1)]
-    by = "mean_rank" if problem == ALL else "value"
-    leader = unbeaten.sort_values([by, "mean_rank"], kind="stable")[of].iloc[0] if len(unbeaten) else None
+    leader = next(iter(part.loc[part["leader"], of]), None)
     grades = {name: verdict.get((leader, name), OPEN) for name in names if name != leader}
     leads = WINS in grades.values() or (bool(grades) and set(grades.values()) == {TIE})
     for name, beaten, failed, trials in zip(names, part["beaten_by"], part["failures"], part["trials"], strict=True):

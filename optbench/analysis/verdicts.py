@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from optbench.analysis import texts
 from optbench.analysis.failures import compare_failures
@@ -128,7 +129,9 @@ def compare_levels(
     a, b = (side[problem[a] == problem[b]] for side in (a, b))
     pair, trials = pair_cells(table, a, b), table.trials
     levels = pd.Series(problem).groupby(problem).size().reindex(problem[a]).to_numpy()
-    rows = judge_differences(pair.differences, problem[a], levels, pair.failed, confidence, look, pair.sampling)
+    rows = judge_differences(
+        pair.differences, problem[a], levels, pair.failed, confidence, look, pair.sampling, table.reported_in_common[a]
+    )
     rows = rows.assign(
         problem=problem[a], a=name[a], b=name[b], seeds=pair.seeds, probability=pair.probability,
         trials=np.minimum(trials[a], trials[b]),
@@ -185,11 +188,12 @@ def judge_differences(
     confidence: float = 0.95,
     look: int = 1,
     sampling: Sampling | None = None,
+    with_best: ArrayLike = False,
 ) -> pd.DataFrame:
     """Return one row for each pair with the verdict on a, from its differences y_b - y_a, (pairs, blocks).
 
-    family, levels, sampling: as for `judge`. failed: (pairs, blocks, 2, 2), of a and of b the numbers of failed and of
-    all runs; None where failures do not count. look: as for `verdicts`.
+    family, levels, sampling, with_best: as for `judge`. failed: (pairs, blocks, 2, 2), of a and of b the numbers of
+    failed and of all runs; None where failures do not count. look: as for `verdicts`.
 
     Returns columns ratio, low, high (exp of the mean difference and of its simultaneous interval), p, p_adjusted,
     blocks, verdict, known, blocks_needed and reason.
@@ -199,8 +203,12 @@ def judge_differences(
     if failed is not None:
         (failed_a, runs_a), (failed_b, runs_b) = (np.moveaxis(failed[:, :, side], 2, 0) for side in (0, 1))
         failures = compare_failures(failed_a, runs_a, failed_b, runs_b, alpha)
-    rows = judge(differences, family, levels, alpha, failures, sampling)
-    open_, count = (rows["verdict"] == OPEN).to_numpy(), rows.groupby(family)["n"].transform(lambda n: (n > 1).sum())
+    rows = judge(differences, family, levels, alpha, failures, sampling, with_best)
+    # Where all levels report on seeds in common, as many of these as it takes have run.
+    open_, count = (
+        (rows["verdict"] == OPEN).to_numpy() & ~np.asarray(with_best),
+        rows.groupby(family)["n"].transform(lambda n: (n > 1).sum()),
+    )
     sizes = {"rows": count[open_]} if levels is None else {"levels": levels[open_]}
     needed = np.full(len(rows), np.nan)
     if open_.any() and not (sampling and sampling.share):  # more blocks would have the same folds

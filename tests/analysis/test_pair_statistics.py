@@ -15,7 +15,6 @@ from optbench.analysis.pair_statistics import (
     mean_effects,
     signed_ranks,
     spent_alpha,
-    trimmed_means,
 )
 from optbench.analysis.sampling import Sampling
 
@@ -80,23 +79,6 @@ def test_few_blocks_and_blocks_that_agree():
         assert np.isnan(effect[name][:2]).all()
     assert effect["p"][2:].tolist() == [1.0, 0.0]
     assert effect["low"][2:].tolist() == effect["high"][2:].tolist() == [0.0, 2.0]
-
-
-@pytest.mark.parametrize("n", [2, 7, 8, 12, 16, 20])
-def test_trimmed_means_equal_scipys(n):
-    rows = np.random.default_rng(n).standard_t(2, (10, n + 2))
-    rows[:, [0, 3]] = np.nan
-    result, share = trimmed_means(rows), (n // 8) / n
-    for place, row in enumerate(rows):
-        row = row[~np.isnan(row)]
-        assert result["mean"][place] == pytest.approx(stats.trim_mean(row, share))
-        # Yuen's test against a sample without spread tells the standard error of this one.
-        error = result["mean"][place] / stats.ttest_ind(row, np.zeros(n), trim=share, equal_var=False).statistic
-        half = stats.t.ppf(0.975, n - 2 * (n // 8) - 1) * error
-        expected = [result["mean"][place] - half, result["mean"][place] + half]
-        assert [result["low"][place], result["high"][place]] == pytest.approx(expected)
-    one = trimmed_means([[1.0, np.nan], [np.nan, np.nan]])
-    assert one["mean"][0] == 1 and np.isnan([one["mean"][1], one["low"][0], one["high"][1]]).all()
 
 
 @pytest.mark.parametrize("n", [3, 6, 7, 12, 20])
