@@ -339,11 +339,16 @@ def clones(recorded: Recorded, measure: str, names: int, blocks: int, design: De
 
 
 def as_runs(
-    levels: dict[str, tuple[Recorded, np.ndarray]], seeds: np.ndarray, measure: str, design: Design
+    levels: dict[str, tuple[Recorded, np.ndarray]],
+    seeds: np.ndarray,
+    measure: str,
+    design: Design,
+    common: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Return the `runs` table of one sweep that chooses by the measure.
 
-    levels: by name, the recorded runs and the offsets of each block, (blocks, groups). seeds: (blocks, seeds).
+    levels: by name, the recorded runs and the offsets of each block, (blocks, groups). seeds: (blocks, seeds). common:
+    (final + report,) the seeds on which what the blocks chose meets, and then reports; None: it does neither.
     """
     rows, tuning, count = [], design.screen + design.race, design.rates * next(iter(levels.values()))[0].groups
     for name, (recorded, offsets) in levels.items():
@@ -357,13 +362,18 @@ def as_runs(
                 "race": (raced[block], own[design.screen : tuning]),
                 "holdout": (chosen[block], own[tuning:]),
             }
+            if common is not None:
+                parts |= {"final": (chosen[block], common[: design.final])}
+                parts |= {"report": (chosen[block], common[design.final :])}
             for stage, (settings, part) in parts.items():
                 runs = recorded.run(measure, settings[None], part[None], offsets[[block]])
                 for i, j in np.ndindex(len(settings), len(part)):
                     loss, time, bad, reached = (each[0, i, j] for each in runs)
                     rate, group = divmod(int(settings[i]), recorded.groups)
                     row = {"optimizer": name, "lr": 1e-3 * 1.1 ** (rate + offsets[block, group] % 1), "stage": stage}
-                    row |= {"schedule": f"s{group}", "block": block, "seed": 1000 * block + int(part[j])}
+                    shared = stage in ("final", "report")
+                    row |= {"schedule": f"s{group}", "block": -1 if shared else block}
+                    row |= {"seed": 10**6 * shared + 1000 * block * (not shared) + int(part[j])}
                     row |= {"samples": int(recorded.budget), "log_tail": loss, "status": "diverged" if bad else "ok"}
                     start = np.exp(recorded.start[part[j]])
                     row |= {"loss_initial": start, "loss_final": start / 2, "suboptimality_final": start / 2}
