@@ -21,7 +21,7 @@ def different_powers_gradient(w, g, f):
             g[i, r] = exponent * (power if w[i, r] > 0.0 else -power)
 
 
-@problem(source="Molga & Smutnicki 2005, Test functions for optimization needs")
+@problem(source="Molga & Smutnicki 2005, Test functions for optimization needs", target=1e-05)
 def different_powers(dim=10, noise=0.01):
     """f(w) = sum_i |w_i|^(i + 1): along the first axis a parabola, along each further one flatter at the bottom.
 
@@ -61,7 +61,7 @@ def nesterov_gradient(w, g, f):
             g[last, r] = 0.25 * (step + w[last, r])
 
 
-@problem(source="Nesterov 2004, sec. 2.1.2 (f_k with L = 1)")
+@problem(source="Nesterov 2004, sec. 2.1.2 (f_k with L = 1)", target=0.001)
 def nesterov_worst(dim=100, noise=0.001):
     """f(w) = (w_1^2 + sum_i (w_i - w_{i+1})^2 + w_n^2) / 8 - w_1 / 4: a chain pulled at one end.
 

@@ -103,7 +103,7 @@ def bbob_problem(name, dim, condition, noise, seed, weights):
     )
 
 
-@problem(source="Hansen et al. 2009, BBOB noiseless functions, f10 (without its oscillation)")
+@problem(source="Hansen et al. 2009, BBOB noiseless functions, f10 (without its oscillation)", target=0.0001)
 def ellipsoid(dim=10, condition=1e6, noise=1.0, seed=0):
     """f(w) = sum_i condition^((i - 1)/(n - 1)) z_i^2, z = Q (w - w*): a rotated ellipsoid, its axes log-spaced.
 
@@ -113,7 +113,7 @@ def ellipsoid(dim=10, condition=1e6, noise=1.0, seed=0):
     return bbob_problem("ellipsoid", dim, condition, noise, seed, np.geomspace(condition, 1, dim)[::-1])
 
 
-@problem(source="Hansen et al. 2009, BBOB noiseless functions, f11 (without its oscillation)")
+@problem(source="Hansen et al. 2009, BBOB noiseless functions, f11 (without its oscillation)", target=0.001)
 def discus(dim=10, condition=1e6, noise=1.0, seed=0):
     """f(w) = condition z_1^2 + sum_{i > 1} z_i^2, z = Q (w - w*): one direction, a rotated one, is far steeper.
 
@@ -123,7 +123,7 @@ def discus(dim=10, condition=1e6, noise=1.0, seed=0):
     return bbob_problem("discus", dim, condition, noise, seed, np.where(np.arange(dim) == 0, condition, 1.0))
 
 
-@problem(source="Hansen et al. 2009, BBOB noiseless functions, f12 (without its asymmetry)")
+@problem(source="Hansen et al. 2009, BBOB noiseless functions, f12 (without its asymmetry)", target=1e-06)
 def bent_cigar(dim=10, condition=1e6, noise=1.0, seed=0):
     """f(w) = z_1^2 + condition sum_{i > 1} z_i^2, z = Q (w - w*): one direction, a rotated one, is far flatter.
 
@@ -133,7 +133,10 @@ def bent_cigar(dim=10, condition=1e6, noise=1.0, seed=0):
     return bbob_problem("bent_cigar", dim, condition, noise, seed, np.where(np.arange(dim) == 0, 1.0, condition))
 
 
-@problem(source="Schneider et al. 2019, DeepOBS: quadratic_deep; spectrum of Chaudhari et al. 2017, Entropy-SGD")
+@problem(
+    source="Schneider et al. 2019, DeepOBS: quadratic_deep; spectrum of Chaudhari et al. 2017, Entropy-SGD",
+    target=0.001,
+)
 def quadratic_deep(dim=100, noise=8.7, seed=0):
     """f(w) = 1/2 w' H w, rotated: 90% of H's eigenvalues uniform in (0, 1), 10% in (30, 60), as seen in deep networks.
 
@@ -167,7 +170,7 @@ def hilbert_gradient(w, g, f, constants, work):
     product_of_transposed(root, value, g)
 
 
-@problem(source="Hilbert 1894, Acta Math. 18; its condition numbers: Todd 1954")
+@problem(source="Hilbert 1894, Acta Math. 18; its condition numbers: Todd 1954", target=1e-06)
 def hilbert(dim=6, noise=0.01):
     """f(w) = 1/2 (w - 1)' H (w - 1), H_ij = 1/(i + j - 1): 1/2 the integral of p(t)^2 over [0, 1], p the polynomial
     with the coefficients w - 1.

@@ -24,7 +24,7 @@ def least_squares_gradient(w, g, f, x, y, constants, work):
     finish(w, g, f, x.shape[0], constants[0])
 
 
-@problem(source="Legendre 1805")
+@problem(source="Legendre 1805", target=0.01)
 def least_squares(data="diabetes", l2=0.0):
     """f(w) = mean (x'w - y)^2 / 2 + l2/2 |w|^2, with an intercept as the last weight.
 
@@ -33,7 +33,7 @@ def least_squares(data="diabetes", l2=0.0):
     return _least_squares("least_squares", data, l2)
 
 
-@problem(source="Hoerl & Kennard 1970, Technometrics 12(1)")
+@problem(source="Hoerl & Kennard 1970, Technometrics 12(1)", target=0.001)
 def ridge(data="diabetes", l2=0.1):
     """f(w) = mean (x'w - y)^2 / 2 + l2/2 |w|^2: least squares with a penalty, which caps the condition number.
 
@@ -138,7 +138,7 @@ def logistic_evaluate(w, out, x, y, constants, work):
     penalize(w, f, constants[0])
 
 
-@problem(source="Cox 1958; Bishop 2006, sec. 4.3.2")
+@problem(source="Cox 1958; Bishop 2006, sec. 4.3.2", target=0.001)
 def logistic(data="breast_cancer", l2=0.01):
     """f(w) = mean log(1 + exp(-s x'w)) + l2/2 |w|^2, s = +-1, with an intercept as the last weight.
 

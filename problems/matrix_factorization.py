@@ -19,7 +19,9 @@ def value_and_gradient(w, g, constants, layout, work):
     return f
 
 
-@problem(source="Ge, Jin & Zheng 2017, No Spurious Local Minima in Nonconvex Low Rank Problems; Li et al. 2019")
+@problem(
+    source="Ge, Jin & Zheng 2017, No Spurious Local Minima in Nonconvex Low Rank Problems; Li et al. 2019", target=1e-05
+)
 def matrix_factorization(size=20, rank=3, condition=10.0, tail=0.0, offset=1e-2, noise=0.01, seed=0):
     """f(U) = 1/4 |U U' - M|_F^2 with U (size, rank) and M symmetric, positive semidefinite.
 

@@ -643,7 +643,7 @@ FUNCTIONS = {
 }  # fmt: skip
 
 
-@problem(source="Moré, Garbow & Hillstrom 1981, ACM Trans. Math. Softw. 7(1), 17-41")
+@problem(source="Moré, Garbow & Hillstrom 1981, ACM Trans. Math. Softw. 7(1), 17-41", target=1e-05)
 def mgh(function="wood", size=0, noise=0.001):
     """f(w) = sum_i r_i(w)^2: one of the 31 test functions of Moré, Garbow and Hillstrom that have no name of their own.
 

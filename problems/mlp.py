@@ -16,6 +16,7 @@ TARGETS = {"auto": None, "cross_entropy": True, "mse": False}
 @problem(
     source="Rumelhart, Hinton & Williams 1986; He et al. 2015, Glorot & Bengio 2010 (initialization)",
     limits={"activation": HIDDEN, "loss": tuple(TARGETS)},
+    target=0.1,
 )
 def mlp(data="digits", hidden=(32,), activation="relu", initialization="he", loss="auto"):
     """Mean loss of a multilayer perceptron: ``hidden`` layers, a bias each, parameters (in, out).

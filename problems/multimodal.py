@@ -38,7 +38,7 @@ def styblinski_tang_gradient(w, g, f):
             g[i, r] = 2.0 * x * (x * x - 8.0) + 2.5
 
 
-@problem(source="Styblinski & Tang 1990, Neural Networks 3, 467-483")
+@problem(source="Styblinski & Tang 1990, Neural Networks 3, 467-483", target=0.5)
 def styblinski_tang(dim=2, radius=5.0, noise=1.0):
     """f(w) = sum_i (w_i^4 - 16 w_i^2 + 5 w_i) / 2: two valleys a coordinate, so 2^dim minima.
 
@@ -174,7 +174,7 @@ def levy_gradient(w, g, f):
         g[0, r] += pi / 2.0 * s * c
 
 
-@problem(source="Levy & Montalvo 1985, SIAM J. Sci. Stat. Comput. 6, 15-29; as in Laguna & Marti 2005")
+@problem(source="Levy & Montalvo 1985, SIAM J. Sci. Stat. Comput. 6, 15-29; as in Laguna & Marti 2005", target=0.2)
 def levy(dim=2, radius=10.0, noise=0.1):
     """f(w) = sin(pi v_1)^2 + sum_{i<n} v_i^2 (1 + 10 sin(pi v_i + 1)^2) + v_n^2 (1 + sin(2 pi v_n)^2), v = (w - 1)/4.
 

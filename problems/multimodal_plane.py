@@ -37,7 +37,7 @@ def himmelblau_gradient(w, g, f):
         g[1, r] = 2.0 * a + 4.0 * b * y
 
 
-@problem(source="Himmelblau 1972, Applied Nonlinear Programming")
+@problem(source="Himmelblau 1972, Applied Nonlinear Programming", target=1e-08)
 def himmelblau(noise=1.0):
     """f(x, y) = (x^2 + y - 11)^2 + (x + y^2 - 7)^2: four minima, all of value 0.
 
@@ -70,7 +70,7 @@ def camel_gradient(w, g, f):
         g[1, r] = x + 8.0 * y * (2.0 * q - 1.0)
 
 
-@problem(source="Dixon & Szego 1978, Towards Global Optimisation 2")
+@problem(source="Dixon & Szego 1978, Towards Global Optimisation 2", target=0.001)
 def six_hump_camel(noise=0.1):
     """f(x, y) = (4 - 2.1 x^2 + x^4/3) x^2 + x y + 4 (y^2 - 1) y^2: six minima in three pairs.
 
@@ -106,7 +106,7 @@ def goldstein_price_gradient(w, g, f):
         g[1, r] = da * b - 3.0 * a * db
 
 
-@problem(source="Goldstein & Price 1971, Math. Comp. 25, 569-574")
+@problem(source="Goldstein & Price 1971, Math. Comp. 25, 569-574", target=0.05)
 def goldstein_price(noise=10.0):
     """f(x, y) = (1 + (s + 1)^2 (19 - 14 s + 3 s^2)) (30 + t^2 (18 - 16 t + 3 t^2)), s = x + y, t = 2 x - 3 y.
 
@@ -129,7 +129,7 @@ def branin_gradient(w, g, f):
         g[1, r] = 2.0 * a
 
 
-@problem(source="Branin 1972, IBM J. Res. Dev. 16, 504-522; constants: Dixon & Szego 1978")
+@problem(source="Branin 1972, IBM J. Res. Dev. 16, 504-522; constants: Dixon & Szego 1978", target=1e-06)
 def branin(noise=1.0):
     """f(x, y) = (y - 5.1/(4 pi^2) x^2 + 5/pi x - 6)^2 + 10 (1 - 1/(8 pi)) cos x + 10: a bent valley with three minima.
 
@@ -159,7 +159,10 @@ def easom_gradient(w, g, f):
         g[1, r] = (sin(b) + 2.0 * b * q) * p * bell
 
 
-@problem(source="Easom 1990, A Survey of Global Optimization Techniques, M. Eng. thesis, University of Louisville")
+@problem(
+    source="Easom 1990, A Survey of Global Optimization Techniques, M. Eng. thesis, University of Louisville",
+    target=1e-08,
+)
 def easom(radius=2.0, noise=0.001):
     """f(x, y) = -cos x cos y exp(-(x - pi)^2 - (y - pi)^2): one narrow hole of depth 1 at (pi, pi) in a flat plain.
 

@@ -79,6 +79,7 @@ def value_and_gradient(w, g, f, constants):
 @problem(
     source="Du et al. 2017, Gradient Descent Can Take Exponential Time to Escape Saddle Points, sec. 4",
     limits={"gamma": "(0, inf)", "tau": "(0, inf)"},
+    target=1e-08,
 )
 def octopus(dim=5, L=math.e, gamma=1.0, tau=math.e, offset=1.0, noise=0.01):
     """f(w) = h(|w_1|) + sum_{i>1} (1 - s(|w_{i-1}|)) L w_i^2 + s(|w_{i-1}|) h(|w_i|).

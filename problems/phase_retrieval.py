@@ -22,7 +22,7 @@ def value_and_gradient(w, g, f, x, y, work):
     product_of_transposed(x, projection, g)
 
 
-@problem(source="Candès, Li & Soltanolkotabi 2015 (Wirtinger flow); Sun, Qu & Wright 2018; here real")
+@problem(source="Candès, Li & Soltanolkotabi 2015 (Wirtinger flow); Sun, Qu & Wright 2018; here real", target=1e-08)
 def phase_retrieval(dim=20, examples=1000, seed=0):
     """f(w) = mean ((x'w)^2 - y)^2 / 4 over ``examples`` standard normal x, with y = (x'w*)^2 and |w*| = 1.
 

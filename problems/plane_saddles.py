@@ -21,7 +21,7 @@ def hyperbolic_gradient(w, g, f, constants):
         g[1, r] = -2.0 * side if y <= radius else 2.0 * side
 
 
-@problem(source="textbook: x^2 - y^2 is called the hyperbolic paraboloid; closed from below here")
+@problem(source="textbook: x^2 - y^2 is called the hyperbolic paraboloid; closed from below here", target=1e-08)
 def hyperbolic(radius=1.0, offset=1e-3, noise=0.01):
     """f(x, y) = x^2 - y^2 where |y| <= radius; beyond, x^2 + (|y| - 2 radius)^2 - 2 radius^2.
 
@@ -56,7 +56,7 @@ def monkey_gradient(w, g, f, constants):
         g[1, r] = -6.0 * x * y + 4.0 * weight * square * y
 
 
-@problem(source="Hilbert & Cohn-Vossen 1932, Anschauliche Geometrie, ch. IV; closed from below here")
+@problem(source="Hilbert & Cohn-Vossen 1932, Anschauliche Geometrie, ch. IV; closed from below here", target=1e-08)
 def monkey_saddle(radius=1.0, offset=1e-3, noise=0.001):
     """f(x, y) = x^3 - 3 x y^2 + 3/(4 radius) (x^2 + y^2)^2: a saddle for two legs and a tail.
 

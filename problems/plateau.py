@@ -20,7 +20,7 @@ def value_and_gradient(w, g, f):
             g[i, r] = a * (4.0 * e / ((1.0 + e) * (1.0 + e)))
 
 
-@problem(source="saturated tanh unit under squared loss, Glorot & Bengio 2010, sec. 3; lecture E2")
+@problem(source="saturated tanh unit under squared loss, Glorot & Bengio 2010, sec. 3; lecture E2", target=1e-08)
 def plateau(dim=2, distance=4.0, noise=0.001):
     """f(w) = sum_i tanh(w_i - 1)^2 / 2: saturated units, each with its own target.
 

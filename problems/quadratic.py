@@ -23,7 +23,7 @@ def value_and_gradient(w, g, f, constants, work):
             f[r] += 0.5 * offset[i, r] * g[i, r]
 
 
-@problem(source="Nesterov 2004, sec. 2.1.3 (strongly convex quadratics)")
+@problem(source="Nesterov 2004, sec. 2.1.3 (strongly convex quadratics)", target=0.001)
 def quadratic(dim=20, condition=100.0, noise=0.1, seed=0):
     """f(w) = 1/2 (w - w*)' H (w - w*): a convex bowl whose axes are rotated at random.
 

@@ -26,7 +26,7 @@ def huber_gradient(w, g, f, x, y, constants, work):
     finish(w, g, f, x.shape[0], constants[0])
 
 
-@problem(source="Huber 1964, Ann. Math. Stat. 35(1)", limits={"delta": "(0, inf)"})
+@problem(source="Huber 1964, Ann. Math. Stat. 35(1)", limits={"delta": "(0, inf)"}, target=0.01)
 def huber(data="diabetes", delta=0.5, l2=0.0):
     """f(w) = mean h(x'w - y) + l2/2 |w|^2, h(e) = e^2/2 up to |e| = delta and delta (|e| - delta/2) beyond.
 
@@ -78,7 +78,7 @@ def squared_hinge_evaluate(w, out, x, y, constants, work):
     penalize(w, out[0], constants[0])
 
 
-@problem(source="Cortes & Vapnik 1995; Chapelle 2007, Neural Comput. 19(5), sec. 2 (in the primal)")
+@problem(source="Cortes & Vapnik 1995; Chapelle 2007, Neural Comput. 19(5), sec. 2 (in the primal)", target=0.01)
 def squared_hinge(data="breast_cancer", l2=0.01):
     """f(w) = mean max(0, 1 - s x'w)^2 + l2/2 |w|^2, s = +-1: the smooth support vector machine.
 
@@ -117,7 +117,7 @@ def poisson_gradient(w, g, f, x, y, constants, work):
     finish(w, g, f, x.shape[0], constants[0])
 
 
-@problem(source="Nelder & Wedderburn 1972, J. R. Stat. Soc. A 135(3); McCullagh & Nelder 1989, ch. 6")
+@problem(source="Nelder & Wedderburn 1972, J. R. Stat. Soc. A 135(3); McCullagh & Nelder 1989, ch. 6", target=0.0001)
 def poisson(examples=1000, features=10, l2=0.001, seed=0):
     """f(w) = mean (e^s - y s - y + y log y) + l2/2 |w|^2, s = x'w: Poisson regression, half its mean deviance.
 

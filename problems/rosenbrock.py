@@ -21,7 +21,7 @@ def value_and_gradient(w, g, f):
                 g[i, r] += 200.0 * (w[i, r] - w[i - 1, r] ** 2)
 
 
-@problem(source="Rosenbrock 1960, Comput. J. 3(3); n-D: De Jong 1975", limits={"dim": "[2, inf)"})
+@problem(source="Rosenbrock 1960, Comput. J. 3(3); n-D: De Jong 1975", limits={"dim": "[2, inf)"}, target=0.0001)
 def rosenbrock(dim=2, noise=1.0):
     """f(w) = sum_i (1 - w_i)^2 + 100 (w_{i+1} - w_i^2)^2, the classical test of a long, curved, flat valley.
 

@@ -37,7 +37,7 @@ def rotated_gradient(w, g, f, constants, layout, work):
     np.dot(rotation.T, slope, g)
 
 
-@problem(source="strict saddle as in Ge et al. 2015 and Jin et al. 2017; lecture E1, E2")
+@problem(source="strict saddle as in Ge et al. 2015 and Jin et al. 2017; lecture E1, E2", target=1e-08)
 def saddle(dim=2, index=1, offset=1e-3, noise=0.01):
     """f(w) = sum of w_i^4/4 - w_i^2/2 over the first ``index`` coordinates, w_i^2/2 over the others.
 
@@ -59,7 +59,7 @@ def saddle(dim=2, index=1, offset=1e-3, noise=0.01):
     )
 
 
-@problem(source="strict saddle as in Ge et al. 2015 and Jin et al. 2017, turned by a random rotation")
+@problem(source="strict saddle as in Ge et al. 2015 and Jin et al. 2017, turned by a random rotation", target=1e-08)
 def rotated_saddle(dim=20, index=5, offset=1e-3, noise=0.01, seed=0):
     """f(w) = saddle(Q w) with a random rotation Q: the same strict saddle, its axes those of no coordinate.
 

@@ -22,7 +22,7 @@ def beale_gradient(w, g, f):
         g[1, r] = 2.0 * x * (a + 2.0 * b * y + 3.0 * c * y2)
 
 
-@problem(source="Beale 1958; Moré, Garbow & Hillstrom 1981, problem 5")
+@problem(source="Beale 1958; Moré, Garbow & Hillstrom 1981, problem 5", target=1e-06)
 def beale(noise=0.1):
     """f(x, y) = (1.5 - x (1 - y))^2 + (2.25 - x (1 - y^2))^2 + (2.625 - x (1 - y^3))^2: a flat valley, steep corners.
 
@@ -60,7 +60,7 @@ def dixon_price_gradient(w, g, f):
                 g[i, r] -= 2.0 * following * (2.0 * w[i + 1, r] ** 2 - w[i, r])
 
 
-@problem(source="Dixon & Price 1989, J. Optim. Theory Appl. 60(2)")
+@problem(source="Dixon & Price 1989, J. Optim. Theory Appl. 60(2)", target=1e-05)
 def dixon_price(dim=10, noise=1.0):
     """f(w) = (w_1 - 1)^2 + sum_{i >= 2} i (2 w_i^2 - w_{i-1})^2: a chain in which each square has the next one's size.
 
@@ -101,7 +101,7 @@ def powell_gradient(w, g, f):
             g[i + 3, r] = -10.0 * b - 40.0 * d3
 
 
-@problem(source="Powell 1962, Comput. J. 5(2); Moré, Garbow & Hillstrom 1981, problems 13 and 22")
+@problem(source="Powell 1962, Comput. J. 5(2); Moré, Garbow & Hillstrom 1981, problems 13 and 22", target=1e-06)
 def powell_singular(dim=4, noise=0.1):
     """f(w) = sum of (a + 10 b)^2 + 5 (c - d)^2 + (b - 2 c)^4 + 10 (a - d)^4 over groups (a, b, c, d) of four.
 

@@ -17,6 +17,9 @@ import numpy as np
 import pandas as pd
 from synthetic import runs_table
 
+from optbench.analysis.held_out import ERROR, SEARCH, SEARCH_FREEDOM
+from optbench.analysis.judging import judge
+from optbench.analysis.sampling import Sampling
 from optbench.contract.columns import target_column
 
 ROOT = Path(__file__).parents[1]
@@ -24,11 +27,14 @@ ARCHIVE = ROOT / "tests" / "reference" / "calibration.npz"
 MEASURES = ("time", "loss")
 SOLVED = 1e-8
 """Share of the first suboptimality below which losses are equal."""
-PER_DECADE = 16
+PER_DECADE = 8
 """The rates of the lattice in a decade."""
-WIDENED, FAR = 2, 4
+WIDENED, FAR = 2, 2
 """Best settings around which a screen goes on; and how far apart two rates must be for one between them, in steps of
 the lattice: their ratio is above 1.6."""
+
+FIRST_REPORTS = 20
+"""Seeds on which runners-up report, and what is recommended before its spread tells how many it takes."""
 
 
 class Design(NamedTuple):
@@ -45,6 +51,10 @@ class Design(NamedTuple):
     """From one rate to the next, in steps of the lattice."""
     widen: int
     """The most rounds in which the screen goes on between the rates around the best settings."""
+    final: int = 20
+    """Seeds of the last race: all choices run on a quarter, the four best on all."""
+    report: int = 200
+    """The most seeds on which what is recommended reports."""
 
     @property
     def seeds(self) -> int:
@@ -132,7 +142,7 @@ def shipped(name: str) -> Design:
     lowest, highest, rates = map(float, spec["learning_rates"].split(":"))
     step = round(PER_DECADE * math.log10(highest / lowest) / (rates - 1))
     seeds = (spec[key] for key in ("blocks", "screen", "race", "holdout", "finalists"))
-    return Design(*seeds, int(rates), step, spec.get("widen", 4))
+    return Design(*seeds, int(rates), step, spec.get("widen", 4), spec.get("final", 20), spec.get("report", 200))
 
 
 @functools.cache
@@ -224,6 +234,93 @@ def tune(recorded: Recorded, measure: str, seeds: np.ndarray, offsets: np.ndarra
     return Reports(loss, loss <= lowest, np.exp(runs.time), runs.reached)
 
 
+class InCommon(NamedTuple):
+    """What is recommended to sweeps of one optimizer, and its runner-up, on the report seeds that all share."""
+
+    best: np.ndarray
+    """(sweeps, seeds), the result on each seed: ln of the samples, of two budgets where the target is missed; or ln of
+    the loss."""
+    second: np.ndarray
+    """The same of the runner-up, on the first 20."""
+
+
+def result(recorded: Recorded, measure: str, runs: Runs, seeds: np.ndarray) -> np.ndarray:
+    """Return what a run counts for in a verdict, (blocks, settings, seeds); NaN where it failed, by loss."""
+    if measure == "time":
+        return np.where(runs.reached, runs.time, np.log(2 * recorded.budget))
+    lowest = np.log(SOLVED) + recorded.start[seeds][:, None]
+    return np.where(runs.bad, np.nan, np.maximum(runs.loss, lowest))
+
+
+def report_in_common(
+    recorded: Recorded, measure: str, tuning: np.ndarray, common: np.ndarray, offsets: np.ndarray, design: Design
+) -> InCommon:
+    """Return what sweeps of one optimizer report on seeds in common.
+
+    tuning: (sweeps, blocks, seeds); common: (sweeps, final + report) seeds; offsets: (sweeps, blocks, groups).
+    """
+    sweeps, blocks, groups = offsets.shape
+    flat, own = offsets.reshape(-1, groups), tuning.reshape(sweeps * blocks, -1)
+    chosen = choose(recorded, measure, own, flat, design)
+    final, report = np.repeat(common[:, : design.final], blocks, 0), common[:, design.final :]
+    first = -(-design.final // 4)
+    quarter, whole = (
+        recorded.y(measure, chosen, seeds, flat).reshape(sweeps, blocks) for seeds in (final[:, :first], final)
+    )
+    late = quarter.argsort(axis=1, kind="stable")[:, :4]  # the others have not run on all seeds
+    order = np.take_along_axis(late, np.take_along_axis(whole, late, 1).argsort(axis=1, kind="stable"), 1)
+    found = []
+    for place in (0, 1):
+        row = np.arange(sweeps) * blocks + order[:, place]
+        found.append(result(recorded, measure, recorded.run(measure, chosen[row], report, flat[row]), report)[:, 0])
+    return InCommon(found[0], found[1][:, :FIRST_REPORTS])
+
+
+def simulate_in_common(
+    levels: list[Recorded], measure: str, sweeps: int, design: Design, rng: np.random.Generator
+) -> list[InCommon]:
+    """Return what the levels of sweeps report that draw their grids apart, and share the seeds of each block."""
+    total = levels[0].seeds
+    tuning = draw_seeds(sweeps * design.blocks, design.screen + design.race, total, rng)
+    tuning = tuning.reshape(sweeps, design.blocks, -1)
+    common = rng.integers(total, size=(sweeps, design.final + design.report))
+    return [
+        report_in_common(
+            each, measure, tuning, common,
+            draw_offsets(each, sweeps * design.blocks, design, rng).reshape(sweeps, design.blocks, -1), design,
+        )
+        for each in levels
+    ]  # fmt: skip
+
+
+def judge_in_common(
+    levels: list[InCommon], alpha: float, shifts: np.ndarray | float = 0.0, c: float = SEARCH, most: int = 200
+) -> pd.DataFrame:
+    """Return the verdict on every pair of levels of every sweep, with columns sweep, a, b besides those of `judge`.
+
+    shifts: (levels,) what is added to the results of each level. c: the share of a squared gap that counts.
+    """
+    best = np.stack([each.best for each in levels]) + np.reshape(shifts * np.ones(len(levels)), (-1, 1, 1))
+    first = best[:, :, :FIRST_REPORTS]
+    gap = _mean_known(np.stack([each.second - each.best[:, :FIRST_REPORTS] for each in levels])) ** 2
+    spread = c * (gap + 2 * gap.mean(axis=0)) / 3
+    leader = np.nanargmin(_mean_known(first), axis=0)
+    ahead = np.take_along_axis(first, leader[None, :, None], 0)
+    needed = np.ceil(np.nanvar(first - ahead, axis=2, ddof=1) / ERROR**2)
+    needed = np.clip(needed, FIRST_REPORTS, most)
+    np.put_along_axis(needed, leader[None], needed.max(axis=0)[None], 0)
+    best = np.where(np.arange(best.shape[2]) < needed[:, :, None], best, np.nan)
+    a, b = np.triu_indices(len(levels), 1)
+    rows = (best[b] - best[a]).swapaxes(0, 1)
+    sampling = (spread[a] + spread[b]).T
+    sweeps, pairs, seeds = rows.shape
+    table = judge(
+        rows.reshape(-1, seeds), np.repeat(np.arange(sweeps), pairs), len(levels), alpha, None,
+        Sampling(sampling.ravel(), np.full(sampling.size, SEARCH_FREEDOM)), True,
+    )  # fmt: skip
+    return table.assign(sweep=np.repeat(np.arange(sweeps), pairs), a=np.tile(a, sweeps), b=np.tile(b, sweeps))
+
+
 def times(reports: Reports) -> np.ndarray:
     """Return ln of the expected running time of each block: all samples over the runs that reached the target."""
     return np.log(reports.samples.sum(axis=-1) / np.maximum(reports.reached.sum(axis=-1), 0.5))
@@ -242,11 +339,16 @@ def clones(recorded: Recorded, measure: str, names: int, blocks: int, design: De
 
 
 def as_runs(
-    levels: dict[str, tuple[Recorded, np.ndarray]], seeds: np.ndarray, measure: str, design: Design
+    levels: dict[str, tuple[Recorded, np.ndarray]],
+    seeds: np.ndarray,
+    measure: str,
+    design: Design,
+    common: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Return the `runs` table of one sweep that chooses by the measure.
 
-    levels: by name, the recorded runs and the offsets of each block, (blocks, groups). seeds: (blocks, seeds).
+    levels: by name, the recorded runs and the offsets of each block, (blocks, groups). seeds: (blocks, seeds). common:
+    (final + report,) the seeds on which what the blocks chose meets, and then reports; None: it does neither.
     """
     rows, tuning, count = [], design.screen + design.race, design.rates * next(iter(levels.values()))[0].groups
     for name, (recorded, offsets) in levels.items():
@@ -260,13 +362,18 @@ def as_runs(
                 "race": (raced[block], own[design.screen : tuning]),
                 "holdout": (chosen[block], own[tuning:]),
             }
+            if common is not None:
+                parts |= {"final": (chosen[block], common[: design.final])}
+                parts |= {"report": (chosen[block], common[design.final :])}
             for stage, (settings, part) in parts.items():
                 runs = recorded.run(measure, settings[None], part[None], offsets[[block]])
                 for i, j in np.ndindex(len(settings), len(part)):
                     loss, time, bad, reached = (each[0, i, j] for each in runs)
                     rate, group = divmod(int(settings[i]), recorded.groups)
                     row = {"optimizer": name, "lr": 1e-3 * 1.1 ** (rate + offsets[block, group] % 1), "stage": stage}
-                    row |= {"schedule": f"s{group}", "block": block, "seed": 1000 * block + int(part[j])}
+                    shared = stage in ("final", "report")
+                    row |= {"schedule": f"s{group}", "block": -1 if shared else block}
+                    row |= {"seed": 10**6 * shared + 1000 * block * (not shared) + int(part[j])}
                     row |= {"samples": int(recorded.budget), "log_tail": loss, "status": "diverged" if bad else "ok"}
                     start = np.exp(recorded.start[part[j]])
                     row |= {"loss_initial": start, "loss_final": start / 2, "suboptimality_final": start / 2}

@@ -29,7 +29,6 @@ from optbench.analysis.pairing import (
 )
 from optbench.analysis.power import blocks_needed
 from optbench.analysis.protocol import Targets
-from optbench.analysis.sampling import Sampling
 from optbench.analysis.texts import SECONDS_VARY, turn_known
 from optbench.analysis.verdicts import ALL, LOSES, OPEN, WINS, judge_differences, judge_problems, withhold_unequal
 from optbench.contract.errors import OptbenchError
@@ -239,7 +238,9 @@ def _judge_rows(effects: Effects, by: str, above: float | None, confidence: floa
     """
     rows, family = effects.rows, np.zeros(len(effects.rows), dtype=np.int64)
     values = np.where(np.abs(effects.differences) < ROUNDING, 0.0, effects.differences)
-    judged = judge_differences(values, family, None, effects.failed, confidence, look, effects.sampling)
+    judged = judge_differences(
+        values, family, None, effects.failed, confidence, look, effects.sampling, effects.in_common
+    )
     reason = rows["reason"].where(rows["reason"] != "", judged["reason"])
     new = [name for name in judged if name in COLUMNS and name not in rows]
     table = pd.concat([rows, judged[new]], axis=1).assign(reason=reason)
@@ -260,7 +261,7 @@ def _judge_rows(effects: Effects, by: str, above: float | None, confidence: floa
         same = ((low == 1) & (high == 1)) | (rows["identical"] == 1).to_numpy()
         cases = [shown & ~unequal[0], ((high <= 1 + above) | same) & ~unequal[1]]
         table["regression"] = np.select(cases, ["shown", "ruled out"], "open")
-        table["regression_blocks"] = _count_blocks(table, judged, effects.sampling, above, 1 - confidence, look)
+        table["regression_blocks"] = _count_blocks(table, judged, effects, above, 1 - confidence, look)
         table.loc[unequal[0] | unequal[1], "regression_blocks"] = np.nan
         table = _settle(table)
         # runs that are equal in both are within any limit
@@ -272,13 +273,14 @@ def _judge_rows(effects: Effects, by: str, above: float | None, confidence: floa
 
 
 def _count_blocks(
-    table: pd.DataFrame, judged: pd.DataFrame, sampling: Sampling | None, above: float, alpha: float, look: int
+    table: pd.DataFrame, judged: pd.DataFrame, effects: Effects, above: float, alpha: float, look: int
 ) -> np.ndarray:
     """Return the blocks, or seeds, that would show or rule out each regression that is open, (rows,); NaN elsewhere.
 
     table: with the column regression; judged: the same rows, of `judge_differences`; alpha: of all looks together.
     """
-    needed, open_ = np.full(len(table), np.nan), (table["regression"] == "open").to_numpy()
+    needed, sampling = np.full(len(table), np.nan), effects.sampling
+    open_ = (table["regression"] == "open").to_numpy() & ~np.asarray(effects.in_common)
     if "more" in judged:
         open_ = open_ & (judged["more"] != "a").to_numpy()  # A fails more often, which more blocks leave as it is
     if open_.any() and not (sampling and sampling.share):  # more blocks would have the same folds

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from optbench.analysis import texts
 from optbench.analysis.columns import (
@@ -52,7 +53,9 @@ class Effects(NamedTuple):
     """(rows, blocks, 2, 2), of A and of B the numbers of failed and of all reporting runs; None where failures are not
     compared."""
     sampling: Sampling | None = None
-    """Of the mean difference of each row, by the choice of test examples."""
+    """Of the mean difference of each row, by the choice of test examples and by the search."""
+    in_common: ArrayLike = False
+    """(rows,) bool, True where recommended settings are compared (`CodedRuns.reported_in_common`)."""
 
 
 def join_sides(runs_a: pd.DataFrame, runs_b: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
@@ -301,6 +304,7 @@ def pair_tuned(
         pair.differences,
         pair.failed,
         pair.sampling,
+        coded.reported_in_common[a],
     )
 
 

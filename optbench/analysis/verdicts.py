@@ -188,12 +188,14 @@ def judge_differences(
     confidence: float = 0.95,
     look: int = 1,
     sampling: Sampling | None = None,
-    with_best: ArrayLike = False,
+    in_common: ArrayLike = False,
 ) -> pd.DataFrame:
     """Return one row for each pair with the verdict on a, from its differences y_b - y_a, (pairs, blocks).
 
-    family, levels, sampling, with_best: as for `judge`. failed: (pairs, blocks, 2, 2), of a and of b the numbers of
+    family, levels, sampling: as for `judge`. failed: (pairs, blocks, 2, 2), of a and of b the numbers of
     failed and of all runs; None where failures do not count. look: as for `verdicts`.
+    in_common: (pairs,) bool, True where the pair has reported on seeds in common (`CodedRuns.reported_in_common`):
+    levels are then compared with the best (`judge`), and no further blocks are named.
 
     Returns columns ratio, low, high (exp of the mean difference and of its simultaneous interval), p, p_adjusted,
     blocks, verdict, known, blocks_needed and reason.
@@ -203,10 +205,10 @@ def judge_differences(
     if failed is not None:
         (failed_a, runs_a), (failed_b, runs_b) = (np.moveaxis(failed[:, :, side], 2, 0) for side in (0, 1))
         failures = compare_failures(failed_a, runs_a, failed_b, runs_b, alpha)
-    rows = judge(differences, family, levels, alpha, failures, sampling, with_best)
+    rows = judge(differences, family, levels, alpha, failures, sampling, in_common)
     # Where all levels report on seeds in common, as many of these as it takes have run.
     open_, count = (
-        (rows["verdict"] == OPEN).to_numpy() & ~np.asarray(with_best),
+        (rows["verdict"] == OPEN).to_numpy() & ~np.asarray(in_common),
         rows.groupby(family)["n"].transform(lambda n: (n > 1).sum()),
     )
     sizes = {"rows": count[open_]} if levels is None else {"levels": levels[open_]}

@@ -5,6 +5,7 @@ import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from typing import Annotated, Any
 
@@ -32,6 +33,7 @@ from optbench.contract.arguments import (
     takes,
     to_python,
 )
+from optbench.contract.columns import TARGETS
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
 from optbench.contract.limits import Limit, check_limits, enforce
 from optbench.contract.roles import ROLES, find_roles
@@ -56,6 +58,15 @@ _Role = Annotated[str, condition(lambda value: isinstance(value, str) and value 
 _Minimum = Annotated[
     float,
     condition(lambda value: is_real(value) or isinstance(value, float) and value != value, "a finite number, or NaN"),
+    BeforeValidator(to_python),
+]
+
+Target = Annotated[
+    float,
+    condition(
+        lambda value: is_real(value) and value in TARGETS or isinstance(value, float) and value != value,
+        f"one of {', '.join(f'{share:g}' for share in TARGETS)}, or NaN",
+    ),
     BeforeValidator(to_python),
 ]
 
@@ -96,6 +107,10 @@ class Problem:
     of all runs of a sweep stands for it."""
     minimum_source: str = "unknown"
     """The source of the minimum: "closed form", a solver."""
+    target: Target = math.nan
+    """The share of the suboptimality at the start that the measure "time" is about, as a fixed number keeps verdicts of
+    different sweeps comparable; an easier one stands for it where no optimizer reaches it. NaN: the hardest that is
+    reached (`analysis.protocol.find_targets`)."""
     minimizer: Reals | None = None
     """One minimizer, (dim,), if it is known."""
     other_minimizers: Reals = ()
@@ -337,6 +352,8 @@ class Family:
     """The files that define it, outermost first; the loader fills this in."""
     limits: ByName[Limit] = field(default_factory=dict)
     """The interval of a parameter, ``"(0, 1]"``, or its words, as in :mod:`optbench.contract.limits`."""
+    target: Target = math.nan
+    """The target of its problems, as in :class:`Problem`."""
 
     def __post_init__(self) -> None:
         """Check all fields, and that a spec can say each default; raise PluginError for others."""
@@ -391,6 +408,8 @@ class Family:
             "source": "; ".join([self.source, *(inner.source for inner in around)]),
             "origins": sum((inner.origins for inner in around), self.origins),
         }
+        if math.isnan(built.target):
+            given_names["target"] = self.target
         # A copy with its values as they were checked: to look at all data once more would take as long again.
         named = copy.copy(built)
         for key, value in given_names.items():
@@ -435,13 +454,14 @@ def _add_name(message: str, name: Any) -> str:
     return message.replace("problem: ", f"problem {name}: ", 1) if known else message
 
 
-def problem(*, source: str, limits: Mapping | None = None) -> Callable[[Callable], Family]:
+def problem(*, source: str, limits: Mapping | None = None, target: float = math.nan) -> Callable[[Callable], Family]:
     """Register a problem's factory; its parameters and their defaults are those of the function.
 
     Args:
         source: the paper, or who recommends it.
         limits: by parameter, an interval such as ``"(0, 1]"``, or the tuple of the words that are allowed; names in
             ``LIMITS``, such as dim, noise and seed, have theirs anyway.
+        target: the share of the suboptimality at the start that the measure "time" is about, such as 0.01.
 
     Returns:
         A decorator: the factory becomes a Family.
@@ -457,7 +477,7 @@ def problem(*, source: str, limits: Mapping | None = None) -> Callable[[Callable
         {'dim': 2}
     """
 
-    return _family_decorator(Family, source, limits)
+    return _family_decorator(partial(Family, target=target), source, limits)
 
 
 def problem_wrapper(*, source: str, limits: Mapping | None = None) -> Callable[[Callable], ProblemWrapper]:
