@@ -461,11 +461,10 @@ class Results:
             judge_by: as in ``verdicts``.
 
         Returns:
-            A row a problem and optimizer that is first or ties with it (or, where none is first, that nobody wins
-            against), and rows "all" if there are several problems: its setting; value with its interval; verdict of
-            first place ("wins", "tie", "open", "alone" or "failed"); the nearest rival, with its ratio over this one,
-            the interval, adjusted p and the blocks that would decide; and the costs of the targets, as ``costs`` names
-            them.
+            A row a problem and optimizer that may be the best, and rows "all" if there are several problems: its
+            setting; value with its interval; verdict of first place ("wins", "tie", "open", "alone" or "failed"); the
+            nearest rival, with its ratio over this one, the interval, adjusted p and the blocks that would decide; and
+            the costs of the targets, as ``costs`` names them.
 
         Raises:
             OptbenchError: the measure does not exist.
