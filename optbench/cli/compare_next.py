@@ -11,7 +11,7 @@ from optbench.analysis.folders import SECONDS, TUNED, Comparison
 from optbench.analysis.verdicts import ALL, OPEN
 from optbench.contract.names import count_noun
 from optbench.wording.certainty import estimate_seconds, state_minutes
-from optbench.wording.judged import MOST_BLOCKS, count_in_all, describe_settling
+from optbench.wording.judged import count_in_all
 from optbench.wording.wider_search import begin_extension
 
 if TYPE_CHECKING:
@@ -42,12 +42,9 @@ def list_steps(found: Comparison, sides: Sequence[Results], above: float | None)
         settled = rows[rows[column] <= most]
         times = float((settled[column] / settled["blocks"]).max())  # of the runs that there are
         steps.append(_plan_extension(found.by, sides, most, times))
-        which = "it" if len(rows) == 1 else "all" if len(settled) == len(rows) else f"{len(settled):,} of them"
-        steps[-1]["text"] = f"{subject}: {describe_settling(steps[-1]['text'], which)}"
-    if left := len(rows) - int(np.isfinite(rows[column]).sum()):
-        which = "it" if len(rows) == 1 else "them" if left == len(rows) else f"{left:,} of them"
-        text = f"{subject}: {MOST_BLOCKS:,} blocks or seeds would probably not settle {which}"
-        steps.append({"text": text, "commands": []})
+        who = "it" if len(rows) == 1 else "all" if len(settled) == len(rows) else f"{len(settled):,} of them"
+        verb = "need" if who == "all" or len(settled) > 1 else "needs"
+        steps[-1]["text"] = f"{subject}: {who} {verb} at most {steps[-1]['text']}"
     return steps
 
 

@@ -17,7 +17,7 @@ from optbench.analysis.verdicts import ALL, LOSES, OPEN, TIE, WINS
 from optbench.cli.console import command, filled, print_lines, write_plainly
 from optbench.contract.names import count_noun, join_names
 from optbench.wording.answers import name_measure
-from optbench.wording.judged import MOST_BLOCKS, describe_settling
+from optbench.wording.judged import MOST_BLOCKS
 
 Row = dict[str, Any]
 """A row of the table of `optbench.compare`, by column."""
@@ -164,10 +164,8 @@ def _explain_open(row: Row) -> str:
     more = row["blocks_needed"] - row["blocks"] if np.isfinite(row["blocks_needed"]) else row["blocks_needed"]
     ratio = f", B over A {format_number(row['ratio'])} {_format_interval(row, as_factor=False)}".rstrip()
     texts = [f": {_NOISY}"] if _is_noisy(row) else [ratio, *([row["known"]] if row["known"] else [])]
-    if more > MOST_BLOCKS:
-        texts.append(describe_settling())
-    elif more > 0:
-        texts.append(describe_settling(count_noun(math.ceil(more), "more block")))
+    if 0 < more <= MOST_BLOCKS:
+        texts.append(f"needs {count_noun(math.ceil(more), 'more block')}")
     return "; ".join(texts)
 
 

@@ -10,7 +10,7 @@ from optbench.cli import report as report_command
 from optbench.cli.groups import WHERE
 from optbench.cli.options import Report, check_folder, json_option, option, plugin_option
 from optbench.cli.output import UNFINISHED, print_json
-from optbench.cli.sweep import print_summary
+from optbench.cli.summary import print_summary
 from optbench.cli.sweep_json import make_answer
 from optbench.contract.paths import is_file
 

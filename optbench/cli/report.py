@@ -12,6 +12,7 @@ import typer
 from optbench.cli import completion
 from optbench.cli.groups import OUTPUT, PAGE
 from optbench.cli.options import flag, label_option, option
+from optbench.cli.summary import print_summary
 from optbench.contract.columns import MEASURES
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import split_list
@@ -66,7 +67,7 @@ def report(
         completion.word_list("csv", "tex"),
     )] = None,
 ) -> None:  # fmt: skip
-    """Write the page of a finished sweep: the answer first, then the evidence.
+    """Print the answer of a finished sweep, and write its page: the answer first, then the evidence.
 
     One file, which needs no other file and no network. Several folders (versions, machines, sweeps) are shown side
     by side, the first being the baseline.
@@ -94,7 +95,14 @@ def report(
         found = share_labels(found, read_pairs(label or ()), read_pairs(color or (), "--color: "))
         unsaved = found[0].labels != saved
         folders = [LoadedSweep(each) for each in found]
-    draw(folders if len(folders) > 1 else folders[0], warn, **options)
+    elif len(folders) == 1:
+        folders = [LoadedSweep(Path(folders[0]))]
+    if len(folders) > 1:
+        draw(folders, warn, **options)
+    elif isinstance(sweep := folders[0], LoadedSweep):
+        draw(sweep, **options)
+        console.print()
+        print_summary(sweep)  # which says what is missing
     if label and unsaved and isinstance(folders[0], LoadedSweep) and len(folders) == 1:
         sweep = folders[0]
         console.print("labels: on this page and its files only; to keep them in the folder:")
@@ -115,7 +123,6 @@ def draw(
 
     from optbench.cli.console import console, errors
     from optbench.report import write_report, write_side_by_side
-    from optbench.report.output import Options
 
     try:
         with errors.status("drawing the report") as spinner:
@@ -133,8 +140,6 @@ def draw(
         place = error.filename or options.get("out") or getattr(last, "directory", last)
         raise OptbenchError(f"cannot write the report to {str(place)!r}: {error.strerror}") from None
     console.print(f"report: {page}", markup=False, soft_wrap=True)
-    if not isinstance(of, Sequence) and Options(out=options.get("out")).has_folder:
-        console.print(f"picture: {page.with_name('answer.png')}", markup=False, soft_wrap=True)
     if options.get("formats") or options.get("figures"):
         more = "" if options.get("figures") else f" ({USUAL}; --figures all, or a list, for others)"
         console.print(f"figures: {page.parent / 'figures'}{more}", markup=False, soft_wrap=True)

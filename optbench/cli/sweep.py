@@ -14,17 +14,14 @@ from optbench.cli.groups import HOW, SEEDS, TIME, WHAT, WHERE
 from optbench.cli.options import Report, Workers, check_folder, flag, json_option, label_option, option, plugin_option
 from optbench.cli.output import MISTAKE, UNFINISHED, print_json
 from optbench.cli.progress import format_duration, make_progress
-from optbench.cli.sweep_json import list_next_steps, make_answer
+from optbench.cli.summary import print_summary
+from optbench.cli.sweep_json import make_answer
 from optbench.contract.columns import MEASURES
 from optbench.contract.errors import OptbenchError
 from optbench.contract.paths import is_file
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from optbench.report.loaded import LoadedSweep
     from optbench.sweeps.plan import Plan
-    from optbench.wording.labels import Label
 
 
 def sweep(
@@ -136,10 +133,10 @@ def sweep(
     Exit code 3 if --time-limit ended the sweep before all had run.
 
     JSON: "folder", "report" (the page, or null), "finished", "part" (the shard, or null), "versions", "runs" (by
-    status), "failures" (sentences), "missing" (a sentence), "judge_by", "choose_by", "level" (of intervals), "answers"
-    (a sentence for each problem, and "all"), "ranking" and "verdicts" (rows, as in Python), "recommended" (settings,
-    with their value on fresh seeds), "next" (what would tell more: text and command). A number that is not finite is
-    null.
+    status), "failures" (sentences), "missing" (a sentence), "judge_by", "choose_by", "level" (of intervals),
+    "headline", "answers" (a sentence for each problem, and "all"), "ranking" and "verdicts" (rows, as in Python),
+    "recommended" (settings, with their value on fresh seeds), "next" (what would tell more: text and command). A number
+    that is not finite is null.
     """
     from optbench.cli.console import command, paragraph, warn
     from optbench.report.loaded import LoadedSweep
@@ -242,83 +239,3 @@ def print_notes(plan: Plan) -> None:
     if plan.spec.device != "cpu":
         where = "GPU" if plan.device == "cuda" else "CPU"
         errors.print(f"on the {where}: {plan.device_note}", markup=False, soft_wrap=True)
-
-
-def print_summary(finished: LoadedSweep) -> None:
-    """Print the verdicts with their settings, what would tell more, where to search wider, and the cost."""
-    from optbench.cli.console import command, paragraph
-    from optbench.contract.names import count_noun
-    from optbench.wording import answers
-    from optbench.wording.eager import describe_eager
-
-    for text in finished.failures:
-        paragraph(text, hang=2)
-        paragraph("")
-    results, answer, directory = finished.results, finished.answer, finished.directory
-    runs, timings = results.runs, results.timings
-    settings = answers.describe_settings(answer, runs)
-    facts = results.problems
-    if "data" in facts and facts["data"].any():
-        for text in answers.describe_data(zip(facts["problem"], facts["data"], strict=True), answer.label):
-            paragraph(text, hang=2)
-        paragraph("")
-    if results.missing:
-        paragraph(results.missing, hang=2)
-        paragraph("")
-    basis, spoils, details = answers.split_measure(answer, results.targets_before)
-    paragraph(basis + " The page has more, such as targets and what was searched." * bool(details))
-    if spoils:
-        paragraph("")
-        paragraph(spoils)
-    for problem in answer.best["problem"].unique():
-        paragraph("")
-        paragraph(answer.sentence(problem), hang=2)
-        for optimizer in answer.firsts(problem)[: None if answer.judged.first(problem) else 1]:
-            paragraph(settings[problem, optimizer], indent=2, hang=4)
-        for text in answer.describe_others(problem):
-            paragraph(text, indent=2, hang=4)
-    levels = [text for problem in answer.best["problem"].unique() for text in answer.describe_levels(problem)]
-    for place, text in enumerate(levels):
-        if place == 0:
-            paragraph("")
-        paragraph(text, hang=2)
-    if overall := answer.overall():
-        paragraph("")
-        paragraph(overall, hang=2)
-    paragraph("")
-    for text, line in list_next_steps(finished):
-        paragraph(text + ":" * bool(line), hang=2)
-        if line:
-            command(line)
-    diverged, failed, late = (int((runs["status"] == word).sum()) for word in ("diverged", "failed", "deadline"))
-    share = timings["evaluation_seconds"].sum() / max(timings["seconds"].sum(), 1e-9)
-    paragraph(
-        f"{count_noun(len(runs), 'run')} ({diverged:,} diverged"
-        + (": they count as failures" if diverged else "")
-        + (f"; {failed:,} failed" if failed else "")
-        + (f"; {late:,} stopped by --run-timeout: their settings are not chosen" if late else "")
-        + f"); evaluation on all data took {share:.0%} of the compute time; tables in {directory}",
-        hang=2,
-    )
-    if is_file(chosen := directory / "chosen.toml"):
-        paragraph(f"a spec that runs the settings above: {chosen}", hang=2)
-    for text in filter(
-        None, (describe_eager(runs, timings, answer.label), _describe_cpu_cohorts(runs, timings, answer.label))
-    ):
-        paragraph(text, hang=2)
-
-
-def _describe_cpu_cohorts(runs: pd.DataFrame, timings: pd.DataFrame, label: Label) -> str:
-    """Return the number of cohorts that ran on the CPU instead of a GPU, with reasons, as text; "" for none."""
-    from optbench.contract.names import join_names
-
-    notes = timings.get("device_note")  # older folders have none
-    late = timings[(timings["device"] == "cpu") & notes.ne("")] if notes is not None else timings[:0]
-    if late.empty:
-        return ""
-    pairs = runs.drop_duplicates("cohort_id").merge(late, on="cohort_id")
-    reasons = []
-    for note, group in pairs.groupby("device_note", sort=False):
-        names = list(dict.fromkeys(group["problem"].map(label) + " with " + group["optimizer"].map(label)))
-        reasons.append(f"{join_names(names, 3)} ({note})")
-    return f"{len(late):,} of {len(timings):,} cohorts ran on the CPU: {'; '.join(reasons)}"

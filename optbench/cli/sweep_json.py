@@ -20,6 +20,7 @@ def make_answer(
     from optbench.analysis.differences import VERSIONS
     from optbench.analysis.pair_statistics import spent_alpha
     from optbench.analysis.verdicts import ALL
+    from optbench.wording.headlines import headline
 
     results, answer = finished.results, finished.answer
     made, status = results.provenance, finished.everything.runs["status"]
@@ -37,6 +38,7 @@ def make_answer(
         "judge_by": results.judge_by,
         "choose_by": list(results.choose_by),
         "level": 1 - spent_alpha(results.look, 0.05),
+        "headline": headline(answer),
         "answers": {answer.label(problem): answer.sentence(problem) for problem in answer.best["problem"].unique()}
         | ({ALL: overall} if (overall := answer.overall()) else {}),
         "ranking": answer.ranking,

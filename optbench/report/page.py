@@ -16,7 +16,6 @@ from optbench.analysis import hyperparameter_columns
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.protocol import WIDEN
 from optbench.analysis.selection import is_staged
-from optbench.analysis.verdicts import ALL
 from optbench.contract.names import count_noun, join_names
 from optbench.figures.data import Tables
 from optbench.report.explorer import explorer
@@ -38,7 +37,7 @@ from optbench.report.tables import SweepTables, remove_earlier_tables, write_ans
 from optbench.sweeps.chosen import format_hyperparameters
 from optbench.sweeps.results import with_plain_labels
 from optbench.wording import answers, labels
-from optbench.wording.answers import Answer, chosen_for
+from optbench.wording.answers import chosen_for
 from optbench.wording.certainty import (
     ALONE,
     EQUIVALENT,
@@ -46,12 +45,11 @@ from optbench.wording.certainty import (
     FIRST,
     UNDECIDED,
     find_state,
-    state_certainty,
     state_cost,
     state_length,
 )
 from optbench.wording.eager import describe_eager
-from optbench.wording.headlines import describe_shortly, headline, list_losers
+from optbench.wording.headlines import headline
 from optbench.wording.judged import PLAIN_LOSS, SAMPLES, describe_share, name_metric
 from optbench.wording.wider_search import describe_limits
 
@@ -134,7 +132,6 @@ class Page:
         self.sweep, self.undrawn = sweep, undrawn
         self.missing, self.failures = results.missing, sweep.failures
         self.hyperparameters = hyperparameter_columns(runs)
-        self.seeds_of_a_block = count_seeds_of_a_block(runs)
 
         # The answer, by each measure of the sweep; its own comes first
         self.counts = count_runs(results)
@@ -145,7 +142,7 @@ class Page:
         self.further_look = answer.judged.describe_further_look()
         self.measures = {key: name_choice(key) for key in self.views}
         self.titles = {key: headline(view.answer) for key, view in self.views.items()}
-        self.overall = {key: self.describe_overall(view.answer) for key, view in self.views.items()}
+        self.overall = {key: view.answer.overall() for key, view in self.views.items()}
         looks = find_looks(sweep)
         self.forests = {key: build_forest(sweep, view.answer, looks) for key, view in self.views.items()}
         drawn = set().union(*(forest.drawn for forest in self.forests.values()))
@@ -188,14 +185,6 @@ class Page:
         self.version = provenance.get("optbench", "unknown")
         self.provenance = list_provenance(provenance)
 
-    def describe_overall(self, answer: Answer) -> str:
-        """Return the sentence over all problems, with how sure it is where somebody wins; "" of a single problem."""
-        text = answer.overall(short=True)
-        is_sure = text and not answer.is_one_table and find_state(answer, ALL) in (FIRST, EQUIVALENT)
-        sure = state_certainty(answer, ALL, 0) if is_sure else ""
-        parts = [text, sure or (list_losers(answer) if text and not answer.is_one_table else "")]
-        return ". ".join(part[:1].upper() + part[1:] for part in parts if part)
-
     def build_card(self, problem: str, anchor: str) -> dict:
         """Return what a problem's row and card say: by each measure, in `views`, and `own`, that of the sweep.
 
@@ -211,7 +200,7 @@ class Page:
         return names | {"views": views, "own": views[self.own], "codes": codes.values()}
 
     def describe_view(self, sweep: LoadedSweep, problem: str) -> dict:
-        """Return the texts of a problem's card: what to use, by how much, how sure, at what cost and length of a run.
+        """Return the texts of a problem's card: what to use, by how much, at what cost and length of a run.
 
         sweep: a view of `list_views`.
         """
@@ -230,13 +219,12 @@ class Page:
             card = {"cost": state_cost(cost, sweep.target(problem)), "length": state_length(runs) if len(runs) else ""}
         sentence = answer.sentence(problem).removeprefix(f"{answer.label(problem)}: ")
         return card | {
-            "kind": state, "chip": CHIPS[state], "short": describe_shortly(answer, problem),
+            "kind": state, "chip": CHIPS[state], "short": answer.judged.describe_best(problem),
             "unit": name_unit(sweep, problem),
             "settings": [self.describe_setting(best.loc[name].to_dict()) for name in firsts[:MAX_SETTINGS]],
             "others": max(len(firsts) - MAX_SETTINGS, 0),
             "rest": "that none beats" if state == UNDECIDED else "in first place",
             "sentence": sentence, "brief": shorten_sentence(sentence),
-            "sure": state_certainty(answer, problem, self.seeds_of_a_block),
             "leader": answer.label(firsts[0]) if len(firsts) > 1 else "",
             "limits": describe_limits(answer.edges, problem, firsts[0]) if firsts else "",
             "at_once": answer.at_once.get(problem, ""),
@@ -249,7 +237,7 @@ class Page:
         """Return the texts of `describe_view` for a problem that lacks the measure, which is not the sweep's own."""
         lacks = f"no {name_choice(sweep.answer.judge_by).removeprefix('1 - ')}"
         sentence = f"there is {lacks} here, so nothing is judged by it"
-        empty = dict.fromkeys(("unit", "rest", "sure", "leader", "limits", "at_once", "cost", "length"), "")
+        empty = dict.fromkeys(("unit", "rest", "leader", "limits", "at_once", "cost", "length"), "")
         quickest = find_quickest(sweep.costs[sweep.costs["problem"] == problem], "", sweep.label)
         return empty | {
             "kind": ALONE, "chip": lacks, "short": lacks, "settings": [], "others": 0,
@@ -357,13 +345,6 @@ def select_rows(table: pd.DataFrame, values: Mapping) -> pd.DataFrame:
     for name, value in values.items():
         same &= table[name] == value
     return table[same]
-
-
-def count_seeds_of_a_block(runs: pd.DataFrame) -> int:
-    """Return how many seeds one more block would take: as many as the largest has; 2 if there are no blocks."""
-    if "block" in runs and (runs["block"] >= 0).any():
-        return int(runs[runs["block"] >= 0].groupby("block")["seed"].nunique().max())
-    return 2  # without blocks: one seed to tune on and one held out
 
 
 def shorten_sentence(sentence: str) -> str:

@@ -25,7 +25,7 @@ from optbench.figures.loss_curves import without_rates
 from optbench.figures.selection import describe_selection
 from optbench.report.output import FORMATS, digest_of, read_digests, without_link, write_digests, write_file
 from optbench.wording.answers import name_measure
-from optbench.wording.headlines import describe_shortly, headline
+from optbench.wording.headlines import headline
 
 OVERALL = ""
 """The key of figures of all problems together."""
@@ -449,7 +449,7 @@ def _list_figures(
 
 def _describe_answer(data: ReportData, problem: str) -> str:
     """Return the answer that a figure of a problem, or of all, belongs to, in a few words."""
-    return describe_shortly(data.answer, problem) if problem else headline(data.answer)
+    return data.answer.judged.describe_best(problem) if problem else headline(data.answer)
 
 
 def _embed(figure: Figure, foot: str) -> dict:

@@ -10,7 +10,7 @@ from optbench.contract.names import count_noun
 from optbench.report.loaded import LoadedSweep
 from optbench.wording import labels
 from optbench.wording.certainty import estimate_seconds, find_open_pairs
-from optbench.wording.judged import MOST_BLOCKS, describe_settling
+from optbench.wording.judged import MOST_BLOCKS
 from optbench.wording.wider_search import advise_wider_search, begin_extension
 
 FOLDER = "."
@@ -26,7 +26,6 @@ class Step(NamedTuple):
 
     what: str
     command: str
-    """"" where no number of runs is advised."""
     time: str
 
 
@@ -39,10 +38,9 @@ def list_steps(sweep: LoadedSweep) -> list[Step]:
 
 
 def _list_more_runs(sweep: LoadedSweep) -> list[Step]:
-    """Return how many blocks, or seeds, in all would probably settle half of what is open, and all of it."""
+    """Return how many blocks, or seeds, half of what is open needs, and all of it that needs at most MOST_BLOCKS."""
     answer, made = sweep.answer, sweep.results.provenance
     judged, pairs = answer.judged, find_open_pairs(answer)
-    hopeless = [key for key, pair in pairs.items() if pair.more > MOST_BLOCKS]
     needed = {key: judged.count_more(pair) for key, pair in pairs.items() if pair.more <= MOST_BLOCKS}
     there, unit = judged.seeds or answer.blocks, "seed" if judged.seeds else "block"
     counts = sorted(needed.values())
@@ -53,11 +51,9 @@ def _list_more_runs(sweep: LoadedSweep) -> list[Step]:
         amount = count_noun(more, f"more {unit}")
         also = [key for key in settled if key not in named]
         above = "those above, and " if named else ""
-        what = f"{above}{_name_pairs(sweep, also)}: {describe_settling(amount, _name_them(settled))}"
+        what = f"{above}{_name_pairs(sweep, also)}: {amount}"
         named = settled
         steps.append(Step(what, f"{begin_extension(FOLDER, made)} --{unit}s {there + more}", _format_time(seconds)))
-    if hopeless:
-        steps.append(Step(f"{_name_pairs(sweep, hopeless)}: {describe_settling(what=_name_them(hopeless))}", "", ""))
     return steps
 
 
@@ -91,11 +87,6 @@ def _name_pairs(sweep: LoadedSweep, pairs: list[tuple[str, str]]) -> str:
     if len(texts) > NAMED + 1:
         texts[NAMED:] = [f"{len(pairs) - NAMED} more pairs"]
     return "; ".join(texts)
-
-
-def _name_them(pairs: list[tuple[str, str]]) -> str:
-    """Return "this" for one pair, "these" for several."""
-    return "this" if len(pairs) == 1 else "these"
 
 
 def _format_time(seconds: float) -> str:

@@ -4,7 +4,6 @@ import base64
 import copy
 import io
 import shutil
-import textwrap
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -35,11 +34,14 @@ from optbench.wording.answers import CHOOSE_BY, answer_of, chosen_for, find_reco
 from optbench.wording.headlines import headline
 from optbench.wording.labels import describe_command, name_of, write_math
 from optbench.wording.latex import build_results_table
-from optbench.wording.winners import MOST_LINES, describe_in_short, find_winners
+from optbench.wording.summary import count_runs, summarize, wrap
+from optbench.wording.winners import find_winners
 
 if TYPE_CHECKING:
     from optbench.figures import Plot
 
+_MOST_ROWS = 12
+"""Problems of the picture of a notebook: about as many as a screen shows."""
 _WAIT_SECONDS = 5.0
 """The longest wait for a sweep that writes the checksums of what it has just written."""
 _DRAWN = ("run_id", "step", "epoch", "samples", "train_loss", "w_1", "w_2")  # what figures draw
@@ -90,11 +92,8 @@ class Results:
         self._curves, self._source = curves, source
 
     def __repr__(self) -> str:
-        """Return the answer in a few lines."""
-        wrapper = textwrap.TextWrapper(
-            shutil.get_terminal_size().columns, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False
-        )
-        return "\n".join(wrapper.fill(write_math(line)) for line in self._describe())
+        """Return the answer, as the terminal shows it."""
+        return "\n".join(self._describe(shutil.get_terminal_size().columns))
 
     @property
     def curves(self) -> pd.DataFrame:
@@ -462,11 +461,10 @@ class Results:
             judge_by: as in ``verdicts``.
 
         Returns:
-            A row a problem and optimizer that is first or ties with it (or, where none is first, that nobody wins
-            against), and rows "all" if there are several problems: its setting; value with its interval; verdict of
-            first place ("wins", "tie", "open", "alone" or "failed"); the nearest rival, with its ratio over this one,
-            the interval, adjusted p and the blocks that would decide; and the costs of the targets, as ``costs`` names
-            them.
+            A row a problem and optimizer that may be the best, and rows "all" if there are several problems: its
+            setting; value with its interval; verdict of first place ("wins", "tie", "open", "alone" or "failed"); the
+            nearest rival, with its ratio over this one, the interval, adjusted p and the blocks that would decide; and
+            the costs of the targets, as ``costs`` names them.
 
         Raises:
             OptbenchError: the measure does not exist.
@@ -479,18 +477,17 @@ class Results:
         measure = self.judge_by if judge_by is None else judge_by
         return find_winners(self, self.tuning_seeds, measure, self.searched, self.choose_by, self.look)
 
-    def _describe(self) -> list[str]:
-        """Return a few lines: what has run, who leads where, what is missing, and the folder."""
+    def _describe(self, width: int) -> list[str]:
+        """Return the lines of the answer, what has run and what is missing, and the folder."""
         from optbench.figures.data import report_data
 
         try:
-            lines = describe_in_short(report_data(self).answer)
+            lines = [*summarize(report_data(self).answer, width), ""]
         except OptbenchError as error:  # no run finished, or the tables lack the measure
-            lines = [f"{len(self.runs):,} runs: {error}"]
-        counts = self.runs["status"].value_counts()
-        lost = " and ".join(f"{counts[status]:,} {status}" for status in ("diverged", "failed") if status in counts)
-        lines[1:1] = [f"of all {len(self.runs):,} runs {lost}"] if lost else []
-        return [*lines, *filter(None, [self.missing]), *([f"kept in {self.path}"] if self.path else [])]
+            lines = wrap(str(error), width)
+        lines += wrap(count_runs(self.runs), width)
+        lines += wrap(self.missing, width) if self.missing else []
+        return [*lines, *([f"kept in {self.path}"] if self.path else [])]
 
     def best(self, problem: str | None = None, optimizer: str | None = None, judge_by: str | None = None) -> Best:
         """Return the recommended setting of a problem: its values, its code, and the model that it trains.
@@ -578,16 +575,15 @@ class Results:
         return build_results_table(answer, self.own, self.foot, optimizers, columns)
 
     def _repr_html_(self) -> str:
-        """Return the HTML that a notebook shows: the lines of the answer, and how far each is from the leader."""
-        text = "".join(f"<p style='margin: 0.2em 0'>{escape(line)}</p>" for line in self._describe())
-        return f"<div>{text}{self._draw()}</div>"
+        """Return the HTML that a notebook shows: the answer, and how far each is from the leader."""
+        return f"<div><pre>{escape(chr(10).join(self._describe(100)))}</pre>{self._draw()}</div>"
 
     def _draw(self) -> str:
         """Return the forest of the first problems as HTML; "" where there is nothing to compare."""
         from optbench.figures import forest, style
         from optbench.figures.data import report_data
 
-        problems, buffer = [*map(self.label_of, self.runs["problem"].unique())][:MOST_LINES], io.BytesIO()
+        problems, buffer = [*map(self.label_of, self.runs["problem"].unique())][:_MOST_ROWS], io.BytesIO()
         try:
             if not np.isfinite(report_data(self).answer.verdicts["ratio"].astype(float)).any():
                 return ""

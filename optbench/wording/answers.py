@@ -1,4 +1,4 @@
-"""Answers of a sweep in sentences: who is first on each problem, by how much, with which setting, and how sure.
+"""The answer of a sweep: who may be best on each problem, by how much, with which setting, and what that rests on.
 
 The terminal and the page take their winners from here, and so from `optbench.analysis.ranking` and `verdicts`.
 """
@@ -14,7 +14,7 @@ from functools import cache, cached_property
 import numpy as np
 import pandas as pd
 
-from optbench.analysis import best_configurations, varied_hyperparameters
+from optbench.analysis import best_configurations
 from optbench.analysis.columns import count_folds, hyperparameter_columns
 from optbench.analysis.edges import find_edges
 from optbench.analysis.failures import failure_shares
@@ -29,11 +29,10 @@ from optbench.contract.columns import CONSTANT, TARGETS, TEST, is_gain
 from optbench.contract.eager import library_and_name
 from optbench.contract.errors import OptbenchError
 from optbench.wording import caveats, labels
-from optbench.wording.judged import ERRORS, PLAIN_LOSS, SAMPLES, Judged, format_ratio, name_metric
+from optbench.wording.judged import PLAIN_LOSS, SAMPLES, Judged, name_metric
 from optbench.wording.labels import Label
-from optbench.wording.wider_search import describe_limits
 
-__all__ = ["Answer", "answer_of", "format_ratio"]
+__all__ = ["Answer", "answer_of"]
 TEST_ACCURACY = "test_accuracy"
 _FEW_STEPS = 10
 """Steps up to which samples to a target say more of the start than of training."""
@@ -162,12 +161,9 @@ class Answer:
         pair = self.judged.pairs[problem, a, b]
         return pair.ratio, pair.low, pair.high, pair.verdict
 
-    def overall(self, short: bool = False) -> str:
-        """Return the sentence over all problems; "" if there is only one problem. Models of one table are compared.
-
-        short: as for `Judged.overall`.
-        """
-        return self._compare_models() if self.is_one_table else self.judged.overall(short)
+    def overall(self) -> str:
+        """Return the sentence over all problems; "" where nothing is said. Models of one table are compared."""
+        return self._compare_models() if self.is_one_table else self.judged.overall()
 
     @property
     def is_one_table(self) -> bool:
@@ -193,24 +189,25 @@ class Answer:
             f"{name} {labels.number(row.value)} [{labels.number(row.low)}, {labels.number(row.high)}]"
             for name, row in zip(called, rows.itertuples(), strict=True)
         ]
+        listed = f"{unit} of the best of each: {', '.join(texts)}"
         apart = rows["high"].iloc[0] < rows["low"].iloc[1:].min()
-        verdict = f"{called.iloc[0]} is better" if apart else "not told apart"
-        means = f", means {self.judged.over}"
-        return f"on this table, {unit} of the best of each: {', '.join(texts)}{means}: {verdict}"
+        return f"{f'{called.iloc[0]} is better' if apart else 'Nothing is told apart'} on this table: {listed}"
 
-    def sentence(self, problem: str, short: bool = False) -> str:
-        """Return a sentence: who is first on a problem, by how much the others are behind, and what spoils that.
+    def sentence(self, problem: str) -> str:
+        """Return a sentence: who may be best on a problem, by how much the others are behind, and what spoils that."""
+        texts = self.judged.sentence(problem), self.at_once.get(problem), self.remarks.get(problem)
+        return "; ".join(filter(None, texts))
 
-        short: name a few of the others only.
-        """
-        unlearned = self.unlearned.get(problem)
-        broken = [
-            f"{self.label(each.optimizer)} from step {each.step:,} on at any rate "
-            "(optbench check FILE tests a rule of yours)"
-            for each in self._broken[self._broken["problem"] == problem].itertuples()
-        ]
-        text = self.judged.sentence(problem, short or bool(unlearned))
-        return "; ".join(filter(None, (text, self.at_once.get(problem), *broken, unlearned)))
+    @cached_property
+    def remarks(self) -> dict[str, str]:
+        """By problem: who diverges at one step whatever the rate, and that nothing was learned; others are out."""
+        found: dict[str, list[str]] = {}
+        for row in self._broken.itertuples():
+            text = f"{self.label(row.optimizer)} diverges at step {row.step:,} at any rate (optbench check tests rules)"
+            found.setdefault(row.problem, []).append(text)
+        for problem, text in self.unlearned.items():
+            found.setdefault(problem, []).append(text)
+        return {problem: "; ".join(texts) for problem, texts in found.items()}
 
     @cached_property
     def at_once(self) -> dict[str, str]:
@@ -285,49 +282,17 @@ class Answer:
         return ""
 
     def describe_others(self, problem: str) -> list[str]:
-        """Return a short text for each other measure that says something else on a problem than the first one."""
-        texts = []
-        for measure, judged in self.others.items():
-            if problem in judged.without or (measure == LOSS and self.judged.unit(problem) == PLAIN_LOSS):
-                continue
-            same = [judged.first(problem), *judged.firsts(problem)] == [
-                self.judged.first(problem), *self.judged.firsts(problem),
-            ]  # fmt: skip
-            if judged.unit(problem) == ERRORS:
-                texts.append(f"test accuracy {judged.over}: {_describe_accuracy(judged, problem)}")
-            elif not (same and judged.first(problem)) or (measure in self.choose_by and measure not in CHOOSE_BY):
-                name = {LOSS: "loss at the end", TIME: "samples to a target"}.get(measure) or judged.unit(problem)
-                texts.append(f"{name}: {judged.describe(problem, short=True)}")
-        return texts
+        """Return a short text for each other measure of a problem."""
+        names = {LOSS: "loss at the end", TIME: "samples to a target"}
+        return [
+            f"{names.get(measure) or judged.unit(problem)}: {judged.describe(problem)}"
+            for measure, judged in self.others.items()
+            if problem not in judged.without and not (measure == LOSS and self.judged.unit(problem) == PLAIN_LOSS)
+        ]
 
     def describe_levels(self, problem: str) -> list[str]:
         """Return a sentence on the batch sizes, and one on the schedules, of a problem that has several."""
-        return [
-            judged.sentence(problem, short=True)
-            for of, judged in self.levels.items()
-            if self._level_counts[of][problem] > 1
-        ]
-
-
-def _describe_accuracy(judged: Judged, problem: str) -> str:
-    """Return who is first by the test accuracy, with the accuracies and their interval."""
-    rows = judged.rows(problem)
-    rows = rows[rows["value"].notna()]
-    if rows.empty:
-        return judged.describe(problem, short=True)
-    best = rows.iloc[0]
-    top = f"{1 - best['value']:.3f} [{1 - best['high']:.3f}, {1 - best['low']:.3f}]"
-    if len(judged.firsts(problem)) == len(rows) and judged.first(problem):
-        return f"{top}; {judged.describe(problem)}"
-    if judged.first(problem):
-        return f"{top} with {judged.name(best[judged.of])}; {judged.describe(problem, short=True)}"
-    lowest = 1 - rows["value"].max()
-    if len(rows) == 1:
-        return top
-    behind = rows.loc[~rows["state"].isin(["open", "tie"]), judged.of].tolist()
-    if not behind:
-        return f"{lowest:.3f} to {1 - best['value']:.3f}, none told apart"
-    return f"{top} with {judged.name(best[judged.of])}, {judged.describe(problem, short=True)}"
+        return [judged.sentence(problem) for of, judged in self.levels.items() if self._level_counts[of][problem] > 1]
 
 
 def list_other_measures(runs: pd.DataFrame, judge_by: str, choose_by: Sequence[str] = ()) -> list[str]:
@@ -385,7 +350,7 @@ def judge_runs(
     hits, ran = np.nansum(tuned.reached, axis=2), (~np.isnan(tuned.reached)).any(axis=2)
     unreached = table.timed * ((hits == 0) & ran).sum(axis=1)  # blocks whose expected time is a bound
     places = rank_levels(pairs, values, of)
-    ends = values[["problem", of]].assign(failures_low=shares.low, failures_high=shares.high, unreached=unreached)
+    ends = values[["problem", of]].assign(unreached=unreached)
     places = places.merge(ends, on=["problem", of], how="left")
     places["unreached"] = places["unreached"].fillna(0).astype(np.int64)  # of all problems there is none
     crashed: dict[tuple[str, str], float] = {}
@@ -400,8 +365,7 @@ def judge_runs(
         without = frozenset(has.index[~has])
     names = {**(called or {})}
     if of != "optimizer":
-        full = {"full": "the full batch"}
-        names |= full if of == "batch_size" else labels.name_schedules(runs["schedule"].unique())
+        names |= labels.name_schedules(runs["schedule"].unique()) if of == "schedule" else {}
     plain = "block" not in runs or bool((runs["block"] < 0).all())
     return Judged(
         places, pairs, of, judge_by, table.targets.shared.to_dict(), without, names,
@@ -510,13 +474,14 @@ def split_measure(answer: Answer, before: Mapping[str, float | None] | None = No
             )
     elif judged.without:
         where = join_with_and(sorted(map(answer.label, judged.without)))
-        spoils.append(f"There is none on {where}, where the loss at the end stands in.")
+        more.append(f"There is none on {where}, where the loss at the end stands in.")
     spoils += caveats.warn_of_few_steps(answer.at_once, answer.label)
-    spoils += caveats.describe_choice(runs, answer.judge_by, chosen, answer.label)
+    spoils += caveats.warn_of_chosen_on_test(runs, chosen, answer.label)
     spoils += filter(None, [answer.unequal_trials])
     spoils += caveats.warn_of_overfitting(answer.best, answer.label)
     spoils += caveats.warn_of_high_minima(runs, answer.label)
     more += [
+        *caveats.describe_choice(runs, answer.judge_by, chosen),
         *caveats.describe_gradients(runs, answer.label),
         *caveats.describe_ranges(answer.searched, _list_hyperparameters(runs), answer.label),
         *caveats.describe_widening(runs, answer.searched, answer.label),
@@ -606,47 +571,3 @@ def name_measure(measure: str) -> str:
         return "the loss at the end of a run, above the minimum"
     name = "the share of errors on test data" if "accuracy" in measure else f"the {name_metric(measure)}"
     return name.removeprefix("the ") if "1 - " in name else name
-
-
-def describe_settings(answer: Answer, runs: pd.DataFrame) -> dict[tuple[str, str], str]:
-    """Return by (problem, optimizer) the recommended setting as a text: batch size, schedule, rate, and its result."""
-    varied, short = varied_hyperparameters(runs, answer.given), labels.shorten_schedules(runs["schedule"].unique())
-    budget = runs.groupby(["problem", "batch_size"])["samples"].max()
-    texts = {}
-    for row in answer.best.to_dict("records"):
-        problem, optimizer = row["problem"], row["optimizer"]
-        name = labels.optimizer_label(row, varied, answer.label)
-        batch = labels.batch_label(row["batch_size"], row["full_batch"])
-        seeds = f"{int(row['n'])} {'fresh ' if row['held_out'] else ''}seed{'s' if row['n'] > 1 else ''}"
-        value = _describe_value(answer, row, budget[problem, row["batch_size"]])
-        setting = f"{name}: batch {batch}, {short[row['schedule']]}, rate {labels.number(row['lr'])}"
-        text = f"{setting}; {value}{', median of' if '[' in value else ' on'} {seeds}"
-        if 0 < row["failures"] < row["n"]:
-            text += f", {int(row['failures'])} failed"
-        if pd.notna(row.get("test_accuracy")) and "accuracy" not in chosen_for(answer.judge_by, answer.choose_by):
-            text += f", test accuracy {row['test_accuracy']:.3f}"
-        notes = labels.list_warnings({**row, "held_out": row["held_out"] or row["trials"] <= 1}, edge=False)
-        text += f" ({'; '.join(notes)})" if notes else ""
-        limits = describe_limits(answer.edges, problem, optimizer)
-        texts[problem, optimizer] = text + (f"; {limits}" if limits else "")
-    return texts
-
-
-def _describe_value(answer: Answer, row: Mapping, budget: float) -> str:
-    """Return the result of a recommended setting with its interval: "1,240 samples [1,100–1,400] to 0.1%".
-
-    row: of `Answer.best`; budget: the samples that its runs were given. A number beyond is no number of samples.
-    """
-    chosen = chosen_for(answer.judge_by, answer.choose_by)
-    target = answer.judged.targets.get(row["problem"], math.nan)
-    if chosen != TIME or not math.isfinite(target):
-        plain = chosen in (TIME, LOSS) or (chosen == answer.judge_by and row["problem"] in answer.judged.without)
-        name = "loss " if plain else "errors " if "accuracy" in chosen else f"{name_metric(chosen)} "
-        name = name.replace("F1", "macro F1") if row["problem"] in answer.judged.macro else name
-        return f"{name}{labels.number(row['median'])} {labels.interval_text(row)}".strip()
-    which = labels.share_text(target)
-    if not row["median"] <= budget:
-        return f"{which} is not reached"
-    low, high = (labels.samples_text(row[end]) if row[end] <= budget else "never" for end in ("low", "high"))
-    ends = f" [{low}–{high}]" if row["n"] > 1 else ""
-    return f"{labels.samples_text(row['median'])} samples{ends} to {which}"

@@ -89,19 +89,21 @@ def warn_of_overfitting(best: pd.DataFrame, label: Label = str) -> Iterator[str]
         yield f"{text} Fewer epochs would do."
 
 
-def describe_choice(runs: pd.DataFrame, judge_by: str, choose_by: str, label: Label = str) -> Iterator[str]:
-    """Yield sentences on the data that settings were chosen and judged on, for measures on held-out data."""
+def warn_of_chosen_on_test(runs: pd.DataFrame, choose_by: str, label: Label = str) -> Iterator[str]:
+    """Yield a sentence on the problems whose settings were chosen on the test data that judge them."""
     shown = labels.short_names(runs["problem"].unique(), label)
-    without = [shown[name] for name in find_unvalidated(runs, choose_by)]
-    column = metric_name(runs, choose_by)
-    chosen_on_validation = validation_column(column) != column and len(without) < runs["problem"].nunique()
-    if chosen_on_validation:
-        yield "Settings were chosen on validation data, and are judged on test data."
-    if without:
+    if without := [shown[name] for name in find_unvalidated(runs, choose_by)]:
         yield (
             f"Settings of {join_names(without)} were chosen on the test data that judge them, as there are no "
             "validation data: these results are too good."
         )
+
+
+def describe_choice(runs: pd.DataFrame, judge_by: str, choose_by: str) -> Iterator[str]:
+    """Yield sentences on the data that settings were chosen and judged on, for measures on held-out data."""
+    column = metric_name(runs, choose_by)
+    if validation_column(column) != column and len(find_unvalidated(runs, choose_by)) < runs["problem"].nunique():
+        yield "Settings were chosen on validation data, and are judged on test data."
     if folds := count_folds(runs):
         yield (
             f"The split is repeated in {folds} folds, and its variance is in every interval. The number beside a "

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from optbench.analysis.texts import join_with_and
+from optbench.contract.names import join_names
 from optbench.contract.search import RATE, SAME_MEANING, join_ranges, parse_range
 from optbench.wording import labels
 
@@ -61,7 +62,7 @@ def advise_wider_search(
             where.append(f"{label(problem)} ({'; '.join(each)})")
         widen = known.get("widen")
         further = f"--widen {(WIDEN_BY if widen is None else widen) + WIDEN_BY}"
-        return [f"at the limit of the search: {', '.join(where)}; wider: {command}{further}"]
+        return [f"at a limit of the search: {join_names(where)}; wider: {command}{further}"]
     if len(drawn):
         where = [_describe_end(name, side, part, label) for (name, side), part in _group_ends(drawn)]
         ranges = _widen_ranges(drawn, known.get("ranges"), known.get("searched") or {})
@@ -92,7 +93,7 @@ def _describe_end(name: str, side: str, part: pd.DataFrame, label: labels.Label)
         f"{label(str(problem))} ({', '.join(map(label, rows['optimizer']))})"
         for problem, rows in part.groupby("problem", sort=False)
     ]
-    return f"{word} at the {'highest' if side == 'high' else 'lowest'} that was tried: {', '.join(where)}"
+    return f"{word} at the {'highest' if side == 'high' else 'lowest'} that was tried: {join_names(where)}"
 
 
 def _widen_ranges(drawn: pd.DataFrame, shared: object, searched: Mapping[str, Mapping[str, str]]) -> Iterator[str]:

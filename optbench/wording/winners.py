@@ -12,13 +12,9 @@ from optbench.analysis.columns import drop_lost_runs
 from optbench.analysis.measures import TIME
 from optbench.analysis.ranking import FAILED
 from optbench.analysis.trajectories import Part, Tables
-from optbench.contract.names import count_noun
-from optbench.wording import caveats
-from optbench.wording.answers import CHOOSE_BY, Answer, answer_of, name_measure
+from optbench.wording.answers import CHOOSE_BY, Answer, answer_of
 from optbench.wording.certainty import find_state
 
-MOST_LINES = 12
-"""Problems that a short answer names: about as many as a screen shows."""
 LEAD = ("verdict", "rival", "ratio", "ratio_low", "ratio_high", "p_adjusted", "blocks_needed")
 VALUE = ("value", "low", "high", "mean_rank", "failures", "blocks", "trials")
 
@@ -88,16 +84,3 @@ def _compare_with_rival(answer: Answer, problem: str, name: str) -> dict:
     both = judged.verdicts[(judged.verdicts["problem"] == problem)]
     (row,) = both[both["a"].isin([name, rival]) & both["b"].isin([name, rival])].to_dict("records")
     return lead | against_rival | {key: row[key] for key in ("p_adjusted", "blocks_needed")}
-
-
-def describe_in_short(answer: Answer) -> list[str]:
-    """Return a few lines: what has run, who leads on each problem and over all, and what is wrong with it."""
-    runs, problems = answer.runs, list(answer.best["problem"].unique())
-    counts = [count_noun(runs["optimizer"].nunique(), "optimizer"), count_noun(len(problems), "problem")]
-    lines = [f"{count_noun(len(runs), 'run')} of {' on '.join(counts)}, compared by {name_measure(answer.judge_by)}"]
-    lines += [answer.sentence(problem, short=True) for problem in problems[:MOST_LINES]]
-    if len(problems) > MOST_LINES:
-        lines.append(f"and {count_noun(len(problems) - MOST_LINES, 'more problem')}: results.winners() has all")
-    few = caveats.warn_of_few_steps(answer.at_once, answer.label)
-    limits = [*few, *caveats.name_standing_in(runs, answer.label), *caveats.warn_of_high_minima(runs, answer.label)]
-    return [line for line in (*lines, answer.overall(), answer.unequal_trials, *limits) if line]

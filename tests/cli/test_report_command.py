@@ -13,7 +13,9 @@ SMALL = {"problems": ["saddle"], "optimizers": ["gd", "adam"], "batch_sizes": (1
 def test_one_folder_with_what_to_take_along(run):
     write_folder("results", make_tables(**SMALL))
     code, out, err = run("report", "--out", "page", "--tables", "csv, tex", "--static")
-    assert code == 0 and not err and out == "report: page/index.html picture: page/answer.png tables: page/tables"
+    assert code == 0 and not err
+    assert out.startswith("report: page/index.html tables: page/tables adam is best on saddle ")
+    assert out.endswith("; tables in results")
     assert len(list(Path("page/tables").glob("*.[ct]*"))) == 11 and not Path("results/report").exists()
     assert "plotly" not in Path("page/index.html").read_text(encoding="utf-8").lower()
 
@@ -48,10 +50,10 @@ def test_the_page_of_another_measure(run):
     errors = "Compared by the share of errors on test data"
     assert run("report", "--static")[0] == 0
     page = Path("results/report/index.html").read_text(encoding="utf-8")
-    assert errors not in page and "3 problems are too few for an overall ranking" in page
+    assert errors not in page
     wish = ("--judge-by", "test_accuracy")
     code, out, err = run("report", *wish, "--static", "--out", "page.html")
-    assert code == 0 and not err and out == "report: page.html"
+    assert code == 0 and not err and out.startswith("report: page.html ") and "breast_cancer errors 0." in out
     page = Path("page.html").read_text(encoding="utf-8")
     assert errors in page
     assert run("report", "results", "other", *wish, "--out", "both.html")[0] == 0
@@ -67,10 +69,8 @@ def test_labels_colors_and_a_figure_of_ones_own(run):
     folder = "results/report"
     assert code == 0 and not err
     keep = "optbench sweep --extend --out results --label 'adam=Our method' --label 'saddle=A saddle'"
-    assert out == (
-        f"report: {folder}/index.html picture: {folder}/answer.png figures: {folder}/figures labels: on this page and "
-        f"its files only; to keep them in the folder: {keep}"
-    )
+    assert out.startswith(f"report: {folder}/index.html figures: {folder}/figures Our method is best on A saddle ")
+    assert out.endswith(f"labels: on this page and its files only; to keep them in the folder: {keep}")
     figures = Path("results/report/figures")
     assert sorted(path.name for path in figures.iterdir()) == ["captions.txt", "curves-a-saddle.pdf"]
     page = Path("results/report/index.html").read_text(encoding="utf-8")

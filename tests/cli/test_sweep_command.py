@@ -24,10 +24,10 @@ def test_a_sweep_ends_with_its_winners(run):
     code, out, err = run(*SMALL, "--out", "mine")
     assert code == 0 and not err
     said = " ".join(out.split())
-    assert "rosenbrock: undecided (a single block of seeds: more are needed); lowest first: " in said
-    assert re.search(r" (gd|momentum): batch (100|full), constant, rate 0.001; ", said)
-    assert "12 diverged" in out and "24 runs" in out and re.search(r"evaluation on all data took \d+%", out)
-    assert "tables in mine" in out
+    assert re.match(r"(gd or momentum|momentum or gd) may be best on rosenbrock", said)
+    assert "Nothing is told apart on rosenbrock: a single block of seeds: more are needed." in said
+    assert re.search(r" (gd|momentum) (b100|full batch) 0.001", said)
+    assert "24 runs of 2 optimizers on 1 problem, 3 seeds; 12 diverged; tables " in said and said.endswith(" in mine")
     runs = pd.read_parquet("mine/runs.parquet")
     assert len(runs) == 24 and (runs["status"] == "diverged").sum() == 12
     command = json.loads(Path("mine/provenance.json").read_text())["command"]

@@ -98,7 +98,7 @@ def test_what_settles_it_names_pairs_commands_and_minutes():
     (step,) = [step for step in steps if "--blocks" in step.command]
     more = int(step.command.rpartition(" ")[2]) - 8
     assert step.command == f"optbench sweep --extend --out . --blocks {8 + more}" and more > 0
-    assert step.what == f"p: a or b: {more} more block{'s' * (more > 1)} would probably settle this"
+    assert step.what == f"p: a or b: {more} more block{'s' * (more > 1)}"
     number, unit = step.time.split()
     assert float(number) * {"s": 1, "min": 60}[unit] == pytest.approx(22.5 * more, abs=31)
     assert list_steps(sweep_of({"p": {"a": 1.0, "b": 3.0}})) == []

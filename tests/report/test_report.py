@@ -18,7 +18,8 @@ from optbench.report import write_report
 from optbench.report.page import find_code, shorten_sentence
 from optbench.report.pictures import KINDS
 from optbench.wording import labels
-from optbench.wording.answers import answer_of, describe_settings
+from optbench.wording.answers import answer_of
+from optbench.wording.headlines import headline
 
 WORDS = {name: KINDS[name].words for name in ("curves", "rates", "heatmap", "paths")}
 SUFFIXES = (".html", ".png", ".csv", ".sha256")
@@ -103,7 +104,7 @@ def test_page_reports_the_held_out_numbers(usual):
             row = best.loc[(problem, optimizer)]
             numbers = f"{labels.number(row['lr'], 4)} {labels.number(row['median'])} loss {labels.interval_text(row)}"
             assert f"{numbers} covers 96.9% {labels.failure_text(row)}" in page.text
-    assert f"{answer.overall(short=True)[1:]}." in page.text
+    assert headline(answer) in page.text
     assert "Not held out" not in page.text and "tuning seeds (0, 1, 2)" in page.text
 
 
@@ -129,7 +130,7 @@ def test_commands_that_settle_it_stand_alone_and_name_no_folder(usual):
     table = path.read_text(encoding="utf-8").partition('<table class="settle')[2].partition("</table>")[0]
     rows = table.partition("<tbody>")[2].split("<tr>")[1:]
     commands = re.findall("<code>(optbench .+?)</code></pre>", table)
-    assert commands and len(commands) == sum("would probably not settle" not in row for row in rows)
+    assert commands and len(commands) == len(rows)
     assert "wider:" not in table and all(
         command.startswith("optbench sweep --extend --out . --") for command in commands
     )
@@ -152,9 +153,6 @@ def test_a_single_run(tmp_path):
     assert "1 run: 1 optimizer on 1 problem, 1 seed" in page.text
     assert "Not held out" in page.text and "one seed: no interval" in page.text
     assert "rate of the grid" not in page.text
-    (text,) = describe_settings(answer_of(tables["runs"], [0, 1, 2]), tables["runs"]).values()
-    assert text.startswith("adam: batch full, constant, rate 0.01; ")
-    assert text.endswith(" on 1 seed (one seed: no interval)")
 
 
 @pytest.mark.slow
@@ -163,10 +161,6 @@ def test_everything_diverged(tmp_path):
     page, pictures = report(tmp_path, tables)
     assert len(pictures) == 7
     assert "every seed failed" in page.text and "6/6" in page.text
-    texts = describe_settings(answer_of(tables["runs"], [0, 1, 2]), tables["runs"]).values()
-    assert all(
-        "; loss inf [inf, inf], median of 6 fresh seeds" in text and "(every seed failed)" in text for text in texts
-    )
 
 
 @pytest.mark.slow

@@ -9,8 +9,9 @@ import optbench
 from optbench.contract.errors import OptbenchError
 from optbench.report import write_report
 from optbench.sweeps.spec import make_spec, parse_spec
-from optbench.wording.answers import answer_of, describe_settings
+from optbench.wording.answers import answer_of
 from optbench.wording.labels import list_optimizers
+from optbench.wording.summary import summarize
 
 PLAIN = {
     "problems": ["rosenbrock", "quadratic(dim=3)"], "optimizers": ["adam(beta1=0.8)", "gd", "clip(gd)"],
@@ -119,11 +120,10 @@ def test_given_hyperparameters_stand_in_settings_and_are_known_to_a_comparison()
     spec = {"problems": ["rosenbrock"], "optimizers": "clip(adam( beta1=0.5), norm=2), gd", "seeds": 3, "steps": 5}
     results = optbench.sweep(spec, learning_rates=[0.01], progress=False)
     answer = answer_of(results.runs, results.tuning_seeds, "loss", given=results.given)
-    texts = describe_settings(answer, results.runs)
-    assert texts["rosenbrock", "clip(adam)"].startswith("clip(adam, beta1=0.5, norm=2): ")
-    assert texts["rosenbrock", "gd"].startswith("gd: ")
-    labeled = describe_settings(replace(answer, labels={"clip(adam)": "Ours"}), results.runs)
-    assert labeled["rosenbrock", "clip(adam)"].startswith("Ours(beta1=0.5, norm=2): ")
+    assert answer.judged.leader("rosenbrock") == "clip(adam)"
+    assert " clip(adam, beta1=0.5, norm=2) 0.01" in "\n".join(summarize(answer))
+    labeled = summarize(replace(answer, labels={"clip(adam)": "Ours"}))
+    assert " Ours(beta1=0.5, norm=2) 0.01" in "\n".join(labeled)
     table = optbench.compare(results, pair=("gd", "clip(adam(beta1=0.5), norm=2)")).table
     assert table["b"].tolist() == ["clip(adam)"]
     with pytest.raises(OptbenchError, match="unknown optimizer"):

@@ -1,0 +1,97 @@
+"""The answer on one screen: what its tables say of planted sweeps, that they fit, and what is left out is counted."""
+
+import itertools
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from staged import staged_table
+
+from optbench.wording.answers import answer_of
+from optbench.wording.summary import lay_out, summarize
+
+FACTORS = {"nesterov": 1.0, "momentum": 1.2, "gd": 1.5, "rmsprop": 2.0, "adam": 3.0}
+
+
+def planted(problems, factors=FACTORS, blocks=4, levels=True):
+    """Return runs whose loss is the product of the factors of optimizer, batch size and schedule, but for 1%."""
+
+    def value(problem, optimizer, rate, stage, block, seed):
+        luck = 0.01 * math.sin(17 * seed + 7 * list(factors).index(optimizer) + len(problem))
+        return math.log(factors[optimizer]) + luck
+
+    rng = np.random.default_rng(0)
+
+    runs = staged_table(value, list(factors), rates=(0.1,), blocks=blocks, problems=problems, holdout=2)
+    grid = itertools.product({16: 1.0, 64: 1.6, 256: 20.0}.items(), {"inverse": 1.0, "constant": 4.0}.items())
+    parts = [
+        runs.assign(
+            batch_size=size, schedule=schedule,
+            log_tail=runs["log_tail"] + math.log(slow * decay) + 0.01 * rng.standard_normal(len(runs)),
+            run_id=runs["run_id"] + f"{size}{schedule}",
+        )
+        for (size, slow), (schedule, decay) in grid
+    ]  # fmt: skip
+    return pd.concat(parts, ignore_index=True) if levels else runs
+
+
+@pytest.fixture(scope="module")
+def seven():
+    return answer_of(
+        planted(("quadratic", "rosenbrock", "saddle", "plateau", "least_squares", "logistic", "mlp")), [], "loss"
+    )
+
+
+def test_seven_problems_have_a_line_each_in_both_tables(seven):
+    lines = summarize(seven, 80)
+    assert len(lines) <= 24 and max(map(len, lines)) <= 80
+    assert lines[0] == "Batch size and schedule matter more than the optimizer; nesterov is best on all"
+    (optimizers, settings) = (line.split() for line in lines if line.startswith("quadratic "))
+    assert optimizers[:5] == ["quadratic", "loss", "nesterov", "momentum", "~1.2×"], "both end at a limit"
+    assert settings[1:5] == ["nesterov", "b16", "inverse", "0.1*"], "16 and 0.1 are the lowest and only ones"
+    assert settings[5:] == ["256", "20×,", "64", "1.6×", "constant", "4×"], "the worst first"
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
+def test_whatever_the_width_nothing_is_cut_without_being_counted(seven, width):
+    lines = summarize(seven, width)
+    assert max(map(len, lines)) <= width
+    text = " ".join(lines)
+    assert text.count("nesterov b16 inverse 0.1") == 7 or width == 40
+    if width == 200:
+        assert all(f"{name} ~{FACTORS[name]:.2g}×" in text for name in ("momentum", "gd", "rmsprop", "adam"))
+
+
+def test_the_number_of_what_does_not_fit_follows():
+    cells = [["gd 1.9× [1.2–3.1],", "adam 3.4×,", "lion 5×,"]]
+    assert lay_out({"p": [["q"]], "behind": cells}, 80) == ["p  behind", "q  gd 1.9× [1.2–3.1], adam 3.4×, lion 5×"]
+    assert lay_out({"p": [["q"]], "behind": cells}, 35)[1] == "q  gd 1.9× [1.2–3.1], adam 3.4× +1"
+    assert lay_out({"p": [["q"]], "behind": cells}, 18)[1] == "q  gd 1.9× +2", "an interval is not cut in half"
+    assert (
+        lay_out({"p": [["q"]], "behind": cells}, 12) == [] == lay_out({"p": [["q"]], "behind": cells}, 35, whole=True)
+    )
+    assert lay_out({"p": [["q"]], "none": [[]]}, 80) == ["p", "q"], "a column without a word is left out"
+
+
+@pytest.mark.slow
+def test_many_problems_and_optimizers_are_one_table_of_optimizers():
+    factors = {f"rule{place:02d}": 1.0 + 0.3 * place for place in range(15)} | {"a name of many words " * 3: 9.0}
+    runs = planted([f"problem{place}" for place in range(20)], factors, 2, levels=False)
+    lines = summarize(answer_of(runs, [], "loss"), 80)
+    assert len(lines) < 30 and max(map(len, lines)) <= 80
+    assert lines[0] == "rule00 wins against all others over 20 problems"
+    first = next(line.split() for line in lines if line.startswith("rule00 ") and "of 20" in line)
+    assert first[:2] == ["rule00", "1.0"] and first[-6:] == ["20", "of", "20", "20", "1×", "1×"]
+    assert lines[-1].startswith("and 4 more, to a mean rank of 16.0")
+
+
+def test_what_has_no_result_and_what_nothing_was_learned_of_is_said():
+    def value(problem, optimizer, rate, stage, block, seed):
+        return math.inf if optimizer == "adam" or problem == "q" else 0.01 * np.sin(seed)
+
+    lines = summarize(answer_of(staged_table(value, ("gd", "adam"), rates=(0.1,), blocks=4, problems=("p", "q")), []))
+    rows = {line.split()[0]: line for line in lines[1:] if line}
+    assert "adam diverged" in rows["p"] and "every run diverged" in rows["q"]
+    one = staged_table(lambda *_: 0.0, ("gd", "adam"), rates=(0.1,), blocks=1, problems=("p",))
+    assert summarize(answer_of(one, []))[-1] == "Nothing is told apart on p: a single block of seeds: more are needed."
