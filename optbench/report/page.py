@@ -17,14 +17,13 @@ from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.protocol import WIDEN
 from optbench.analysis.selection import is_staged
 from optbench.analysis.verdicts import ALL
-from optbench.contract.names import count_noun, join_names
+from optbench.contract.names import count_noun
 from optbench.figures.data import Tables
 from optbench.report.explorer import explorer
 from optbench.report.forest import build_forest, find_looks
 from optbench.report.loaded import LoadedSweep
 from optbench.report.output import Options, fill, write_file
 from optbench.report.pictures import (
-    EXPLORED,
     KINDS,
     OVERALL,
     draw_page_pictures,
@@ -55,8 +54,6 @@ from optbench.wording.headlines import describe_shortly, headline, list_losers
 from optbench.wording.judged import PLAIN_LOSS, SAMPLES, describe_share, name_metric
 from optbench.wording.wider_search import describe_limits
 
-PICTURE_BYTES, PICTURE_BYTES_WITH_EXPLORER = 6_000_000, 800_000
-"""Bytes of pictures in a page: the rest of it takes under two megabytes, and under seven with the explorer."""
 AT_LIMIT = "limit"
 """The state of a problem whose first one leads at a limit of the search."""
 CHIPS = {FIRST: "decided", EQUIVALENT: "tie", UNDECIDED: "open", ALONE: "alone", FAILED: "failed",
@@ -85,19 +82,18 @@ def write_page(
         warn(sweep.results.missing)
     sweep.check()
     page = options.page(sweep.directory / "report")
-    kinds = [name for name in KINDS if name != "forest" and (options.static or name not in EXPLORED)]
-    most = PICTURE_BYTES if options.static else PICTURE_BYTES_WITH_EXPLORER
     plain = with_plain_labels(sweep.everything)
     shown = sweep if plain is sweep.everything else LoadedSweep(plain)
-    pictures, left_out = draw_page_pictures(shown, progress, kinds, most)
+    pictures, left_out = {}, 0
+    if options.static:  # elsewhere the explorer draws
+        pictures, left_out = draw_page_pictures(shown, progress, [name for name in KINDS if name != "forest"])
     progress("page")
     content = Page(shown, pictures, left_out, not options.static, at_home=options.out is None)
     write_file(page, fill("report.html", page=content))
     if options.has_folder:
         progress("pictures beside it")
         write_answer_tables(sweep, page.parent)
-        if gone_beside := write_answer(sweep, page.parent):
-            warn(f"{join_names(gone_beside, 5)} of an earlier look removed from {page.parent}")
+        write_answer(sweep, page.parent)
         if gone := remove_earlier_pictures(page.parent / "figures", sweep.results.foot):
             text = f"{count_noun(gone, 'picture')} of an earlier look removed from {page.parent / 'figures'}"
             warn(f"{text}; --figures and --format, as before, draw new ones")
@@ -291,9 +287,10 @@ def list_views(sweep: LoadedSweep) -> dict[str, LoadedSweep]:
         chosen = chosen_for(measure, answer.choose_by)
         if chosen == chosen_for(answer.judge_by, answer.choose_by):
             view = copy.copy(sweep)
+            view.answer = answer.seen_by(measure)
         else:
             view = LoadedSweep(sweep.everything.judged_by(chosen))
-        view.answer = replace(view.answer, judged=judged)
+            view.answer = replace(view.answer, judged=judged)
         views[measure] = view
     return views
 

@@ -137,10 +137,10 @@ def test_commands_that_settle_it_stand_alone_and_name_no_folder(usual):
 
 
 @pytest.mark.slow
-def test_the_explorer_draws_curves_and_rates_itself(tmp_path):
+def test_a_page_with_an_explorer_has_no_pictures(tmp_path):
     path = write_report(write_folder(tmp_path, make_tables(problems=["saddle"], optimizers=["gd", "adam"], **SMALL)))
     page = Page(path)
-    assert counted(page) == [f"saddle: {WORDS['heatmap']}", f"saddle: {WORDS['paths']}"] and "explorer" in page.anchors
+    assert page.pictures == [] and "explorer" in page.anchors
     assert 2_000_000 < path.stat().st_size < 4_000_000  # the library is packed
 
 
@@ -260,7 +260,7 @@ def test_a_problem_with_test_data_is_not_said_to_have_none(tmp_path):
     lacking = tables["curves"]["run_id"].isin(tables["runs"].loc[tables["runs"]["problem"] == "diabetes", "run_id"])
     tables["curves"].loc[lacking, "test_accuracy"] = np.nan
     tables["runs"].loc[tables["runs"]["problem"] == "diabetes", "test_accuracy"] = np.nan
-    page = Page(write_report(write_folder(tmp_path / "r", tables)))
+    page = Page(write_report(write_folder(tmp_path / "r", tables), static=True))
     assert "no test data" not in page.text.lower() and page.text.count("There is no test accuracy here") == 2
     for noun in ("figures", "rows", "pairs"):
         assert not re.search(rf"\b1 {noun}", page.text)
