@@ -21,7 +21,7 @@ from optbench.wording import labels
 from optbench.wording.answers import answer_of, describe_settings
 
 WORDS = {name: KINDS[name].words for name in ("curves", "rates", "heatmap", "paths")}
-SUFFIXES = (".html", ".png", ".csv", ".sha256")
+SUFFIXES = (".html", ".png", ".csv")
 
 
 SMALL = {"batch_sizes": (16, "full"), "rates": (0.01, 0.1), "points": 8, "schedules": ("constant", "sqrt_step(k=1.0)")}
@@ -260,8 +260,7 @@ def test_a_problem_with_test_data_is_not_said_to_have_none(tmp_path):
     lacking = tables["curves"]["run_id"].isin(tables["runs"].loc[tables["runs"]["problem"] == "diabetes", "run_id"])
     tables["curves"].loc[lacking, "test_accuracy"] = np.nan
     tables["runs"].loc[tables["runs"]["problem"] == "diabetes", "test_accuracy"] = np.nan
-    page = Page(write_report(write_folder(tmp_path / "r", tables), static=True))
+    page = Page(write_report(write_folder(tmp_path / "r", tables)))
     assert "no test data" not in page.text.lower() and page.text.count("There is no test accuracy here") == 2
     for noun in ("figures", "rows", "pairs"):
         assert not re.search(rf"\b1 {noun}", page.text)
-    assert re.search(r"\b1 figure\b", page.text), "that of mean ranks"
