@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.protocol import HOLDS_OUT, CodedRuns
+from optbench.analysis.protocol import HOLDS_OUT, CodedRuns, code_runs
 from optbench.analysis.sampling import Sampling, fold_sampling, sampling_variance
 
 # Half a run: an expected running time without a success is then at least twice the samples that were spent
@@ -15,6 +16,8 @@ LEAST_HITS = 0.5
 # The variance of a recommended setting by the luck of its search, in squares of its gap to the runner-up; see
 # `tests/simulated_sweeps.py` for how it was measured
 SEARCH = 0.05
+# Standard error, of the logarithm of a ratio, down to which seeds report
+ERROR = 0.06
 SEARCH_FREEDOM = 8.0
 _PRIOR = 2.0
 # Pairs whose values without each group of test examples are in memory at once
@@ -218,6 +221,31 @@ def _spread_of_choices(table: CodedRuns, best: HeldOut, second: HeldOut) -> np.n
     problem = pd.factorize(table.cells["problem"])[0]
     usual = np.bincount(problem, squares) / np.maximum(np.bincount(problem, chosen), 1)
     return np.where(chosen, SEARCH * (squares + _PRIOR * usual[problem]) / (1 + _PRIOR), 0.0)
+
+
+def count_report_seeds(runs: pd.DataFrame, most: int, choose_by: str, of: str, judge_by: str) -> np.ndarray:
+    """Return the number of seeds on which each recommended setting should report, (settings,) int, at most `most`.
+
+    The settings are those of `select_best_in_common`, in its order; arguments as for `code_runs`. The number is what
+    brings the standard error of the difference to the leader of its problem down to `ERROR`; the leader has as many as
+    any other. 0 where a problem has not reported in common.
+    """
+    table = code_runs(runs, choose_by, of, judge_by)
+    full, problem = held_out(table), pd.factorize(table.cells["problem"])[0]
+    values, needed = full.values, np.zeros(len(table.cells), dtype=np.int64)
+    for each in np.unique(problem[table.reported_in_common]):
+        cells = np.flatnonzero(problem == each)
+        means = _mean_known(values[cells])
+        if len(cells) < 2 or np.isnan(means).all():
+            continue
+        differences = values[cells] - values[cells[np.nanargmin(means)]]
+        with np.errstate(invalid="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a cell without two seeds
+            spread = np.nan_to_num(np.nanvar(differences, axis=1, ddof=1))
+        own = np.minimum(np.ceil(spread / ERROR**2), most).astype(np.int64)
+        own[np.nanargmin(means)] = own.max()
+        needed[cells] = own
+    return needed[table.rank_in_common(1)["cell"]]
 
 
 def best_of(table: CodedRuns, count: np.ndarray | int) -> tuple[np.ndarray, np.ndarray]:

@@ -170,18 +170,21 @@ class CodedRuns:
         totals = rank_settings(self, 1)[["cell", "block", "trials", "left_out"]]
         return add_only_settings(self, best.merge(totals, on=["cell", "block"]))
 
-    @cached_property
-    def recommended(self) -> pd.DataFrame:
-        """The best setting of each cell and its runner-up: of what its blocks chose, by the last race.
+    def rank_in_common(self, count: int) -> pd.DataFrame:
+        """Return the `count` best settings of each cell in the last race.
 
-        A row for each cell and place, 1 and 2: cell, setting, score, failures, n and place. Where the race has not been
-        run (a shard, or a time limit), and in a plain table, only the choice with the lowest mean y on tuning seeds.
+        Where the race has not been run (a shard, or a time limit), and in a plain table, it is only the choice with the
+        lowest mean y on tuning seeds. Columns: cell, setting, score, failures, n and place, from 1.
         """
-        ours = np.isin(self.setting, self.choices["setting"])  # others raced for another measure
-        raced = rank_settings(self, 2, (self.stage == IN_COMMON) & ours, pooled=True)
+        raced = rank_settings(self, count, self.stage == IN_COMMON, pooled=True)
         best = self.choices.sort_values(["cell", "score", "failures", "setting"]).drop_duplicates("cell")
         rest = best[~best["cell"].isin(raced["cell"])].assign(place=1)
         return pd.concat([raced, rest]).sort_values(["cell", "place"], ignore_index=True)
+
+    @cached_property
+    def recommended(self) -> pd.DataFrame:
+        """The best setting of each cell and its runner-up (`rank_in_common`)."""
+        return self.rank_in_common(2)
 
     @cached_property
     def reporting(self) -> pd.DataFrame:
@@ -248,8 +251,11 @@ def code_runs(
         raise OptbenchError("every run failed: there is nothing to choose from")
     if of != "optimizer" and "stage" in runs:  # a batch size beyond the edge of a screen was tried in few settings
         screened, keys = ~runs["stage"].isin(_LATER), [runs["problem"], levels_of(runs, of)]
-        keys += [runs["block"]] if "block" in runs else []
-        gone |= ~screened.groupby(keys, sort=False).transform("any").to_numpy()
+        there = screened.groupby(keys, sort=False).transform("any").to_numpy()
+        if "block" in runs:
+            in_block = screened.groupby([*keys, runs["block"]], sort=False).transform("any").to_numpy()
+            there = np.where(runs["block"] < 0, there, in_block)
+        gone |= ~there
     place = np.flatnonzero(~gone)
     timed = TIME in (choose_by, judge_by)
     if targets is None and timed and of != "optimizer":
@@ -296,9 +302,10 @@ def code_runs(
 def find_targets(runs: pd.DataFrame) -> pd.Series:
     """Return by problem the target of the measure "time", a share of the first suboptimality; NaN where there is none.
 
-    It is the hardest that at least one optimizer reaches in all blocks: with three settings, on all seeds that these
-    have tuned on. It follows from tuning runs alone. What races in a block is chosen for the hardest target that an
-    optimizer reaches in it, so that a block can screen and race by itself.
+    It is the one that the problem states, or an easier one: the hardest that at least one optimizer reaches in all
+    blocks, with three settings, on all seeds that these have tuned on. It follows from tuning runs alone. What races in
+    a block is chosen for the hardest target that an optimizer reaches in it, so that a block can screen and race by
+    itself.
     """
     return code_runs(runs, TIME).targets.shared
 
@@ -328,8 +335,13 @@ def _find_targets(
     in_all = by_block.groupby(["problem", "optimizer"]).sum()
     in_all = in_all.eq(total.reindex(in_all.index.get_level_values("problem")).to_numpy(), axis=0)
     solved = in_all.groupby("problem").any()
-    targets = pd.Series(_find_hardest(solved).reindex(range(len(problems))).to_numpy(), index=problems)
+    stated = np.zeros(len(problems))
+    if "target" in runs:
+        stated[problem] = np.nan_to_num(runs["target"].to_numpy(dtype=np.float64))
+    found = _find_hardest(solved).reindex(range(len(problems))).to_numpy()
+    targets = pd.Series(np.maximum(found, stated), index=problems)  # NaN stays
     own = _find_hardest(by_block.groupby(["problem", "block"]).any())
+    own = own.clip(lower=pd.Series(stated[own.index.get_level_values(0)], index=own.index))
     own.index = pd.MultiIndex.from_arrays([problems[own.index.get_level_values(0)], own.index.get_level_values(1)])
     return Targets(targets, own)
 
@@ -395,20 +407,24 @@ def _form_blocks(seed: np.ndarray, tuned: bool) -> tuple[np.ndarray, np.ndarray]
 
 
 def select_finalists(
-    runs: pd.DataFrame, count: int = FINALISTS, choose_by: str = LOSS, of: str = "optimizer"
+    runs: pd.DataFrame,
+    count: int = FINALISTS,
+    choose_by: str = LOSS,
+    of: str = "optimizer",
+    targets: Targets | None = None,
 ) -> pd.DataFrame:
     """Return the settings that race: the `count` best of each problem, level and block.
 
     The best have the lowest mean of y (`tail_values`) over the seeds on which the block screened its settings; the mean
     and not the median, so that a setting which sometimes fails does not win (y of a failure is finite). Ties go to
     fewer failures, then to the smaller rate, then to the order of the remaining columns. A setting that a deadline cut
-    on one of these seeds, or that has not run on all of them, is not considered.
+    on one of these seeds, or that has not run on all of them, is not considered. targets: as for `code_runs`.
 
     Returns one row for each (problem, level, block, setting): place from 1, the setting, score (the mean), failures,
     n (its runs), trials (settings screened) and left_out (those not considered). A block without any setting to
     consider has no row.
     """
-    table = code_runs(runs, choose_by, of)
+    table = code_runs(runs, choose_by, of, targets=targets)
     return _name_rows(table, rank_settings(table, count), of)
 
 
@@ -454,13 +470,14 @@ def select_chosen_runs(runs: pd.DataFrame, choose_by: str = LOSS, of: str = "opt
     return runs.iloc[table.row[used["at"]]].assign(stage=HOLDOUT, block=used["block"].to_numpy())
 
 
-def report_settings(runs: pd.DataFrame, choose_by: str = LOSS, of: str = "optimizer") -> pd.DataFrame:
-    """Return the settings that report: the best of each problem and level in the last race, and its runner-up.
+def select_best_in_common(runs: pd.DataFrame, count: int, choose_by: str = LOSS, of: str = "optimizer") -> pd.DataFrame:
+    """Return the `count` best settings of each problem and level in the last race (`CodedRuns.rank_in_common`).
 
-    Returns rows as `choose_settings`, with block -1 and place, 1 and 2.
+    Returns rows as `select_finalists`, with block -1.
     """
     table = code_runs(runs, choose_by, of)
-    return _name_rows(table, table.recommended.assign(block=-1, trials=0, left_out=0), of)
+    best = table.rank_in_common(count)
+    return _name_rows(table, best.assign(block=-1, trials=table.trials[best["cell"]], left_out=0), of)
 
 
 def recommend_settings(runs: pd.DataFrame, choose_by: str = LOSS, confidence: float = 0.95) -> pd.DataFrame:
@@ -477,11 +494,12 @@ def recommend_settings(runs: pd.DataFrame, choose_by: str = LOSS, confidence: fl
     """
     table = code_runs(runs, choose_by)
     best = table.recommended[table.recommended["place"] == 1].reset_index(drop=True)
-    owner = table.choices.drop_duplicates(["cell", "setting"]).set_index(["cell", "setting"])
-    place = pd.MultiIndex.from_frame(best[["cell", "setting"]])
+    drew = pd.DataFrame({"setting": table.setting, "block": table.block})[table.stage == TUNES]
+    drew = drew.groupby("setting")["block"].min()
     best = best.assign(
-        block=owner["block"].reindex(place).fillna(-1).to_numpy(), trials=table.trials[best["cell"]], left_out=0
-    )
+        block=drew.reindex(best["setting"]).fillna(-1).astype(np.int64).to_numpy(),
+        trials=table.trials[best["cell"]], left_out=0,
+    )  # fmt: skip
     result = _name_rows(table, best, "optimizer").drop(columns=["place", "left_out"])
     result = result.rename(columns={"failures": "failures_tuning", "n": "n_tuning"})
     at = np.full(len(table.settings), -1)

@@ -67,6 +67,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("validation_loss_final", optional=True),
         Column("test_loss_final"),
         Column("log_tail", optional=True),
+        Column("target", optional=True),
         *(Column(target_column(share), optional=True) for share in TARGETS),
     ),
     "curves": (

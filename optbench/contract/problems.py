@@ -32,6 +32,7 @@ from optbench.contract.arguments import (
     takes,
     to_python,
 )
+from optbench.contract.columns import TARGETS
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
 from optbench.contract.limits import Limit, check_limits, enforce
 from optbench.contract.roles import ROLES, find_roles
@@ -56,6 +57,15 @@ _Role = Annotated[str, condition(lambda value: isinstance(value, str) and value 
 _Minimum = Annotated[
     float,
     condition(lambda value: is_real(value) or isinstance(value, float) and value != value, "a finite number, or NaN"),
+    BeforeValidator(to_python),
+]
+
+_Target = Annotated[
+    float,
+    condition(
+        lambda value: is_real(value) and value in TARGETS or isinstance(value, float) and value != value,
+        f"one of {', '.join(f'{share:g}' for share in TARGETS)}, or NaN",
+    ),
     BeforeValidator(to_python),
 ]
 
@@ -96,6 +106,10 @@ class Problem:
     of all runs of a sweep stands for it."""
     minimum_source: str = "unknown"
     """The source of the minimum: "closed form", a solver."""
+    target: _Target = math.nan
+    """The share of the suboptimality at the start that the measure "time" is about, as a fixed number keeps verdicts of
+    different sweeps comparable; an easier one stands for it where no optimizer reaches it. NaN: the hardest that is
+    reached (`analysis.protocol.find_targets`)."""
     minimizer: Reals | None = None
     """One minimizer, (dim,), if it is known."""
     other_minimizers: Reals = ()

@@ -110,7 +110,7 @@ def merge_folders(
         missing = [each for each in rest if not store.has(each.cohort_id)]
         for plan_stage in stages.list_stages(plan):
             # Blocks that lack nothing go on, as they did in their folders; what all blocks share needs all of them.
-            if missing and plan_stage in (stages.plan_final, stages.plan_report):
+            if missing and plan_stage in stages.IN_COMMON:
                 break
             first = len(planned)
             complete = _select_complete(store.runs(), missing)

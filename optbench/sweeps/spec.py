@@ -282,10 +282,11 @@ class Spec(BaseModel):
     widen: Annotated[Whole, Ge(0), Le(MOST_ROUNDS)] = 4
     """Rounds at most by which a block's screen goes on around its best settings, beyond an end of what was tried and
     between the rates of a grid; 0: none."""
-    final: _CommonCount = 3
-    """Seeds in common on which what the blocks have chosen races, for the setting that is recommended."""
-    report: _CommonCount = 8
-    """Seeds in common on which the recommended setting reports."""
+    final: _CommonCount = 20
+    """Seeds in common on which what the blocks have chosen races, for the settings that are recommended: all on the
+    first quarter, the best four of each level on the rest."""
+    report: _CommonCount = 200
+    """The most seeds in common on which recommended settings report: 20, then as many as their spread asks for."""
     folds: _Count = 1
     """Folds of the data, each of which is the test rows in some blocks: block b takes fold b modulo folds. 1: one split
     for all."""

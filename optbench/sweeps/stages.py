@@ -4,8 +4,8 @@ In each block of seeds every optimizer draws its settings, is tuned and tested b
 and of tuning is part of what is compared. All settings run on the first seeds of a block (``screen``), then others
 around the best of them (``widen``, several rounds): beyond an end of what was tried, and between the rates of a grid.
 The best run on some more seeds (``race``), and the one that is chosen on seeds that no choice has seen (``holdout``).
-The choices of all blocks meet on seeds that they have in common (``final``); the best is recommended, and runs on fresh
-ones (``report``).
+The choices of all blocks meet on seeds that they have in common (``final``), the best of them on more. The best of all
+is recommended; it and its runner-up run on fresh seeds (``report``), which verdicts are about.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,6 +19,7 @@ import pandas as pd
 from optbench.analysis import protocol
 from optbench.analysis.columns import configuration_columns, drop_lost_runs, find_full_batch_runs
 from optbench.analysis.edges import find_edges
+from optbench.analysis.held_out import count_report_seeds
 from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline
 from optbench.contract.problems import Problem
@@ -35,6 +36,10 @@ PlanStage = Callable[[Plan, pd.DataFrame], list[PlannedCohort]]
 # simulated on recorded runs, a factor of 2 was found in 53% of sweeps by a grid of two rates a decade, in 72% if two
 # rounds halve the steps around the best setting, and in 86% around the best three
 _WIDENED = 2
+# Settings of a level that end the last race, and the seeds on which what is recommended reports before its spread tells
+# how many it takes
+_LAST_RIVALS = 4
+_FIRST_REPORTS = 20
 # Ratio of two rates between which no other is tried: two halvings of a grid of one and a half rates a decade
 _FINEST = 1.6
 _AXIS = ["problem", "optimizer", "block", "batch_size", "schedule"]
@@ -51,7 +56,7 @@ def list_stages(plan: Plan) -> list[PlanStage]:
     if not plan.spec.blocks:
         return []
     in_blocks: list[PlanStage] = [*[plan_widening] * plan.spec.widen, plan_race, plan_holdout]
-    return in_blocks if plan.shard else [*in_blocks, plan_final, plan_report]
+    return in_blocks if plan.shard else [*in_blocks, *IN_COMMON]
 
 
 def plan_widening(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
@@ -65,12 +70,16 @@ def plan_widening(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
         return []  # nothing ran
     best = [protocol.select_finalists(runs, _WIDENED, measure) for measure in plan.spec.choose_by]
     keys = ["problem", *configuration_columns(runs), "block"]
-    rows = pd.concat(best)[keys].drop_duplicates(ignore_index=True)
+    rows = pd.concat(best)[keys].assign(best=True)
+    if plan.spec.rate_grid is not None:  # at a smaller batch size another schedule may be the best
+        rows = pd.concat([rows, *(each[keys].assign(best=False) for each in _select_by_schedule(plan, runs))])
+    rows = rows.drop_duplicates(keys, ignore_index=True)
     full = runs[["problem", "batch_size"]].assign(full_batch=find_full_batch_runs(runs)).drop_duplicates()
     rows = rows.merge(full, on=["problem", "batch_size"], how="left")
     limits = {each.name: each.all_limits for each in plan.optimizers}
-    edges = find_edges(runs, rows, plan.searched, limits.get)
+    edges = find_edges(runs, rows, plan.searched, limits.get).drop_duplicates()
     edges = edges.merge(rows, on=["problem", "optimizer", "block"])
+    edges = edges[edges["best"] | (edges["parameter"] == "batch_size") & (edges["side"] == "low")]
     axes = runs[[*_AXIS, RATE]].drop_duplicates().merge(rows[_AXIS].drop_duplicates(), on=_AXIS)
     rates = {key: np.sort(part) for key, part in axes.groupby(_AXIS, sort=False)[RATE].agg(list).items()}
     near = [
@@ -79,13 +88,21 @@ def plan_widening(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
         for each in _step_over(plan, {key: edge[key] for key in keys}, edge, rates)
     ]  # fmt: skip
     if plan.spec.rate_grid is not None:
-        near += [each for row in rows[keys].to_dict("records") for each in _step_between(row, rates)]
+        near += [each for row in rows.loc[rows["best"], keys].to_dict("records") for each in _step_between(row, rates)]
     if not near:
         return []
     tried = runs[runs["stage"].isin([protocol.SCREEN, protocol.WIDEN])][keys]
     found = pd.DataFrame(near)[keys].drop_duplicates()
     found = found.merge(tried.assign(tried=True), on=keys, how="left")
     return _plan_settings(plan, "widen", found[found["tried"].isna()].drop(columns="tried"))
+
+
+def _select_by_schedule(plan: Plan, runs: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield the best settings of each block with each schedule, for each measure. runs: those of the screen."""
+    for measure in plan.spec.choose_by:
+        targets = protocol.code_runs(runs, measure).targets
+        for _, part in runs.groupby("schedule", sort=False):
+            yield protocol.select_finalists(part.reset_index(drop=True), 1, measure, targets=targets)
 
 
 def _step_over(
@@ -148,24 +165,67 @@ def plan_holdout(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
 
 
 def plan_final(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
-    """Return the cohorts of the last race: of each optimizer what its blocks chose, on seeds in common.
+    """Return the cohorts of the last race: what the blocks chose, on the first quarter of its seeds in common.
 
     runs: those of the screen and the race.
     """
     runs = drop_lost_runs(runs)
     if runs.empty:
         return []
-    chosen = pd.concat([protocol.choose_settings(runs, measure) for measure in plan.spec.choose_by])
-    return _plan_settings(plan, "final", chosen.assign(block=-1))
+    chosen = [protocol.choose_settings(part, measure, of) for part, measure, of in _divide(plan, runs)]
+    return _plan_settings(plan, "final", pd.concat(chosen).assign(block=-1), stop=_count_first(plan))
 
 
-def plan_report(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
-    """Return the cohorts of the recommended settings, on fresh seeds. runs: those of all stages before."""
+def plan_end_of_final(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
+    """Return the rest of the last race: the best of its first quarter, on its other seeds. runs: all before."""
     runs = drop_lost_runs(runs)
     if runs.empty:
         return []
-    best = pd.concat([protocol.recommend_settings(runs, measure) for measure in plan.spec.choose_by])
-    return _plan_settings(plan, "report", best.assign(block=-1))
+    best = [
+        protocol.select_best_in_common(part, _LAST_RIVALS, measure, of) for part, measure, of in _divide(plan, runs)
+    ]
+    return _plan_settings(plan, "final", pd.concat(best), start=_count_first(plan))
+
+
+def plan_report(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
+    """Return the cohorts of the recommended settings and their runners-up, on fresh seeds. runs: all before."""
+    runs = drop_lost_runs(runs)
+    if runs.empty:
+        return []
+    best = [protocol.select_best_in_common(part, 2, measure, of) for part, measure, of in _divide(plan, runs)]
+    return _plan_settings(plan, "report", pd.concat(best), stop=_FIRST_REPORTS)
+
+
+def plan_more_reports(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
+    """Return more cohorts of the recommended settings: on as many seeds as tell them from the leader. runs: all before.
+
+    The number follows from the spread of what has reported, and not from what seems to be ahead, so verdicts stay
+    valid (Stein 1945, Annals of Mathematical Statistics 16).
+    """
+    runs = drop_lost_runs(runs)
+    if runs.empty:
+        return []
+    found = []
+    for part, measure, of in _divide(plan, runs):
+        best = protocol.select_best_in_common(part, 1, measure, of)
+        found.append(best.assign(seeds=count_report_seeds(part, plan.spec.report, measure, of, plan.spec.judge_by)))
+    best = pd.concat(found)
+    keys = ["problem", *configuration_columns(runs), "block"]
+    best = best.groupby(keys, as_index=False, dropna=False, sort=False)["seeds"].max()
+    planned, start = [], _FIRST_REPORTS
+    for stop in sorted(best.loc[best["seeds"] > start, "seeds"].unique()):
+        planned += _plan_settings(plan, "report", best[best["seeds"] >= stop], start, int(stop))
+        start = int(stop)
+    return planned
+
+
+IN_COMMON: tuple[PlanStage, ...] = (plan_final, plan_end_of_final, plan_report, plan_more_reports)
+"""What follows where all blocks have run: on seeds that they have in common."""
+
+
+def _count_first(plan: Plan) -> int:
+    """Return the number of seeds on which all choices of the blocks meet, a quarter of those of the last race."""
+    return -(-plan.spec.final // 4)
 
 
 def _divide(plan: Plan, runs: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, str, str]]:
@@ -215,11 +275,11 @@ def plan_largest_stages(plan: Plan) -> dict[Stage, Cohorts]:
         each = len(spec.choose_by) + len(_list_levels(plan, cohorts[0].problem))
         most: dict[Stage, int] = {"race": spec.finalists * each, "holdout": each}
         if not plan.shard:
-            most |= {"final": len(spec.choose_by) * spec.blocks, "report": len(spec.choose_by)}
+            most |= {"final": each * (spec.blocks + 3 * _LAST_RIVALS) // 4, "report": 2 * each}
         for stage, count in most.items():
             parts = spec.seeds_of(stage)
             parts = parts if stage in COMMON_STAGES else [parts[block] for block in by_block]
-            seeds = [seed for part in parts for seed in part]
+            seeds = [seed for part in parts for seed in part][: _FIRST_REPORTS if stage == "report" else None]
             if seeds:
                 found.setdefault(stage, []).extend(_select_evenly(plan, stage, count, cohorts, seeds))
     return {stage: Cohorts(tuple(series)) for stage, series in found.items()}
@@ -244,12 +304,14 @@ def _select_evenly(
             yield SeedSeries(replace(cohort, lanes=lanes), seeds, LaneHashes(lanes), stage, blocks)
 
 
-def _plan_settings(plan: Plan, stage: Stage, settings: pd.DataFrame) -> list[PlannedCohort]:
+def _plan_settings(
+    plan: Plan, stage: Stage, settings: pd.DataFrame, start: int = 0, stop: int | None = None
+) -> list[PlannedCohort]:
     """Return the cohorts of distinct settings (problem, block, configuration) on the stage's seeds of their block.
 
-    Settings of block -1 run on seeds that all blocks have in common.
+    Settings of block -1 run on seeds that all blocks have in common. start, stop: the part of the seeds that is meant.
     """
-    seeds = plan.spec.seeds_of(stage)
+    seeds = [each[start:stop] for each in plan.spec.seeds_of(stage)]
     rows, places = find_places(plan, settings)
     groups: dict[tuple, tuple[Cohort, list[Lane]]] = {}
     for row, (cohort, lane) in zip(rows.to_dict("records"), places, strict=True):

@@ -129,6 +129,7 @@ def _make_runs(
         "suboptimality_final": final - cohort.problem.minimum,
         **held_out,
         "log_tail": np.where(failed, np.nan, log_tail(cohort, part)),
+        "target": np.full(len(lanes), cohort.problem.target),
         **{target_column(share): values for share, values in zip(TARGETS, times, strict=True)},
     }
     columns = {name: columns[name] for name in RUNS}
