@@ -19,7 +19,16 @@ from optbench.analysis.selection import is_staged
 from optbench.analysis.verdicts import ALL
 from optbench.contract.arguments import one_of
 from optbench.contract.errors import OptbenchError, unknown
-from optbench.figures import batch_sizes, comparisons, forest_plot, maps, rank_diagram, style, trajectories
+from optbench.figures import (
+    answer_matrix,
+    batch_sizes,
+    comparisons,
+    forest_plot,
+    maps,
+    rank_diagram,
+    style,
+    trajectories,
+)
 from optbench.figures.data import ReportData
 from optbench.figures.loss_curves import without_rates
 from optbench.figures.selection import describe_selection
@@ -29,6 +38,8 @@ from optbench.wording.headlines import describe_shortly, headline
 
 OVERALL = ""
 """The key of figures of all problems together."""
+ANSWERS = ("matrix", "forest")
+"""Kinds that show the answer, which a page has as text."""
 MIN_SIZES = 4
 """Batch sizes that a figure of a quantity against the batch size needs."""
 
@@ -249,9 +260,12 @@ def _draw_by(name: str) -> Callable[[ReportData, str], Figure]:
 
 
 KINDS = {
-    "forest": Kind(
-        "how far each optimizer is from the leader of each problem", _draw_by("forest"), forest_plot.CAPTION,
+    "matrix": Kind(
+        "how far each optimizer is from the leader of each problem", _draw_by("matrix"), answer_matrix.CAPTION,
         overall=True,
+    ),
+    "forest": Kind(
+        "the same with intervals on one axis", _draw_by("forest"), forest_plot.CAPTION, overall=True,
     ),
     "curves": Kind(
         "loss curves with intervals over seeds", _draw_by("curves"), _caption_curves,
@@ -371,7 +385,7 @@ def remove_earlier_pictures(folder: Path, foot: str) -> int:
 def write_answer(data: ReportData, folder: Path) -> None:
     """Write the answer of all problems into `folder` as answer.png."""
     with style.detached(), style.styled():
-        kind = KINDS["forest"]
+        kind = KINDS["matrix"]
         text = f"{headline(data.answer)}. {kind.describe(data, OVERALL)}"
         figure = kind.draw(data, OVERALL)
         style.save(figure, without_link(folder / "answer.png"), data.results.foot, kind.words, text)

@@ -10,7 +10,7 @@ from optbench.figures import data, style
 from optbench.report.pictures import KINDS, OVERALL
 from optbench.sweeps.results import Results
 
-MORE = [name for name in KINDS if name not in ("forest", "curves", "rates", "heatmap", "paths")]
+MORE = [name for name in KINDS if name not in ("matrix", "forest", "curves", "rates", "heatmap", "paths")]
 TWO = ("rosenbrock", "breast_cancer")
 SMALL = {"schedules": ("constant",), "rates": (0.01, 0.1, 3.0), "points": 30, "seeds": range(4), "epochs": 40}
 
