@@ -152,10 +152,9 @@ class Page:
         self.called = {name: sweep.label(name) for name in answer.best["optimizer"].unique()}
         self.matrices = {key: build_matrix(view.answer, self.find_lacking(view)) for key, view in self.views.items()}
         self.factors = list_bars(answer)
-        median = f"; the median of {len(sweep.files)} problems" if len(sweep.files) > 1 else ""
-        self.meaning = (
-            f"Times the {self.matrices[self.own].unit} of the best choice for the worst, where shown{median}."
-        )
+        mean = f": geometric mean of {len(sweep.files)} problems" if len(sweep.files) > 1 else ""
+        unit = self.matrices[self.own].unit
+        self.meaning = f"The worst choice's {unit} over the best one's, where shown{mean}."
         self.legend = LEGEND
         self.safe = {key: self.describe_default(view.answer, self.matrices[key]) for key, view in self.views.items()}
         looks = find_looks(sweep)
@@ -240,7 +239,7 @@ class Page:
         found = self.describe_setting(row)
         setting = f"{found['rest']}, {found['rate']}"
         code = next(iter(found["codes"]), None)
-        return found | {"problem": sweep.label(problem), "setting": setting, "code": code}
+        return found | {"problem": self.short[problem], "setting": setting, "code": code}
 
     def describe_problem(self, problem: str, anchor: str) -> dict:
         """Return what a problem's section says: by each measure, in `views`, and `own`, that of the sweep.

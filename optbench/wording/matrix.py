@@ -112,7 +112,7 @@ class Factor(NamedTuple):
 
     name: str
     size: float
-    """The median over problems of the ratio of the worst level to the leader, where it is shown to be behind."""
+    """How many times what the best choice needs the worst one needs, the geometric mean over problems."""
     text: str
     more: str
     """Which level is safe; "" where none is."""
@@ -215,7 +215,6 @@ def _measure_choice(answer: Answer, name: str, judged: Judged) -> Factor | None:
     }
     if not behind:
         return Factor(name, 1.0, "no difference is shown", "")
-    worst = [max((behind.get((problem, level), 1.0) for level in levels), default=1.0) for problem in problems]
     problem, level = max(behind, key=lambda key: behind[key])
     called = answer.label(level) if judged.of == "optimizer" else judged.name(level)
     most, where = behind[problem, level], labels.short_name(answer.label(problem))
@@ -224,7 +223,18 @@ def _measure_choice(answer: Answer, name: str, judged: Judged) -> Factor | None:
     least = min(counts.values())
     safe = [judged.name(each) for each in levels if counts[each] == least]
     more = f"safest: {' and '.join(safe)}, behind on {least or 'none'} of {len(problems)}" if len(safe) <= 2 else ""
-    return Factor(name, float(np.median(worst)), text, more if len(problems) > 1 else "")
+    return Factor(name, weigh(judged), text, more if len(problems) > 1 else "")
+
+
+def weigh(judged: Judged) -> float:
+    """Return how many times what the leader needs the worst level needs, as far as that is shown.
+
+    The geometric mean over problems; 1 on a problem where no level is shown to be behind.
+    """
+    rows = judged.ranking[judged.ranking["problem"] != ALL]
+    behind = rows["ratio"].where(~rows["may_be_best"] & np.isfinite(rows["ratio"].astype(float)), 1.0)
+    worst = behind.clip(lower=1.0).groupby(rows["problem"]).max()
+    return float(np.exp(np.log(worst).mean()))
 
 
 def _measure_tuning(answer: Answer) -> Factor | None:
@@ -243,7 +253,7 @@ def _measure_tuning(answer: Answer) -> Factor | None:
     where = labels.short_name(answer.label(problems.idxmax()))
     text = f"the best of {FEW} settings, not of {int(table['trials'].median())}"
     more = f"up to {tell_ratio(problems.max())}: {where}" if len(problems) > 1 else ""
-    return Factor("Tuning", float(ratios.median()), text, more)
+    return Factor("Tuning", float(np.exp(np.log(ratios).mean())), text, more)
 
 
 def find_safe_default(answer: Answer, matrix: Matrix) -> tuple[str, float] | None:
