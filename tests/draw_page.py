@@ -1,6 +1,6 @@
 """The picture of a page: ``python -m tests.draw_page results/report/index.html reports/page.png`` in headless Chromium.
 
-What a reader of the README sees first: the first screen, with its answer in one chart.
+What a reader of the README sees first: the first screen, with its answer in one table.
 """
 
 import io
@@ -17,12 +17,12 @@ WIDTH, HEIGHT = 1280, 900
 
 
 def draw(page: Path, picture: Path) -> None:
-    """Write what the page shows from its top to the end of its first chart."""
+    """Write what the page shows from its top to the end of the answer."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable(), args=list(SWITCHES))
         view = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
         view.goto(page.resolve().as_uri(), wait_until="load")
-        end = view.evaluate("document.querySelector('.forest').getBoundingClientRect().bottom + scrollY")
+        end = view.evaluate("document.querySelector('.glance').getBoundingClientRect().bottom + scrollY")
         view.set_viewport_size({"width": WIDTH, "height": int(end) + 16})
         content = view.screenshot()
         browser.close()

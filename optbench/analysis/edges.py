@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binom
+from scipy.special import bdtrc
 
 from optbench.analysis.columns import hyperparameter_columns
 from optbench.contract.limits import bounds, is_inside, limits_by_name
@@ -141,7 +141,7 @@ def _may_be_chance(best: pd.Series, drawn: Range, side: str, ranges: Mapping[str
     shares = np.array([_rising_share(drawn, float(value)) for value in best.dropna()])
     there = int((shares > 1 - OUTER).sum() if side == "high" else (shares < OUTER).sum())
     ends = 2 * sum(_parse_continuous(text) is not None for text in ranges.values())
-    return bool(binom.sf(there - 1, len(shares), OUTER) > CHANCE / ends) if len(shares) else True
+    return bool(there == 0 or bdtrc(there - 1, len(shares), OUTER) > CHANCE / ends) if len(shares) else True
 
 
 def _describe_edge(

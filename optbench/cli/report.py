@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from optbench.report.loaded import LoadedSweep
 
 FIGURES = (
-    "forest", "curves", "rates", "heatmap", "paths", "best_of_n", "divergence", "batch_scaling", "noise", "mean_ranks",
-    "profiles", "time_per_step",
+    "matrix", "forest", "curves", "rates", "heatmap", "paths", "best_of_n", "divergence", "batch_scaling", "noise",
+    "mean_ranks", "profiles", "time_per_step",
 )  # fmt: skip
 """The kinds of figures: the keys of `optbench.report.pictures.KINDS`, which takes a while to import."""
 USUAL = "curves, mean_ranks and profiles"

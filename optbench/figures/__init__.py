@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Plot", "animate_paths", "batch_scaling", "best_of_n", "curves", "divergence", "ewa", "ewa_weights", "forest",
-    "heatmap", "mean_ranks", "noise", "paths", "profiles", "rates", "schedules", "styled", "time_per_step",
+    "heatmap", "matrix", "mean_ranks", "noise", "paths", "profiles", "rates", "schedules", "styled", "time_per_step",
 ]  # fmt: skip
 
 # Function -> the module of this package that has it; no module is called as a function is.
 OF_RESULTS = {
+    "matrix": "answer_matrix",
     "curves": "loss_curves",
     "rates": "loss_curves",
     "heatmap": "maps",

@@ -292,13 +292,17 @@ class ReportData:
 
     def minimum(self, problem: str) -> float | None:
         """Return the minimum of a problem; None where it is not known."""
-        minimum = self.results.problem(problem).get("minimum")
-        return None if minimum is None or pd.isna(minimum) else float(minimum)
+        return self._minima.get(problem)
 
-    def minima_of(self, column: str) -> dict[str, float]:
+    @cached_property
+    def _minima(self) -> dict[str, float]:
+        """The minimum of each problem that has a known one."""
+        found = {problem: self.results.problem(problem).get("minimum") for problem in self.files}
+        return {problem: float(value) for problem, value in found.items() if value is not None and not pd.isna(value)}
+
+    def minima_of(self, column: str) -> Mapping[str, float]:
         """Return by problem the minimum of a column of ``curves``; none of another than the training loss."""
-        found = {problem: self.minimum(problem) for problem in self.files} if column == "train_loss" else {}
-        return {problem: value for problem, value in found.items() if value is not None}
+        return self._minima if column == "train_loss" else {}
 
     def minimizers(self, problem: str) -> list[tuple[float, float]]:
         """Return (w_1, w_2) of each known minimizer of a problem of two parameters."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -229,6 +228,8 @@ def _draw_heatmap(
 
     texts: one for each cell, or False; points: their size; bar: the axes of the color bar; options: of the heatmap.
     """
+    import seaborn as sns  # takes a second
+
     sns.heatmap(
         table, ax=ax, mask=~np.isfinite(table.to_numpy(dtype=float)), annot=texts, fmt="", linewidths=1,
         linecolor="white", annot_kws={"fontsize": points}, cbar=bar is not None, cbar_ax=bar, cbar_kws=bar_options,

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -179,6 +178,8 @@ def draw_lines(
     interval: "band" or "bars", from the columns low to high. marks: about so many markers a line, none beside those of
     the other lines; 0: one at each point. keywords: those of `Axes.plot`.
     """
+    import seaborn as sns  # takes a second
+
     lines = current().lines
     table = table[np.isfinite(table[y].to_numpy(dtype=np.float64))].sort_values(x, kind="stable")
     parts = {name: part for name, part in table.groupby("optimizer", sort=False) if name in styles}

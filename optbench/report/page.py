@@ -6,7 +6,7 @@ import copy
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,14 +16,14 @@ from optbench.analysis import hyperparameter_columns
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.protocol import WIDEN
 from optbench.analysis.selection import is_staged
-from optbench.contract.names import count_noun, join_names
+from optbench.contract.names import count_noun
 from optbench.figures.data import Tables
 from optbench.report.explorer import explorer
 from optbench.report.forest import build_forest, find_looks
 from optbench.report.loaded import LoadedSweep
 from optbench.report.output import Options, fill, write_file
 from optbench.report.pictures import (
-    EXPLORED,
+    ANSWERS,
     KINDS,
     OVERALL,
     draw_page_pictures,
@@ -37,12 +37,8 @@ from optbench.report.tables import SweepTables, remove_earlier_tables, write_ans
 from optbench.sweeps.chosen import format_hyperparameters
 from optbench.sweeps.results import with_plain_labels
 from optbench.wording import answers, labels
-from optbench.wording.answers import chosen_for
+from optbench.wording.answers import Answer, chosen_for
 from optbench.wording.certainty import (
-    ALONE,
-    EQUIVALENT,
-    FAILED,
-    FIRST,
     UNDECIDED,
     find_state,
     state_cost,
@@ -51,22 +47,27 @@ from optbench.wording.certainty import (
 from optbench.wording.eager import describe_eager
 from optbench.wording.headlines import headline
 from optbench.wording.judged import PLAIN_LOSS, SAMPLES, describe_share, name_metric
+from optbench.wording.matrix import (
+    Matrix,
+    build_matrix,
+    describe_usual_setting,
+    find_safe_default,
+    list_factors,
+    tell_ratio,
+)
 from optbench.wording.wider_search import describe_limits
 
-PICTURE_BYTES, PICTURE_BYTES_WITH_EXPLORER = 6_000_000, 800_000
-"""Bytes of pictures in a page: the rest of it takes under two megabytes, and under seven with the explorer."""
-AT_LIMIT = "limit"
-"""The state of a problem whose first one leads at a limit of the search."""
-CHIPS = {FIRST: "decided", EQUIVALENT: "tie", UNDECIDED: "open", ALONE: "alone", FAILED: "failed",
-         AT_LIMIT: "at a limit"}  # fmt: skip
 MAX_SETTINGS = 3
-"""Settings on a card; the table of the problem has them all."""
-MAX_SENTENCE = 300
-"""Letters of a sentence that fits a card."""
+"""Settings of a problem that are listed; its table has them all."""
+LEGEND = (
+    ("best", "the best: nobody else may be"), ("leads", "leads"), ("open", "open: may be the best, too"),
+    ("tie", "tie: within 10%"), ("behind", "shown to be behind"), ("failed", "no run ends well"), ("none", "no result"),
+)  # fmt: skip
+"""States of cells with their words."""
+LONGEST = 100.0
+"""The ratio at which a bar ends."""
 TORCH = "PyTorch"
 """The library whose learning rate the first screen names, too, where it is another."""
-QUICK = 0.01
-"""The share of the gap at the start to which the quickest optimizer is named."""
 
 
 def write_page(
@@ -83,19 +84,18 @@ def write_page(
         warn(sweep.results.missing)
     sweep.check()
     page = options.page(sweep.directory / "report")
-    kinds = [name for name in KINDS if name != "forest" and (options.static or name not in EXPLORED)]
-    most = PICTURE_BYTES if options.static else PICTURE_BYTES_WITH_EXPLORER
     plain = with_plain_labels(sweep.everything)
     shown = sweep if plain is sweep.everything else LoadedSweep(plain)
-    pictures, left_out = draw_page_pictures(shown, progress, kinds, most)
+    pictures, left_out = {}, 0
+    if options.static:  # elsewhere the explorer draws
+        pictures, left_out = draw_page_pictures(shown, progress, [name for name in KINDS if name not in ANSWERS])
     progress("page")
     content = Page(shown, pictures, left_out, not options.static, at_home=options.out is None)
     write_file(page, fill("report.html", page=content))
     if options.has_folder:
         progress("pictures beside it")
         write_answer_tables(sweep, page.parent)
-        if gone_beside := write_answer(sweep, page.parent):
-            warn(f"{join_names(gone_beside, 5)} of an earlier look removed from {page.parent}")
+        write_answer(sweep, page.parent)
         if gone := remove_earlier_pictures(page.parent / "figures", sweep.results.foot):
             text = f"{count_noun(gone, 'picture')} of an earlier look removed from {page.parent / 'figures'}"
             warn(f"{text}; --figures and --format, as before, draw new ones")
@@ -143,6 +143,15 @@ class Page:
         self.measures = {key: name_choice(key) for key in self.views}
         self.titles = {key: headline(view.answer) for key, view in self.views.items()}
         self.overall = {key: view.answer.overall() for key, view in self.views.items()}
+        self.short = labels.short_names(sweep.files, sweep.label)
+        self.called = {name: sweep.label(name) for name in answer.best["optimizer"].unique()}
+        self.matrices = {key: build_matrix(view.answer, self.find_lacking(view)) for key, view in self.views.items()}
+        self.factors = list_bars(answer)
+        mean = f": geometric mean of {len(sweep.files)} problems" if len(sweep.files) > 1 else ""
+        unit = self.matrices[self.own].unit
+        self.meaning = f"The worst choice's {unit} over the best one's, where shown{mean}."
+        self.legend = LEGEND
+        self.safe = {key: self.describe_default(view.answer, self.matrices[key]) for key, view in self.views.items()}
         looks = find_looks(sweep)
         self.forests = {key: build_forest(sweep, view.answer, looks) for key, view in self.views.items()}
         drawn = set().union(*(forest.drawn for forest in self.forests.values()))
@@ -155,7 +164,7 @@ class Page:
         anchors = {problem: f"problem-{file}" for problem, file in sweep.files.items()}
         self.problems = [
             {
-                "card": self.build_card(problem, anchor),
+                **self.describe_problem(problem, anchor),
                 "more": [*answer.describe_others(problem), *answer.describe_levels(problem)],
                 "facts": describe_problem(results.problem(problem)),
                 "settings": tables.settings(problem),
@@ -164,6 +173,7 @@ class Page:
             }
             for problem, anchor in anchors.items()
         ]
+        self.start = {key: self.find_start(view) for key, view in self.views.items()}
         captions = Counter(figure["caption"] for each in self.problems for figure in each["figures"])
         self.notes = [caption for caption, count in captions.items() if count > 1]
         self.named = {figure["caption"]: figure["words"] for each in self.problems for figure in each["figures"]}
@@ -185,10 +195,43 @@ class Page:
         self.version = provenance.get("optbench", "unknown")
         self.provenance = list_provenance(provenance)
 
-    def build_card(self, problem: str, anchor: str) -> dict:
-        """Return what a problem's row and card say: by each measure, in `views`, and `own`, that of the sweep.
+    def find_lacking(self, sweep: LoadedSweep) -> Collection[str]:
+        """Return the problems without a measure that is not the sweep's own. sweep: a view of `list_views`."""
+        return sweep.answer.judged.without if sweep.answer.judge_by != self.own else ()
 
-        anchor: of the problem's section. codes: the code of each setting on the card, with the measures it belongs to.
+    def describe_default(self, answer: Answer, matrix: Matrix) -> dict:
+        """Return the optimizer that is never far from the leader, in texts; {} where there is none."""
+        found = find_safe_default(answer, matrix)
+        if not found:
+            return {}
+        name, worst = found
+        setting = describe_usual_setting(answer, name)
+        near = f"never more than {tell_ratio(worst)} the leader here" if worst > 1 else "the leader everywhere here"
+        return {"name": answer.label(name), "near": near, "setting": setting}
+
+    def find_start(self, sweep: LoadedSweep) -> dict:
+        """Return one setting to begin with, of the problem with the most parameters; {} where nobody leads.
+
+        sweep: a view of `list_views`.
+        """
+        sizes = {problem: sweep.results.problem(problem).get("dim") for problem in sweep.files}
+        judged = [
+            problem for problem in sizes if problem not in self.find_lacking(sweep) and sweep.answer.firsts(problem)
+        ]
+        if not judged:
+            return {}
+        problem = max(judged, key=lambda each: sizes[each] if pd.notna(sizes[each]) else 0)
+        name = sweep.answer.judged.leader(problem)
+        row = sweep.best_of(problem).set_index("optimizer", drop=False).loc[name].to_dict()
+        found = self.describe_setting(row)
+        setting = f"{found['rest']}, {found['rate']}"
+        code = next(iter(found["codes"]), None)
+        return found | {"problem": self.short[problem], "setting": setting, "code": code}
+
+    def describe_problem(self, problem: str, anchor: str) -> dict:
+        """Return what a problem's section says: by each measure, in `views`, and `own`, that of the sweep.
+
+        anchor: of the section. codes: the code of each setting in it, with the measures that it belongs to.
         """
         views = {key: self.describe_view(view, problem) for key, view in self.views.items()}
         codes: dict[tuple, dict] = {}
@@ -196,52 +239,40 @@ class Page:
             for setting in view["settings"]:
                 code = {"name": setting["name"], "codes": setting["codes"], "by": []}
                 codes.setdefault((setting["name"], setting["setting"]), code)["by"].append(key)
-        names = {"name": problem, "label": self.sweep.label(problem), "anchor": anchor}
+        names = {"name": problem, "label": self.sweep.label(problem), "short": self.short[problem], "anchor": anchor}
         return names | {"views": views, "own": views[self.own], "codes": codes.values()}
 
     def describe_view(self, sweep: LoadedSweep, problem: str) -> dict:
-        """Return the texts of a problem's card: what to use, by how much, at what cost and length of a run.
+        """Return the texts of a problem: what to use, by how much, at what cost and length of a run.
 
         sweep: a view of `list_views`.
         """
         answer = sweep.answer
-        if answer.judge_by != self.own and problem in answer.judged.without:
-            return self.describe_unjudged(sweep, problem)
-        firsts, state = answer.firsts(problem), find_state(answer, problem)
+        if problem in self.find_lacking(sweep):
+            lacks = f"no {name_choice(answer.judge_by).removeprefix('1 - ')}"
+            empty = dict.fromkeys(("rest", "leader", "limits", "at_once", "cost", "length"), "")
+            return empty | {
+                "short": lacks, "unit": lacks, "settings": [], "others": 0,
+                "sentence": f"There is {lacks} here, so nothing is judged by it",
+            }  # fmt: skip
+        firsts = answer.firsts(problem)
         best = sweep.best_of(problem).set_index("optimizer", drop=False)
-        if state in (FIRST, EQUIVALENT) and answer.judged.is_at_limit(problem):
-            state = AT_LIMIT
-        card = {"cost": "", "length": ""}
+        found = {"cost": "", "length": ""}
         if firsts:
             same = {"problem": problem, "optimizer": firsts[0]}
             (cost,) = select_rows(sweep.costs, same).to_dict("records") or [{}]
             runs = select_rows(sweep.reported_runs, same)
-            card = {"cost": state_cost(cost, sweep.target(problem)), "length": state_length(runs) if len(runs) else ""}
-        sentence = answer.sentence(problem).removeprefix(f"{answer.label(problem)}: ")
-        return card | {
-            "kind": state, "chip": CHIPS[state], "short": answer.judged.describe_best(problem),
+            found = {"cost": state_cost(cost, sweep.target(problem)), "length": state_length(runs) if len(runs) else ""}
+        return found | {
+            "short": answer.judged.describe_best(problem),
             "unit": name_unit(sweep, problem),
             "settings": [self.describe_setting(best.loc[name].to_dict()) for name in firsts[:MAX_SETTINGS]],
             "others": max(len(firsts) - MAX_SETTINGS, 0),
-            "rest": "that none beats" if state == UNDECIDED else "in first place",
-            "sentence": sentence, "brief": shorten_sentence(sentence),
+            "rest": "that none beats" if find_state(answer, problem) == UNDECIDED else "in first place",
+            "sentence": answer.sentence(problem).removeprefix(f"{answer.label(problem)}: "),
             "leader": answer.label(firsts[0]) if len(firsts) > 1 else "",
             "limits": describe_limits(answer.edges, problem, firsts[0]) if firsts else "",
             "at_once": answer.at_once.get(problem, ""),
-            "quickest": find_quickest(
-                sweep.costs[sweep.costs["problem"] == problem], firsts[0] if firsts else "", answer.label
-            ),
-        }  # fmt: skip
-
-    def describe_unjudged(self, sweep: LoadedSweep, problem: str) -> dict:
-        """Return the texts of `describe_view` for a problem that lacks the measure, which is not the sweep's own."""
-        lacks = f"no {name_choice(sweep.answer.judge_by).removeprefix('1 - ')}"
-        sentence = f"there is {lacks} here, so nothing is judged by it"
-        empty = dict.fromkeys(("unit", "rest", "leader", "limits", "at_once", "cost", "length"), "")
-        quickest = find_quickest(sweep.costs[sweep.costs["problem"] == problem], "", sweep.label)
-        return empty | {
-            "kind": ALONE, "chip": lacks, "short": lacks, "settings": [], "others": 0,
-            "sentence": sentence, "brief": sentence[:1].upper() + sentence[1:], "quickest": quickest,
         }  # fmt: skip
 
     def describe_setting(self, row: dict) -> dict:
@@ -279,9 +310,10 @@ def list_views(sweep: LoadedSweep) -> dict[str, LoadedSweep]:
         chosen = chosen_for(measure, answer.choose_by)
         if chosen == chosen_for(answer.judge_by, answer.choose_by):
             view = copy.copy(sweep)
+            view.answer = answer.seen_by(measure)
         else:
             view = LoadedSweep(sweep.everything.judged_by(chosen))
-        view.answer = replace(view.answer, judged=judged)
+            view.answer = replace(view.answer, judged=judged)
         views[measure] = view
     return views
 
@@ -292,6 +324,18 @@ def name_choice(measure: str) -> str:
     return named.get(measure) or name_metric(measure).removesuffix(" on test data")
 
 
+def list_bars(answer: Answer) -> list[dict]:
+    """Return what matters most as texts, each with the width of its bar in percent."""
+    factors = list_factors(answer)
+    sizes = [math.log(min(factor.size, LONGEST)) for factor in factors]
+    longest = max(sizes, default=0.0)
+    return [
+        {"name": factor.name, "size": tell_ratio(factor.size), "text": factor.text, "more": factor.more,
+         "width": round(100 * size / longest) if longest else 0}
+        for factor, size in zip(factors, sizes, strict=True)
+    ]  # fmt: skip
+
+
 def name_unit(sweep: LoadedSweep, problem: str) -> str:
     """Return what a problem is judged by, in a few words: "samples to 0.01%", "loss at the end"."""
     judged = sweep.answer.judged
@@ -299,26 +343,6 @@ def name_unit(sweep: LoadedSweep, problem: str) -> str:
     if unit == SAMPLES:
         return f"samples to {labels.share_text(judged.targets[problem])}"
     return "loss at the end" if unit == PLAIN_LOSS else unit
-
-
-def find_quickest(costs: pd.DataFrame, leader: str, label: labels.Label) -> tuple[str, str, str]:
-    """Return who needs the fewest samples to 1% of the gap, how many, and the number of the leader.
-
-    costs: the rows of a problem, of `optbench.analysis.costs`. All three are "" where nobody gets there.
-    """
-    column = f"samples_to_{QUICK:g}"
-    there = costs[costs[column].notna() & (costs[column] < math.inf)] if column in costs else costs[:0]
-    if there.empty:
-        return "", "", ""
-    best = there.loc[there[column].idxmin()]
-    runs, reached = int(best["runs"]), round(best[f"reached_{QUICK:g}"] * best["runs"])
-    note = f"only {reached} of {runs} runs got there" if reached < runs else ""
-    mine = there[there["optimizer"] == leader]
-    if not note and leader:
-        is_leader = best["optimizer"] == leader
-        others = labels.samples_text(mine[column].iloc[0]) if len(mine) else "never"
-        note = "also the leader" if is_leader else f"{label(leader)}: {others}"
-    return label(best["optimizer"]), f"{labels.samples_text(best[column])} samples", note
 
 
 def find_code(snippets: pd.DataFrame, row: Mapping, hyperparameters: Sequence[str]) -> list[dict]:
@@ -346,17 +370,6 @@ def select_rows(table: pd.DataFrame, values: Mapping) -> pd.DataFrame:
         same &= table[name] == value
     return table[same]
 
-
-def shorten_sentence(sentence: str) -> str:
-    """Return the sentence, or the first parts of a long one; no part is cut within brackets."""
-    if len(sentence) <= MAX_SENTENCE:
-        return sentence
-    ends = [match.start() for match in re.finditer("[,;] ", sentence)]
-    whole = [
-        end for end in ends if all(sentence.count(a, 0, end) == sentence.count(b, 0, end) for a, b in ("()", "[]"))
-    ]
-    fitting = [end for end in whole if end <= MAX_SENTENCE] or whole[:1]
-    return f"{sentence[: fitting[-1]]}; the rest is below" if fitting else sentence
 
 
 def count_runs(results: Tables) -> str:

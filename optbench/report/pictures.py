@@ -19,22 +19,27 @@ from optbench.analysis.selection import is_staged
 from optbench.analysis.verdicts import ALL
 from optbench.contract.arguments import one_of
 from optbench.contract.errors import OptbenchError, unknown
-from optbench.figures import batch_sizes, comparisons, forest_plot, maps, rank_diagram, style, trajectories
+from optbench.figures import (
+    answer_matrix,
+    batch_sizes,
+    comparisons,
+    forest_plot,
+    maps,
+    rank_diagram,
+    style,
+    trajectories,
+)
 from optbench.figures.data import ReportData
 from optbench.figures.loss_curves import without_rates
 from optbench.figures.selection import describe_selection
-from optbench.report.output import FORMATS, digest_of, read_digests, without_link, write_digests, write_file
+from optbench.report.output import FORMATS, without_link, write_file
 from optbench.wording.answers import name_measure
 from optbench.wording.headlines import headline
 
 OVERALL = ""
 """The key of figures of all problems together."""
-EXPLORED = ("curves", "rates", "best_of_n", "profiles", "divergence")
-"""Kinds that are pictures on a static page only; elsewhere the explorer draws them."""
-ANSWER = "answer"
-"""The name of the file beside a page with the figure of all problems."""
-BESIDE = "pictures.sha256"
-"""The file that lists the pictures beside a page, as sha256sum does."""
+ANSWERS = ("matrix", "forest")
+"""Kinds that show the answer, which a page has as text."""
 MIN_SIZES = 4
 """Batch sizes that a figure of a quantity against the batch size needs."""
 
@@ -255,9 +260,12 @@ def _draw_by(name: str) -> Callable[[ReportData, str], Figure]:
 
 
 KINDS = {
-    "forest": Kind(
-        "how far each optimizer is from the leader of each problem", _draw_by("forest"), forest_plot.CAPTION,
+    "matrix": Kind(
+        "how far each optimizer is from the leader of each problem", _draw_by("matrix"), answer_matrix.CAPTION,
         overall=True,
+    ),
+    "forest": Kind(
+        "the same with intervals on one axis", _draw_by("forest"), forest_plot.CAPTION, overall=True,
     ),
     "curves": Kind(
         "loss curves with intervals over seeds", _draw_by("curves"), _caption_curves,
@@ -374,42 +382,22 @@ def remove_earlier_pictures(folder: Path, foot: str) -> int:
     return len(found)
 
 
-def write_answer(data: ReportData, folder: Path) -> list[str]:
-    """Write the answer into `folder` as pictures: answer.png of all problems, and PROBLEM.png with its loss curves.
-
-    Those of an earlier look, such as of a problem that had another label, are removed unless they were edited; return
-    their names.
-    """
-    digests = {}
+def write_answer(data: ReportData, folder: Path) -> None:
+    """Write the answer of all problems into `folder` as answer.png."""
     with style.detached(), style.styled():
-        for problem in (OVERALL, *data.files):
-            name = "curves" if problem else "forest"
-            kind, stem = KINDS[name], data.files[problem] if problem else ANSWER
-            if kind.applies(data, problem):
-                path = folder / f"{stem}{'-curves' if problem and stem == ANSWER else ''}.png"
-                figure = kind.draw(data, problem)
-                text = f"{_describe_answer(data, problem)}. {kind.describe(data, problem)}"
-                style.save(figure, without_link(path), data.results.foot, kind.words, text)
-                digests[path.name] = digest_of(path)
-    before = read_digests(folder / BESIDE).items()
-    gone = [
-        path.name
-        for path in folder.glob("*.png")
-        if path.name not in digests and (path.name, digest_of(path)) in before
-    ]
-    for name in gone:
-        (folder / name).unlink()
-    write_digests(folder / BESIDE, digests)
-    return sorted(gone)
+        kind = KINDS["matrix"]
+        text = f"{headline(data.answer)}. {kind.describe(data, OVERALL)}"
+        figure = kind.draw(data, OVERALL)
+        style.save(figure, without_link(folder / "answer.png"), data.results.foot, kind.words, text)
 
 
 def draw_page_pictures(
     data: ReportData,
     progress: Callable[[str], None] = lambda text: None,
     kinds: Collection[str] = tuple(KINDS),
-    most_bytes: int = 1_200_000,
+    most_bytes: int = 6_000_000,
 ) -> tuple[dict[str, list[dict]], int]:
-    """Draw the pictures of a page; return (pictures by problem, the number of those left out).
+    """Draw the pictures of a page without an explorer; return (pictures by problem, the number of those left out).
 
     Those of all problems stand under OVERALL. Each is {source, width, height, caption, alt, kind, problem}: a PNG of
     few colors as a data URI. An SVG of a path is ten times as large, and one of a heatmap twice. kinds: names in KINDS;

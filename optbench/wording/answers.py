@@ -129,6 +129,13 @@ class Answer:
         """The verdicts by the other measures of the sweep: the loss at the end, and a metric on test data."""
         return {name: self.judge(name) for name in list_other_measures(self.runs, self.judge_by, self.choose_by)}
 
+    def seen_by(self, measure: str) -> Answer:
+        """Return the answer by one of `others`; nothing is judged anew."""
+        every = {self.judge_by: self.judged, **self.others}
+        seen = replace(self, judged=every.pop(measure))
+        seen.__dict__["others"] = every
+        return seen
+
     @cached_property
     def levels(self) -> dict[str, Judged]:
         """The verdicts on batch sizes and schedules, where there are several."""

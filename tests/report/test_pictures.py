@@ -15,13 +15,11 @@ from optbench.cli.report import FIGURES
 from optbench.figures import OF_RESULTS, data, style
 from optbench.report import write_report
 from optbench.report.pictures import (
-    BESIDE,
     KINDS,
     OVERALL,
     draw_page_pictures,
     remove_earlier_pictures,
     select_kinds,
-    write_answer,
     write_pictures,
 )
 
@@ -101,20 +99,12 @@ def test_the_answer_stands_beside_the_page(swept, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
     folder = tmp_path / "folder"
     write_report(swept, out=folder, tables=["csv"])
-    pictures = {"answer.png", "rosenbrock.png", "breast_cancer.png"}
-    assert {path.name for path in folder.iterdir()} == {
-        "index.html",
-        "pictures.sha256",
-        "tables",
-        "verdicts.csv",
-        "winners.csv",
-        *pictures,
-    }
+    tables = {"tables", "verdicts.csv", "winners.csv"}
+    assert {path.name for path in folder.iterdir()} == {"index.html", "answer.png", *tables}
     for name in ("verdicts.csv", "winners.csv"):
         assert (folder / name).read_bytes() == (folder / "tables" / name).read_bytes()
-    for name in pictures:
-        with Image.open(folder / name) as picture:
-            assert picture.width > 1000
+    with Image.open(folder / "answer.png") as picture:
+        assert picture.width > 1000
     before = (folder / "answer.png").read_bytes()
     write_report(swept, out=folder)
     assert (folder / "answer.png").read_bytes() == before
@@ -131,17 +121,6 @@ def test_curves_show_what_is_judged(swept):
     (scored,) = [each for each in patches if each.get_label() == "scored"]
     end = swept.bands_of("train_loss").groupby("problem")["epoch"].max()[PROBLEM]
     assert scored.get_x() + scored.get_width() == pytest.approx(end) and scored.get_x() >= 0.8 * end - 1e-9
-
-
-@pytest.mark.slow
-def test_pictures_beside_a_page_with_an_earlier_label_are_removed_and_nothing_else(swept, tmp_path):
-    labeled = data.report_data(swept.results.labeled({PROBLEM: "Rosen fn.", "breast_cancer": "BC"}))
-    assert write_answer(labeled, tmp_path) == []
-    (tmp_path / "mine.png").write_bytes((tmp_path / "rosen-fn.png").read_bytes())
-    (tmp_path / "bc.png").write_text("edited", encoding="utf-8")
-    assert write_answer(swept, tmp_path) == ["rosen-fn.png"]
-    left = {"answer.png", f"{PROBLEM}.png", "breast_cancer.png", "mine.png", "bc.png", BESIDE}
-    assert {path.name for path in tmp_path.iterdir()} == left
 
 
 def test_pictures_of_an_earlier_look_are_removed_and_nothing_else(swept, tmp_path):

@@ -1,0 +1,274 @@
+"""The answer of a sweep at a glance: a cell for each problem and optimizer, and what matters most."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from optbench.analysis import best_of_n
+from optbench.analysis.ranking import BEHIND, FAILED
+from optbench.analysis.verdicts import ALL, OPEN, TIE
+from optbench.contract.errors import OptbenchError
+from optbench.wording import labels
+from optbench.wording.answers import Answer
+from optbench.wording.judged import SAMPLES, Judged, format_ratio
+
+BEST, LEADS, NONE = "best", "leads", "none"
+"""States of a cell, besides those of the ranking: nobody else may be best, others may be, or there is no result."""
+ALONE, NEVER = "alone", "never"
+WIDEST = 8
+"""Optimizers whose ratios a matrix writes; of more it shows colors."""
+DARKEST = 10.0
+"""The ratio from which on a cell has the full color."""
+FARTHEST = 1000.0
+"""The ratio beyond which an interval is said to have no end."""
+FEW = 10
+"""Settings that people try by hand."""
+BOUNDS = {"at least": "≥ ", "at most": "≤ "}
+CHOICES = {"optimizer": "Optimizer", "batch_size": "Batch size", "schedule": "Schedule"}
+
+
+class Cell(NamedTuple):
+    """What is known of an optimizer on a problem."""
+
+    state: str
+    """BEST, LEADS or NONE, or a state of the ranking: TIE, OPEN, BEHIND or FAILED."""
+    ratio: float
+    """To the leader's value; inf where the target is never reached, or every run failed; NaN where it is not known."""
+    text: str
+    ends: str
+    """Its interval, "1.1–3.3"; "" without one."""
+    words: str
+    """All of it in words."""
+
+    @property
+    def depth(self) -> int:
+        """How dark its color is, in percent."""
+        share = math.log(self.ratio) / math.log(DARKEST) if self.ratio > 1 else 0.0
+        return round(100 * min(share, 1.0))
+
+
+NOTHING = Cell(NONE, math.nan, "–", "", "no result")
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Problems as rows, optimizers as columns."""
+
+    names: Sequence[str]
+    """The optimizers: in the order of the sweep, and more than WIDEST by their mean rank."""
+    cells: Mapping[str, Sequence[Cell]]
+    """By problem, a cell for each optimizer."""
+    unit: str
+    """What ratios are of, such as "samples"."""
+
+    @property
+    def in_colors(self) -> bool:
+        """Whether cells are too narrow for numbers."""
+        return len(self.names) > WIDEST
+
+    @property
+    def states(self) -> set[str]:
+        """The states that it has."""
+        return {cell.state for row in self.cells.values() for cell in row}
+
+    @property
+    def columns(self) -> list[list[Cell]]:
+        """The cells of each optimizer with a result."""
+        return [[cell for cell in column if cell.state != NONE] for column in zip(*self.cells.values(), strict=True)]
+
+    def summarize(self) -> list[tuple[str, list[str], list[float]]]:
+        """Return rows below: what they say, a text for each optimizer, and its number; of a single problem none."""
+        if len(self.cells) < 2 or len(self.names) < 2:
+            return []
+        typical = [float(np.median(ratios)) if ratios else math.nan for ratios in self._list_ratios()]
+        beaten = [sum(cell.state in (BEHIND, FAILED) for cell in column) for column in self.columns]
+        counts = [f"{count} of {len(column)}" for count, column in zip(beaten, self.columns, strict=True)]
+        return [
+            ("typical (median)", [*map(tell_ratio, typical)], typical),
+            (f"worst of the {len(self.cells)}", [*map(tell_ratio, self.worst)], self.worst),
+            ("shown to be behind", counts, [*map(float, beaten)]),
+        ]
+
+    @property
+    def worst(self) -> list[float]:
+        """The largest ratio of each optimizer; NaN where some problem has none."""
+        return [
+            max(ratios) if len(ratios) == len(self.cells) else math.nan for ratios in self._list_ratios()
+        ]  # fmt: skip
+
+    def _list_ratios(self) -> list[list[float]]:
+        """Return the ratios of each optimizer that are known."""
+        return [[cell.ratio for cell in column if not math.isnan(cell.ratio)] for column in self.columns]
+
+
+class Factor(NamedTuple):
+    """A choice, and what it costs to choose wrong."""
+
+    name: str
+    size: float
+    """How many times what the best choice needs the worst one needs, the geometric mean over problems."""
+    text: str
+    more: str
+    """Which level is safe; "" where none is."""
+
+
+def build_matrix(answer: Answer, without: Iterable[str] = (), problems: Sequence[str] = ()) -> Matrix:
+    """Return the matrix of an answer. without: problems that nothing is shown of; problems: the rows, none for all."""
+    judged, names = answer.judged, list(answer.best["optimizer"].unique())
+    problems = problems or list(answer.best["problem"].unique())
+    if len(names) > WIDEST:
+        rows = judged.rows(ALL if len(problems) > 1 else problems[0])
+        names = [*rows["optimizer"], *(name for name in names if name not in set(rows["optimizer"]))]
+    lacking = {*without}
+    units = dict.fromkeys(judged.unit(problem) for problem in problems if problem not in lacking)
+    cells = {
+        problem: [NOTHING] * len(names) if problem in lacking else list_cells(judged, problem, names)
+        for problem in problems
+    }
+    return Matrix(names, cells, " or ".join(units))
+
+
+def list_cells(judged: Judged, problem: str, names: Sequence[str]) -> list[Cell]:
+    """Return a cell for each level of a problem."""
+    rows = {row[judged.of]: row for row in judged.rows(problem).to_dict("records")}
+    leader = next((name for name, row in rows.items() if row["leader"]), "")
+    alone = sum(bool(row["may_be_best"]) for row in rows.values()) == 1
+    return [_make_cell(judged, problem, rows[name], leader, alone) if name in rows else NOTHING for name in names]
+
+
+def _make_cell(judged: Judged, problem: str, row: Mapping, leader: str, alone: bool) -> Cell:
+    """Return the cell of a row of the ranking. alone: nobody but the leader may be best."""
+    name, state, ratio = row[judged.of], row["state"], float(row["ratio"])
+    called, unit = judged.name(name), judged.unit(problem)
+    if row["trials"] == 0 or row["blocks"] == 0:
+        return NOTHING._replace(words=f"{called}: no result")
+    if state == FAILED:
+        ends = "diverges" if judged.tell_end(problem, name) == "diverged" else "fails"
+        return Cell(FAILED, math.inf, ends, "", f"{called} {ends}")
+    if len(judged.rows(problem)) == 1:
+        return Cell(NONE, math.nan, ALONE, "", f"{called} alone: nothing to compare")
+    if name == leader:
+        others = "nobody else may be best" if alone else "others may be best"
+        return Cell(BEST if alone else LEADS, 1.0, BEST if alone else LEADS, "", f"{called} leads, {others}")
+    how = {TIE: "shown to be within 10%", OPEN: "may be best"}.get(state, "shown to be behind")
+    state = state if state in (TIE, OPEN) else BEHIND
+    if unit == SAMPLES and row["reached"] == 0:
+        return Cell(state, math.inf, NEVER, "", f"{called} never reaches the target, {how}")
+    if not math.isfinite(ratio):
+        return Cell(state, math.nan, "?" if state == OPEN else "–", "", f"{called}: {how}")
+    bound = BOUNDS.get(row["bound"], "")
+    text = f"{'≈ ' if state == OPEN else bound}{tell_ratio(ratio)}" if state != TIE else TIE
+    ends = _tell_ends(row["ratio_low"], row["ratio_high"])
+    interval = f" [{ends}]" if ends else ""
+    words = f"{called}: {bound}{format_ratio(ratio)} times {judged.name(leader)}'s {unit}{interval}, {how}"
+    return Cell(state, ratio, text, ends, words)
+
+
+def tell_ratio(ratio: float) -> str:
+    """Return "1.9×", "never" for inf, and "–" for NaN."""
+    return "–" if math.isnan(ratio) else f"{_round(ratio)}×" if math.isfinite(ratio) else NEVER
+
+
+def _tell_ends(low: float, high: float) -> str:
+    """Return the interval of a ratio for a cell: "1.1–3.3"; "" where it is not known."""
+    if math.isnan(low) or math.isnan(high):
+        return ""
+    return f"{_round(low)}–{_round(high)}" if high <= FARTHEST else f"{_round(low)}–∞"
+
+
+def _round(ratio: float) -> str:
+    """Return a ratio for a cell: "0.6", "1.0", "7.0", "25"."""
+    if ratio < 1 / FARTHEST:
+        return "0"
+    return f"{ratio:.1f}" if 0.095 <= ratio < 9.95 else format_ratio(ratio)
+
+
+def list_factors(answer: Answer) -> list[Factor]:
+    """Return what it costs to choose wrong, by the measure of the sweep: optimizer, batch size, schedule, tuning.
+
+    The first three are by verdicts. Tuning is what the best of FEW settings gives beside the best of all that were
+    tried; it is described, not tested.
+    """
+    every = {"optimizer": answer.judged, **answer.levels}
+    found = [_measure_choice(answer, CHOICES[of], judged) for of, judged in every.items()]
+    return [each for each in (*found, _measure_tuning(answer)) if each]
+
+
+def _measure_choice(answer: Answer, name: str, judged: Judged) -> Factor | None:
+    """Return the factor of the levels of a column; None where nothing is compared."""
+    problems = [each for each in answer.best["problem"].unique() if each not in judged.without]
+    levels = list(judged.ranking[judged.of].unique())
+    if len(levels) < 2 or not problems:
+        return None
+    cells = {problem: dict(zip(levels, list_cells(judged, problem, levels), strict=True)) for problem in problems}
+    behind = {
+        (problem, level): cell.ratio
+        for problem, row in cells.items()
+        for level, cell in row.items()
+        if cell.state in (BEHIND, FAILED) and not math.isnan(cell.ratio)
+    }
+    if not behind:
+        return Factor(name, 1.0, "no difference is shown", "")
+    problem, level = max(behind, key=lambda key: behind[key])
+    called = answer.label(level) if judged.of == "optimizer" else judged.name(level)
+    most, where = behind[problem, level], labels.short_name(answer.label(problem))
+    text = f"{NEVER if most == math.inf else f'up to {tell_ratio(most)}'}: {called} on {where}"
+    counts = {each: sum((problem, each) in behind for problem in problems) for each in levels}
+    least = min(counts.values())
+    safe = [judged.name(each) for each in levels if counts[each] == least]
+    more = f"safest: {' and '.join(safe)}, behind on {least or 'none'} of {len(problems)}" if len(safe) <= 2 else ""
+    return Factor(name, weigh(judged), text, more if len(problems) > 1 else "")
+
+
+def weigh(judged: Judged) -> float:
+    """Return how many times what the leader needs the worst level needs, as far as that is shown.
+
+    The geometric mean over problems; 1 on a problem where no level is shown to be behind.
+    """
+    rows = judged.ranking[judged.ranking["problem"] != ALL]
+    behind = rows["ratio"].where(~rows["may_be_best"] & np.isfinite(rows["ratio"].astype(float)), 1.0)
+    worst = behind.clip(lower=1.0).groupby(rows["problem"]).max()
+    return float(np.exp(np.log(worst).mean()))
+
+
+def _measure_tuning(answer: Answer) -> Factor | None:
+    """Return the factor of tuning; None where too few settings were tried, or nothing measures it."""
+    try:
+        table = best_of_n(answer.runs, (FEW,), answer.judge_by)
+    except OptbenchError:
+        return None
+    table = table[table["trials"] >= 2 * FEW]
+    keys = ["problem", "optimizer"]
+    few, every = (table[mask].set_index(keys)["value"] for mask in (table["n"] == FEW, table["n"] == table["trials"]))
+    ratios = (few / every).replace([np.inf, -np.inf], np.nan).dropna()
+    if ratios.empty:
+        return None
+    problems = ratios.groupby(level="problem", sort=False).median()
+    where = labels.short_name(answer.label(problems.idxmax()))
+    text = f"the best of {FEW} settings, not of {int(table['trials'].median())}"
+    more = f"up to {tell_ratio(problems.max())}: {where}" if len(problems) > 1 else ""
+    return Factor("Tuning", float(np.exp(np.log(ratios).mean())), text, more)
+
+
+def find_safe_default(answer: Answer, matrix: Matrix) -> tuple[str, float] | None:
+    """Return the optimizer whose worst ratio is the least, and that ratio; None where nothing was to be chosen."""
+    worst = {name: ratio for name, ratio in zip(matrix.names, matrix.worst, strict=True) if math.isfinite(ratio)}
+    if not worst or len(matrix.cells) < 2 or len(matrix.names) < 2:
+        return None
+    name = min(worst, key=lambda each: worst[each])
+    return name, worst[name]
+
+
+def describe_usual_setting(answer: Answer, optimizer: str) -> str:
+    """Return the batch size and the schedule that an optimizer has on most problems: "batch 16, inverse"."""
+    rows: pd.DataFrame = answer.best[answer.best["optimizer"] == optimizer]
+    sizes = pd.Series([labels.batch_label(*pair) for pair in zip(rows["batch_size"], rows["full_batch"], strict=True)])
+    size, schedule = sizes.mode().iloc[0], rows["schedule"].mode().iloc[0]
+    names = labels.name_schedules(answer.runs["schedule"].unique())
+    return f"{'full batch' if size == 'full' else f'batch {size}'}, {names.get(schedule, schedule)}"
