@@ -302,13 +302,13 @@ def judge_in_common(
     """
     best = np.stack([each.best for each in levels]) + np.reshape(shifts * np.ones(len(levels)), (-1, 1, 1))
     first = best[:, :, :FIRST_REPORTS]
-    gap = _mean_known(np.stack([each.second - each.best[:, :FIRST_REPORTS] for each in levels])) ** 2
-    spread = c * (gap + 2 * gap.mean(axis=0)) / 3
+    gap = np.abs(_mean_known(np.stack([each.second - each.best[:, :FIRST_REPORTS] for each in levels])))
+    spread = c * (gap**2 + 2 * gap.mean(axis=0) ** 2) / 3
     leader = np.nanargmin(_mean_known(first), axis=0)
     ahead = np.take_along_axis(first, leader[None, :, None], 0)
     needed = np.ceil(np.nanvar(first - ahead, axis=2, ddof=1) / ERROR**2)
     needed = np.clip(needed, FIRST_REPORTS, most)
-    np.put_along_axis(needed, leader[None], needed.max(axis=0)[None], 0)
+    needed = np.broadcast_to(needed.max(axis=0), needed.shape)
     best = np.where(np.arange(best.shape[2]) < needed[:, :, None], best, np.nan)
     a, b = np.triu_indices(len(levels), 1)
     rows = (best[b] - best[a]).swapaxes(0, 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -214,39 +213,32 @@ def _spread_of_choices(table: CodedRuns, best: HeldOut, second: HeldOut) -> np.n
     """Return the variance of each cell's result by the luck of the search that found its setting, (cells,).
 
     It is estimated from the gap between the recommended setting and its runner-up on the same seeds: what another
-    search might have found lies about as far away. A gap is drawn towards those of the other levels of the problem, as
-    if two more had their mean square. 0 where there is no runner-up, as there was nothing to choose.
+    search might have found lies about as far away. A squared gap is drawn towards the square of the mean gap of the
+    problem's levels, as if two more had it. 0 where there is no runner-up, as there was nothing to choose.
     """
-    gap = _mean_known(second.values - best.values)
-    chosen, squares = ~np.isnan(gap), np.nan_to_num(gap) ** 2
+    gap = np.abs(_mean_known(second.values - best.values))
+    chosen, gap = ~np.isnan(gap), np.nan_to_num(gap)
     problem = pd.factorize(table.cells["problem"])[0]
-    usual = np.bincount(problem, squares) / np.maximum(np.bincount(problem, chosen), 1)
-    return np.where(chosen, SEARCH * (squares + _PRIOR * usual[problem]) / (1 + _PRIOR), 0.0)
+    usual = np.bincount(problem, gap) / np.maximum(np.bincount(problem, chosen), 1)
+    return np.where(chosen, SEARCH * (gap**2 + _PRIOR * usual[problem] ** 2) / (1 + _PRIOR), 0.0)
 
 
-def count_report_seeds(runs: pd.DataFrame, most: int, choose_by: str, of: str, judge_by: str) -> np.ndarray:
-    """Return the number of seeds on which each recommended setting should report, (settings,) int, at most `most`.
+def count_report_seeds(runs: pd.DataFrame, choose_by: str, of: str, judge_by: str) -> dict[str, int]:
+    """Return by problem the number of seeds on which its recommended settings should report.
 
-    The settings are those of `select_best_in_common`, in its order; arguments as for `code_runs`. The number is what
-    brings the standard error of the difference to the leader of its problem down to `ERROR`; the leader has as many as
-    any other. 0 where a problem has not reported in common.
+    It brings the standard error of every difference to the leader down to `ERROR`. 0 where a problem has not reported
+    in common. Arguments as for `code_runs`.
     """
     table = code_runs(runs, choose_by, of, judge_by)
-    full, problem = held_out(table), pd.factorize(table.cells["problem"])[0]
-    values, needed = full.values, np.zeros(len(table.cells), dtype=np.int64)
-    for each in np.unique(problem[table.reported_in_common]):
-        cells = np.flatnonzero(problem == each)
+    values, needed = held_out(table).values, {}
+    for problem, cells in table.cells.groupby("problem", sort=False).indices.items():
         means = _mean_known(values[cells])
-        if len(cells) < 2 or np.isnan(means).all():
-            continue
-        differences = values[cells] - values[cells[np.nanargmin(means)]]
-        with np.errstate(invalid="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a cell without two seeds
-            spread = np.nan_to_num(np.nanvar(differences, axis=1, ddof=1))
-        own = np.minimum(np.ceil(spread / ERROR**2), most).astype(np.int64)
-        own[np.nanargmin(means)] = own.max()
-        needed[cells] = own
-    return needed[table.rank_in_common(1)["cell"]]
+        needed[problem] = 0
+        if table.reported_in_common[cells[0]] and not np.isnan(means).all():
+            differences = values[cells] - values[cells[np.nanargmin(means)]]
+            spread = [np.var(each, ddof=1) for row in differences if len(each := row[~np.isnan(row)]) > 1]
+            needed[problem] = int(np.ceil(max(spread, default=0.0) / ERROR**2))
+    return needed
 
 
 def best_of(table: CodedRuns, count: np.ndarray | int) -> tuple[np.ndarray, np.ndarray]:

@@ -371,7 +371,6 @@ def select_rows(table: pd.DataFrame, values: Mapping) -> pd.DataFrame:
     return table[same]
 
 
-
 def count_runs(results: Tables) -> str:
     """Return the sentences that count runs, optimizers, problems, seeds, and runs that diverged or were stopped."""
     runs = results.runs

@@ -199,23 +199,22 @@ def plan_report(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
 def plan_more_reports(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     """Return more cohorts of the recommended settings: on as many seeds as tell them from the leader. runs: all before.
 
-    The number follows from the spread of what has reported, and not from what seems to be ahead, so verdicts stay
-    valid (Stein 1945, Annals of Mathematical Statistics 16).
+    All of a problem report on the same seeds. Their number follows from the spread of what has reported, and not from
+    what seems to be ahead, so verdicts stay valid (Stein 1945, Annals of Mathematical Statistics 16).
     """
     runs = drop_lost_runs(runs)
     if runs.empty:
         return []
-    found = []
+    found, needed = [], dict[str, int]()
     for part, measure, of in _divide(plan, runs):
-        best = protocol.select_best_in_common(part, 1, measure, of)
-        found.append(best.assign(seeds=count_report_seeds(part, plan.spec.report, measure, of, plan.spec.judge_by)))
-    best = pd.concat(found)
-    keys = ["problem", *configuration_columns(runs), "block"]
-    best = best.groupby(keys, as_index=False, dropna=False, sort=False)["seeds"].max()
-    planned, start = [], _FIRST_REPORTS
-    for stop in sorted(best.loc[best["seeds"] > start, "seeds"].unique()):
-        planned += _plan_settings(plan, "report", best[best["seeds"] >= stop], start, int(stop))
-        start = int(stop)
+        found.append(protocol.select_best_in_common(part, 1, measure, of))
+        for problem, count in count_report_seeds(part, measure, of, plan.spec.judge_by).items():
+            needed[problem] = max(count, needed.get(problem, 0))
+    best = pd.concat(found, ignore_index=True)
+    seeds = best["problem"].map(needed)
+    planned = []
+    for count in seeds[seeds > _FIRST_REPORTS].unique():
+        planned += _plan_settings(plan, "report", best[seeds == count], _FIRST_REPORTS, int(count))
     return planned
 
 
