@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
-
-import numpy as np
 
 from optbench.analysis.texts import join_with_and
 from optbench.analysis.verdicts import ALL
 from optbench.wording import labels
 from optbench.wording.answers import Answer
-from optbench.wording.judged import Judged
+from optbench.wording.judged import SAMPLES, Judged
 
 NAMED = 2
 """Optimizers that a line names; of more it says how many."""
@@ -40,7 +39,7 @@ def headline(answer: Answer) -> str:
         return models
     if tested := judged.tested_over_all():
         return tested
-    found = [FACTORS[of] for of in answer.levels if costs[of] >= MORE * costs["optimizer"]]
+    found = [FACTORS[of] for of in answer.levels if costs[of] >= MORE * costs["optimizer"] < math.inf]
     best = _name_best(answer, problems)
     if not found:
         return best
@@ -52,12 +51,13 @@ def headline(answer: Answer) -> str:
 def weigh(judged: Judged) -> float:
     """Return how many times what the leader needs the worst level needs, as far as that is shown.
 
-    The geometric mean over problems; 1 on a problem where no level is shown to be behind.
+    The median over problems: 1 where no level is shown to be behind, inf where one never reaches the target, or fails.
     """
     rows = judged.ranking[judged.ranking["problem"] != ALL]
-    behind = rows["ratio"].where(~rows["may_be_best"] & np.isfinite(rows["ratio"].astype(float)), 1.0)
-    worst = behind.clip(lower=1.0).groupby(rows["problem"]).max()
-    return float(np.exp(np.log(worst).mean()))
+    timed = rows["problem"].map(judged.unit) == SAMPLES
+    lost = (rows["failures"] == 1) | (timed & (rows["reached"] == 0))
+    behind = rows["ratio"].astype(float).fillna(1.0).mask(lost, math.inf).where(~rows["may_be_best"], 1.0)
+    return float(behind.clip(lower=1.0).groupby(rows["problem"]).max().median())
 
 
 def _name_best(answer: Answer, problems: Sequence[str]) -> str:
@@ -86,5 +86,5 @@ def _name_best(answer: Answer, problems: Sequence[str]) -> str:
     if len(ranked) <= NAMED:
         return f"{join_with_and([*map(answer.label, ranked)])}{' each' * (len(ranked) > 1)} may be best on {where}"
     if most < len(problems):
-        return f"No optimizer may be best on more than {where}"
+        return f"No optimizer may be best on {every if len(problems) == 2 else f'more than {where}'}"
     return f"{'All ' * (len(ranked) == count)}{len(ranked)} optimizers may be best on {where}"
