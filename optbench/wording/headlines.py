@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
+
+import numpy as np
 
 from optbench.analysis.texts import join_with_and
 from optbench.analysis.verdicts import ALL
 from optbench.wording import labels
 from optbench.wording.answers import Answer
-from optbench.wording.judged import SAMPLES, Judged
+from optbench.wording.judged import Judged
 
 NAMED = 2
 """Optimizers that a line names; of more it says how many."""
@@ -39,7 +40,7 @@ def headline(answer: Answer) -> str:
         return models
     if tested := judged.tested_over_all():
         return tested
-    found = [FACTORS[of] for of in answer.levels if costs[of] >= MORE * costs["optimizer"] < math.inf]
+    found = [FACTORS[of] for of in answer.levels if costs[of] >= MORE * costs["optimizer"]]
     best = _name_best(answer, problems)
     if not found:
         return best
@@ -51,13 +52,12 @@ def headline(answer: Answer) -> str:
 def weigh(judged: Judged) -> float:
     """Return how many times what the leader needs the worst level needs, as far as that is shown.
 
-    The median over problems: 1 where no level is shown to be behind, inf where one never reaches the target, or fails.
+    The geometric mean over problems; 1 on a problem where no level is shown to be behind.
     """
     rows = judged.ranking[judged.ranking["problem"] != ALL]
-    timed = rows["problem"].map(judged.unit) == SAMPLES
-    lost = (rows["failures"] == 1) | (timed & (rows["reached"] == 0))
-    behind = rows["ratio"].astype(float).fillna(1.0).mask(lost, math.inf).where(~rows["may_be_best"], 1.0)
-    return float(behind.clip(lower=1.0).groupby(rows["problem"]).max().median())
+    behind = rows["ratio"].where(~rows["may_be_best"] & np.isfinite(rows["ratio"].astype(float)), 1.0)
+    worst = behind.clip(lower=1.0).groupby(rows["problem"]).max()
+    return float(np.exp(np.log(worst).mean()))
 
 
 def _name_best(answer: Answer, problems: Sequence[str]) -> str:
