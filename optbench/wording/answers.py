@@ -163,11 +163,6 @@ class Answer:
         """Return the optimizer that is first and those that tie with it; where none is, all that may be."""
         return self.judged.firsts(problem)
 
-    def compare(self, problem: str, a: str, b: str) -> tuple[float, float, float, str]:
-        """Return (ratio, low, high, verdict) of a pair as seen from a: a ratio above 1 or "wins" is in favor of a."""
-        pair = self.judged.pairs[problem, a, b]
-        return pair.ratio, pair.low, pair.high, pair.verdict
-
     def overall(self) -> str:
         """Return the sentence over all problems; "" where nothing is said. Models of one table are compared."""
         return self._compare_models() if self.is_one_table else self.judged.overall()

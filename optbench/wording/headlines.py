@@ -86,5 +86,5 @@ def _name_best(answer: Answer, problems: Sequence[str]) -> str:
     if len(ranked) <= NAMED:
         return f"{join_with_and([*map(answer.label, ranked)])}{' each' * (len(ranked) > 1)} may be best on {where}"
     if most < len(problems):
-        return f"No optimizer may be best on more than {where}"
+        return f"No optimizer may be best on {every if len(problems) == 2 else f'more than {where}'}"
     return f"{'All ' * (len(ranked) == count)}{len(ranked)} optimizers may be best on {where}"

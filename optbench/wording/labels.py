@@ -44,12 +44,6 @@ def value_text(value: float) -> str:
     return number(value, max(3, 1 - math.floor(math.log10(1 - value))) if 0.9 < value < 1 else 3)
 
 
-def count_word(count: int) -> str:
-    """Return a small number as a word, "five"; a larger one in digits."""
-    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-    return words[count] if 0 <= count < len(words) else f"{count:,}"
-
-
 def ordinal(place: int) -> str:
     """Return a place as a word, "third"; a later one as "13th"."""
     words = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")

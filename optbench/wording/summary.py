@@ -133,8 +133,10 @@ def _list_best(judged: Judged, problem: str) -> Cell:
 
 
 def _list_behind(judged: Judged, problem: str, intervals: int) -> Cell:
-    """Return the words on who is behind, with commas between them."""
-    return [f"{word}," for word in judged.list_behind(problem, intervals)]
+    """Return the words on who is behind, with commas between them; a batch size has a "b", as in settings."""
+    sign = "b" * (judged.of == "batch_size")
+    words = judged.list_behind(problem, intervals)
+    return [f"{sign if word[:1].isdigit() else ''}{word}," for word in words]
 
 
 def _list_settings(answer: Answer) -> dict[str, Cell]:
@@ -212,6 +214,11 @@ def lay_out(columns: Columns, width: int, whole: bool = False) -> list[str]:
         if whole or widest is None or widths[widest] <= LEAST:
             return []
         widths[widest] -= 1
+    spare, table = 0, [*shown.values()]
+    for place in loose * 2:  # what one column leaves, another may use
+        used = max(len(_fit(cell, widths[place] + spare)) for cell in table[place])
+        spare += widths[place] - used
+        widths[place] = used
     return [
         (" " * GAP).join(_fit(cell, size).ljust(size) for cell, size in zip(line, widths, strict=True)).rstrip()
         for line in zip(*shown.values(), strict=True)

@@ -10,7 +10,7 @@ from test_report import Page
 
 from optbench import compare, load
 from optbench.report import write_side_by_side
-from optbench.wording.answers import format_ratio
+from optbench.wording.judged import format_ratio
 
 SMALL = {"problems": ["saddle", "rosenbrock"], "optimizers": ["gd", "adam"], "batch_sizes": (16,), "points": 4,
          "rates": (0.01, 0.1), "schedules": ("constant",)}  # fmt: skip

@@ -50,7 +50,7 @@ def test_seven_problems_have_a_line_each_in_both_tables(seven):
     (optimizers, settings) = (line.split() for line in lines if line.startswith("quadratic "))
     assert optimizers[:5] == ["quadratic", "loss", "nesterov", "momentum", "~1.2×"], "both end at a limit"
     assert settings[1:5] == ["nesterov", "b16", "inverse", "0.1*"], "16 and 0.1 are the lowest and only ones"
-    assert settings[5:] == ["256", "20×,", "64", "1.6×", "constant", "4×"], "the worst first"
+    assert settings[5:] == ["b256", "20×,", "b64", "1.6×", "constant", "4×"], "the worst first"
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
