@@ -250,12 +250,16 @@ class ExplorerData:
         places = rows.groupby("run_id").indices
         found: list[list[list[list]]] = [[] for _ in range(len(cells))]
         left = MAX_SINGLE
-        for place in np.argsort(_rank_of_entry(cells), kind="stable"):
-            problem, optimizer, recommended = cells.iloc[place][["problem", "optimizer", "recommended"]]
-            mine = [places[each] for each in ids[problem, optimizer] if each in places] if recommended else []
+        order, cells = np.argsort(_rank_of_entry(cells), kind="stable"), cells[cells["recommended"]]
+        known = dict(zip(cells.index, zip(cells["problem"], cells["optimizer"], strict=True), strict=True))
+        for place in (each for each in order if each in known):
+            problem, optimizer = known[place]
+            mine = [places[each] for each in ids[problem, optimizer] if each in places]
             left -= len(mine) * len(steps[place]) * len(names)
             if left < 0:
                 break
+            if not mine:
+                continue
             lines = np.full((len(names), len(mine), len(steps[place])), np.nan)
             minima = [self.data.minima_of(name).get(problem, math.nan) for name in names]
             for row, own in enumerate(mine):
@@ -265,14 +269,10 @@ class ExplorerData:
                     ends = zip(values[own[late:]].T, minima, strict=True)
                     lines[:, row, -1] = [average_end(each, minimum) for each, minimum in ends]
             shift = [(self.data.minimum(problem) or 0.0) if name == "train_loss" else 0.0 for name in names]
-            found[place] = (
-                [
-                    [short(line - less) for line in each] if np.isfinite(each).any() else []
-                    for each, less in zip(lines, shift, strict=True)
-                ]
-                if mine
-                else []
-            )
+            found[place] = [
+                [short(line - less) for line in each] if np.isfinite(each).any() else []
+                for each, less in zip(lines, shift, strict=True)
+            ]
         return found
 
     @cached_property

@@ -527,8 +527,10 @@ def latex_text(
         (rf"\textbf{{{text}}}" if is_bold else text) + (r"\textsuperscript{\textdagger}" if is_open else "")
         for text, is_bold, is_open in zip(cells[marked], bold, dagger, strict=True)
     ]
-    texts = pd.DataFrame(cells, dtype=object).set_axis([latex_escaped(columns[name]) for name in there], axis=1)
+    lines = [[latex_escaped(columns[name]) for name in there], *zip(*(cells[name] for name in there), strict=True)]
+    first, *rest = [" & ".join(line) + r" \\" for line in lines]
     marks = "bold: first, tied with it, or decided; dagger: open"
     head = "".join(f"% {' '.join(line.split())}\n" for line in (*comment, f"needs the package booktabs; {marks}"))
     layout = "".join("r" if is_number else "l" for is_number in numeric)
-    return head + texts.to_latex(index=False, escape=False, column_format=layout)
+    inner = ["\\toprule", first, "\\midrule", *rest, "\\bottomrule"]
+    return head + "\n".join([f"\\begin{{tabular}}{{{layout}}}", *inner, "\\end{tabular}", ""])

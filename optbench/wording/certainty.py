@@ -75,7 +75,7 @@ def find_open_pairs(answer: Answer) -> dict[tuple[str, str], Beside]:
 
 def estimate_seconds(runs: pd.DataFrame, timings: pd.DataFrame, cores: int, times: float = 1.0) -> float:
     """Return the seconds that the sweep's blocks or seeds take once more, `times` as many; 0 if none was measured."""
-    used = timings[timings["cohort_id"].isin(runs["cohort_id"])] if "seconds" in timings else timings[:0]
+    used = timings[timings["cohort_id"].isin(runs["cohort_id"].unique())] if "seconds" in timings else timings[:0]
     return float(used["seconds"].sum()) * times / max(cores, 1) if len(used) else 0.0
 
 

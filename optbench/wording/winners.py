@@ -50,8 +50,9 @@ def build_winners_table(answer: Answer | None, spent: pd.DataFrame, hyperparamet
     columns = ["problem", "optimizer", *setting, *VALUE, *LEAD, *targets]
     if answer is None:
         return pd.DataFrame(columns=columns)
+    verdicts = {(row["problem"], frozenset((row["a"], row["b"]))): row for row in answer.verdicts.to_dict("records")}
     rows = [
-        {"problem": problem, "optimizer": name, **_compare_with_rival(answer, problem, name)}
+        {"problem": problem, "optimizer": name, **_compare_with_rival(answer, verdicts, problem, name)}
         for problem in answer.ranking["problem"].unique()
         for name in answer.firsts(problem)
     ]
@@ -65,10 +66,10 @@ def build_winners_table(answer: Answer | None, spent: pd.DataFrame, hyperparamet
     return table.merge(spent[[*keys, *targets]], on=keys, how="left")[columns]
 
 
-def _compare_with_rival(answer: Answer, problem: str, name: str) -> dict:
+def _compare_with_rival(answer: Answer, verdicts: Mapping, problem: str, name: str) -> dict:
     """Return the columns LEAD of a winner against its nearest rival: another in first place, or the best of the rest.
 
-    name: the winner, an optimizer.
+    verdicts: the rows of the table, by problem and the set of two optimizers; name: the winner, an optimizer.
     """
     judged = answer.judged
     rows = judged.rows(problem)
@@ -81,6 +82,5 @@ def _compare_with_rival(answer: Answer, problem: str, name: str) -> dict:
     rival = near[0] if near else others.iloc[0]
     pair = judged.pairs[problem, name, rival]
     against_rival = {"rival": rival, "ratio": pair.ratio, "ratio_low": pair.low, "ratio_high": pair.high}
-    both = judged.verdicts[(judged.verdicts["problem"] == problem)]
-    (row,) = both[both["a"].isin([name, rival]) & both["b"].isin([name, rival])].to_dict("records")
+    row = verdicts[problem, frozenset((name, rival))]
     return lead | against_rival | {key: row[key] for key in ("p_adjusted", "blocks_needed")}
