@@ -4,13 +4,14 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
 from optbench.contract.errors import in_one_line
+from optbench.engine.outcome import CohortOutcome
 from optbench.engine.run import run_together
 from optbench.engine.runner import Cancelled
 from optbench.sweeps.plan import PlannedCohort
@@ -57,6 +58,7 @@ class Job:
         """
         try:
             outcomes = run_together([each.cohort for each in self.cohorts], on_progress, should_stop)
+            return self._make_records(threads, outcomes)
         except (Cancelled, KeyboardInterrupt):
             raise
         except BaseException as error:  # a plug-in may raise anything, and the other cohorts go on
@@ -64,6 +66,9 @@ class Job:
                 return self.failed(in_one_line(error))
             alone = [Job((each,), self.note) for each in self.cohorts]
             return tuple(job.run(threads, on_progress, should_stop)[0] for job in alone)
+
+    def _make_records(self, threads: int, outcomes: Sequence[CohortOutcome]) -> tuple[bytes, ...]:
+        """Return the records of the cohorts from their outcomes."""
         finished = []
         for each, outcome in zip(self.cohorts, outcomes, strict=True):
             outcome.device_note = self.note or outcome.device_note

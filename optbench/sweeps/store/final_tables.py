@@ -34,7 +34,7 @@ _MEASURED = {*columns.PER_STEP} - {"lr"}
 _POINT_COLUMNS = ("step", "samples", "train_loss")
 
 _TOGETHER = 16
-"""Cohorts whose rows are joined at a time, of which a row group has at least some."""
+"""Cohorts whose rows are joined at a time, and so are in memory together."""
 
 Sources = Sequence[tuple[Entry, str]]
 """Cohorts of the plan, each with the id of a cohort whose record holds runs of it."""
