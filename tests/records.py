@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from optbench.sweeps.store.cohort_files import CohortFiles
+from optbench.sweeps.store.cohort_files import CohortFiles, Record, encode_cohorts
 
 
 def finished(folder: Path) -> list[str]:
@@ -14,10 +14,21 @@ def finished(folder: Path) -> list[str]:
     return CohortFiles(folder).ids()
 
 
+def list_records(folder: Path) -> list[list[str]]:
+    """Return the ids of the cohorts of each record."""
+    content = b"".join(path.read_bytes() for path in sorted((folder / "cohorts").glob("*.cohorts")))
+    records = list[list[str]]()
+    while content:
+        record = Record(content)
+        records.append(record.cohort_ids)
+        content = content[record.end :]
+    return records
+
+
 def keep(folder: Path, ids: list[str]) -> None:
     """Leave the records of these cohorts, in one file."""
     files = CohortFiles(folder)
-    content = b"".join(files.content(cohort_id) for cohort_id in ids)
+    content = b"".join(encode_cohorts([cohort_id], files.read(cohort_id)) for cohort_id in ids)
     for path in files.folder.glob("*.cohorts"):
         path.unlink()
     (files.folder / "000001.cohorts").write_bytes(content)

@@ -39,6 +39,9 @@ class Default:
     def track_sweep(self, spent):
         return spent
 
+    def track_kernels(self, spent):
+        return optbench.load("results").timings["seconds"].sum() / spent
+
     def track_page(self, spent):
         before = cpu_seconds()
         call("report", "results")
@@ -46,6 +49,7 @@ class Default:
 
     setup_cache.timeout = 1800
     track_sweep.unit = track_page.unit = "seconds of CPU"
+    track_kernels.unit = "share of the sweep's CPU seconds in which cohorts ran"
 
 
 class Commands(Prepared):

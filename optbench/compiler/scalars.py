@@ -83,6 +83,7 @@ def _rows_of_block(record: Optimizer) -> int:
     return 2 * len(record.shared) + len(kept_sums(record))
 
 
+@cache
 def scalar_count(record: Optimizer, blocks: int) -> int:
     """Return the number of rows of ``scalars`` for a run of so many parameter blocks, without a kernel's constants."""
     return len(scalar_rows(record)) + _rows_of_block(record) * (blocks if record.by_block else 1)

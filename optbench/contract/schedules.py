@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from optbench.contract import arguments, equals, names
@@ -89,7 +89,7 @@ class Schedule(_Described):
         before = () if self.inner is None else (self.inner,)
         return self.function(*before, step, epoch, total_steps, **self.parameters)
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The name with all parameters, as a spec has it."""
         around = {} if self.inner is None else {names.INNER: self.inner.text}

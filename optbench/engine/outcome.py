@@ -93,19 +93,24 @@ class Outcome:
         )
 
 
-def merge_outcomes(parts: Sequence[Outcome], order: np.ndarray) -> Outcome:
+def merge_outcomes(parts: Sequence[Outcome], order: np.ndarray | None = None) -> Outcome:
     """Return outcomes of calls as one: place ``order[i]`` of the result is lane i of all parts, one behind the other.
 
-    A call ends early where all its lanes have diverged, and has NaN from there on.
+    A call ends early where all its lanes have diverged, and has NaN from there on. order: None: the lanes stay in it.
     """
+    if len(parts) == 1 and order is None:
+        return parts[0]
     longest = max(parts, key=lambda part: len(part.points))
-    back = np.argsort(order)
+    back = np.arange(sum(len(part.w) for part in parts)) if order is None else np.argsort(order)
 
     def by_point(arrays: list[np.ndarray]) -> np.ndarray:
         """Return arrays of the parts side by side in that order, filled up with NaN to the longest."""
-        ends = [[(0, len(longest.points) - len(array)), *[(0, 0)] * (array.ndim - 1)] for array in arrays]
-        padded = [np.pad(array, end, constant_values=np.nan) for array, end in zip(arrays, ends, strict=True)]
-        return np.concatenate(padded, axis=-1)[..., back]
+        whole = np.full((len(longest.points), *arrays[0].shape[1:-1], len(back)), np.nan)
+        at = 0
+        for array in arrays:
+            whole[: len(array), ..., at : at + array.shape[-1]] = array
+            at += array.shape[-1]
+        return whole if order is None else whole[..., back]
 
     failures = [reason for part in parts for reason in part.failures]
     return Outcome(

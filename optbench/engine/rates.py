@@ -41,12 +41,17 @@ class Rates:
         self.schedule_of = np.array([places[id(lane.schedule)] for lane in lanes])
         self.schedules = list(schedules.values())
         self.failures = [""] * len(self.schedules)
-        self.factors, self.steady = np.full((len(self.schedules), 1), np.nan), False
         self._constant = all(schedule.function is _constant() for schedule in self.schedules)
-        self._drawn = 0  # the step after which ``factors`` begins
         self._first = -1  # the step after which the table begins
         self._table = np.zeros((len(self.schedules), 0))
         self._changes = np.zeros(0, np.int64)  # by each step of the table, how often any factor has changed
+
+        self.rewind()
+
+    def rewind(self) -> None:
+        """Begin at the first step, for another run of the same lanes; what is tabulated stays."""
+        self.factors, self.steady = np.full((len(self.schedules), 1), np.nan), False
+        self._drawn = 0  # the step after which ``factors`` begins
 
     def prepare(self, done: int) -> tuple[int, bool]:
         """Call the schedules for the table of the next step; return its last step, and True if another schedule fails.

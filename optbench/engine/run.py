@@ -35,16 +35,20 @@ def run(cohort: Cohort, progress: Callable[[int], None] = _ignore, stop: Callabl
 def run_together(
     cohorts: Sequence[Cohort], progress: Callable[[int], None] = _ignore, stop: Callable[[], bool] = _never
 ) -> list[CohortOutcome]:
-    """Run cohorts that differ in nothing but seed, start and lanes: in one launch on a GPU, in turn on the CPU."""
+    """Run cohorts that differ in nothing but seed, start and lanes: in one launch on a GPU, in turn on the CPU.
+
+    On the CPU all have equally many lanes.
+    """
     if cohorts[0].device == "cuda":
         from optbench.engine.cuda import cohorts as gpu
 
         return gpu.run_cohorts(cohorts, progress, stop)
-    from optbench.engine.cpu.cohort import run_cohort
-    from optbench.engine.eager.lanes import is_eager
-    from optbench.engine.eager.lanes import run_cohort as run_eagerly
+    from optbench.engine.cpu.cohort import run_cohorts
+    from optbench.engine.eager.lanes import is_eager, run_cohort
 
-    return [(run_eagerly if is_eager(cohort) else run_cohort)(cohort, progress, stop) for cohort in cohorts]
+    if is_eager(cohorts[0]):
+        return [run_cohort(cohort, progress, stop) for cohort in cohorts]
+    return run_cohorts(cohorts, progress, stop)
 
 
 def compile_for(cohort: Cohort) -> None:

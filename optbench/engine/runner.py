@@ -15,8 +15,8 @@ from optbench.engine.arrays import aligned
 from optbench.engine.outcome import End, Evaluation, Outcome, leave_groups_out
 from optbench.engine.rates import Rates
 
-_FIRST_CHUNK = 8
-"""Steps of the first call; later calls have as many as fit into half of _CHUNK_SECONDS."""
+FIRST_STEPS = 8
+"""Steps of the first call of a cohort; later calls have as many as fit into half of _CHUNK_SECONDS."""
 _CHUNK_SECONDS = 0.1
 """Seconds between two checks whether to stop."""
 # Numbers drawn for a call: 1 MiB of float64. Measured at 2^11, 2^14, 2^17, 2^20: Rosenbrock gd 64 lanes 1.30, 1.01,
@@ -149,17 +149,25 @@ def divergence_limit(problem: Problem, first: np.ndarray) -> np.ndarray:
 class Runner:
     """A loop that steps and evaluates some lanes, and collects their evaluations."""
 
-    def __init__(self, lanes: Lanes, rates: Rates, dtype: str, reports: bool = True, callback: Callable | None = None):
+    def __init__(
+        self,
+        lanes: Lanes,
+        rates: Rates,
+        dtype: str,
+        reports: bool = True,
+        callback: Callable | None = None,
+        steps: int = FIRST_STEPS,
+    ):
         """Take the lanes and their learning rates.
 
         dtype: the precision of the optimizer. reports: of Cohort. callback: called at every point of evaluation behind
-        the start; see `call_back`.
+        the start; see `call_back`. steps: those of the first call; afterwards ``steps`` has those of the next one.
         """
         self.callback = callback
         self._end: End | None = None
         if callback is not None:
             lanes.max_snapshots = 1
-        self.lanes, self.rates, self.dtype, self.reports = lanes, rates, dtype, reports
+        self.lanes, self.rates, self.dtype, self.reports, self.steps = lanes, rates, dtype, reports, steps
         self.runs = len(rates.base)
         self._points: list[np.ndarray] = []
         self._evaluations: list[Evaluation] = []
@@ -167,7 +175,7 @@ class Runner:
 
     def run(self, points: np.ndarray, clock: Clock) -> Outcome:
         """Run to the last of ``points`` (step numbers, from 0), or until the clock is late or all lanes diverged."""
-        lanes, done, last, chunk = self.lanes, 0, int(points[-1]), _FIRST_CHUNK
+        lanes, done, last = self.lanes, 0, int(points[-1])
         most = max(1, _CHUNK_NUMBERS // max(lanes.numbers_per_step, len(self.rates.schedules)))
         pending = points[1:].tolist()
         self._evaluate(points[:1], 0)
@@ -184,7 +192,7 @@ class Runner:
             if has_failed:
                 lanes.alive &= np.array([not reason for reason in self.rates.failures_of_lanes])
                 lanes.freeze()
-            end = min(done + min(chunk, most), last, known)
+            end = min(done + min(self.steps, most), last, known)
             passed = min(bisect_right(pending, end), lanes.max_snapshots)
             end = min(end, pending[max(passed, 1) - 1])
             self.rates.draw(done, end - done)
@@ -193,7 +201,7 @@ class Runner:
             clock.progress((done - first) * self.runs)
             # The same steps in other chunks give the same numbers, so the clock may decide.
             growth = 0.5 * _CHUNK_SECONDS / max(time.perf_counter() - begin, 1e-9)
-            chunk = max(1, int(min(chunk * min(max(growth, 0.5), 16.0), _CHUNK_NUMBERS)))
+            self.steps = max(1, int(min(self.steps * min(max(growth, 0.5), 16.0), _CHUNK_NUMBERS)))
             if passed:
                 self._evaluate(np.array(pending[:passed]), first)
                 del pending[:passed]

@@ -150,6 +150,6 @@ def _copy_missing(files: CohortFiles, store: Store, warn: Callable[[str], None])
     """Copy the records that the store lacks into it; what is damaged is left out, with a warning."""
     for cohort_id in files.ids():
         if not store.has(cohort_id):
-            store.save(cohort_id, files.content(cohort_id))
+            store.save(files.content(cohort_id))
     if text := files.describe_damage():
         warn(f"damaged in {files.folder}, and left out: {text}")

@@ -21,7 +21,7 @@ from optbench.engine.batches import affordable_steps, count_gradients, steps_per
 from optbench.engine.cohort import Cohort, Lane, batch_size_of
 from optbench.engine.outcome import CohortOutcome
 from optbench.engine.runner import STOPPED
-from optbench.sweeps.tables import make_tables
+from optbench.sweeps.tables import Finished, make_tables
 
 
 @dataclass(frozen=True)
@@ -239,4 +239,5 @@ def run_single(
     wrong = next((reason for part in outcome.parts for reason in part.failures if reason), "")
     if wrong:
         raise PluginError(wrong)
-    return Single(make_tables(request, outcome, "", [str(place) for place in range(len(lanes))], threads=1), outcome)
+    finished = Finished(request, outcome, "", [str(place) for place in range(len(lanes))])
+    return Single(make_tables([finished], threads=1), outcome)

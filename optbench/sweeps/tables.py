@@ -3,7 +3,7 @@
 import platform
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from optbench.contract.problems import Problem
 from optbench.engine.batches import count_gradients, count_samples
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.objective import Objective
-from optbench.engine.outcome import CohortOutcome, Outcome, log_tail, samples_to_targets
+from optbench.engine.outcome import CohortOutcome, Outcome, log_tail, merge_outcomes, samples_to_targets
 from optbench.engine.scores import score_constant, score_runs
 
 _FOLDS_BOUND = " (a lower bound: the least of the folds)"
@@ -33,41 +33,68 @@ def make_schema(table: str) -> pa.Schema:
     return pa.schema([(column.name, ARROW_TYPES[column.kind]) for column in TABLES[table]])
 
 
-def make_tables(
-    cohort: Cohort, outcome: CohortOutcome, cohort_id: str, run_ids: Sequence[str], threads: int
-) -> dict[str, pa.Table]:
-    """Return the cohort's rows of ``runs``, ``curves`` and ``timings``.
+class Finished(NamedTuple):
+    """A cohort that has run, its id, and that of each lane's run."""
+
+    cohort: Cohort
+    outcome: CohortOutcome
+    cohort_id: str
+    run_ids: Sequence[str]
+
+
+class _Run(NamedTuple):
+    """A run of a cohort that has finished, and the ids of both."""
+
+    lane: Lane
+    seed: int
+    run_id: str
+    cohort_id: str
+
+
+def make_tables(finished: Sequence[Finished], threads: int) -> dict[str, pa.Table]:
+    """Return the rows of ``runs``, ``curves`` and ``timings`` of cohorts that differ in seed and lanes only.
 
     The stage is "grid" and the block -1, for runs do not depend on them: the final tables have those of the sweep.
-
-    run_ids: an id for each lane; threads: the number of threads that ``timings`` states.
+    threads: the number of threads that ``timings`` states.
     """
+    cohort = finished[0].cohort
+    rows = [
+        _Run(lane, each.cohort.seed, run_id, each.cohort_id)
+        for each in finished for lane, run_id in zip(each.cohort.lanes, each.run_ids, strict=True)
+    ]  # fmt: skip
+    parts = [part for each in finished for part in each.outcome.parts]
     runs, curves, at = [], [], 0
-    for part in outcome.parts:
-        lanes = slice(at, at + len(part.diverged_at))
-        runs.append(_make_runs(cohort, part, cohort.lanes[lanes], cohort_id, run_ids[lanes]))
-        curves.append(_make_curves(cohort, part, run_ids[lanes]))
-        at = lanes.stop
+    # A deadline ends calls at different steps
+    for calls in [parts] if cohort.deadline is None else [[part] for part in parts]:
+        part = merge_outcomes(calls)
+        here = rows[at : at + len(part.diverged_at)]
+        runs.append(_make_runs(cohort, part, calls, here))
+        curves.append(_make_curves(cohort, part, [each.run_id for each in here]))
+        at += len(here)
+    return {
+        "runs": pa.concat_tables(runs),
+        "curves": pa.concat_tables(curves),
+        "timings": pa.Table.from_pylist([_make_timing(each, threads) for each in finished], make_schema("timings")),
+    }
+
+
+def _make_timing(finished: Finished, threads: int) -> dict[str, Any]:
+    """Return the row of ``timings`` of a cohort."""
+    cohort, outcome = finished.cohort, finished.outcome
     steps = sum(part.steps * len(part.diverged_at) - part.reused_steps for part in outcome.parts)
-    stepping = outcome.seconds - outcome.evaluation_seconds
-    timings = {
-        "cohort_id": cohort_id,
+    return {
+        "cohort_id": finished.cohort_id,
         "lanes": len(cohort.lanes),
         "steps": cohort.steps,
         "seconds": float(outcome.seconds),
         "evaluation_seconds": float(outcome.evaluation_seconds),
-        "ns_per_run_step": 1e9 * stepping / max(steps, 1),
+        "ns_per_run_step": 1e9 * (outcome.seconds - outcome.evaluation_seconds) / max(steps, 1),
         "compile_seconds": float(outcome.compile_seconds),
         "host": platform.node(),
         "threads": threads,
         "device": outcome.device,
         "device_note": outcome.device_note,
         "eager": outcome.eager,
-    }
-    return {
-        "runs": pa.concat_tables(runs),
-        "curves": pa.concat_tables(curves),
-        "timings": pa.Table.from_pylist([timings], make_schema("timings")),
     }
 
 
@@ -85,14 +112,17 @@ def make_failed_tables(cohort: Cohort, cohort_id: str, run_ids: Sequence[str], r
         w=np.full((count, cohort.problem.dim), np.nan), diverged_at=np.zeros(count, np.int64), evaluation_seconds=0.0,
         failures=(reason,) * count,
     )  # fmt: skip
-    made = make_tables(cohort, CohortOutcome([part], 0.0, 0.0, 0.0), cohort_id, run_ids, 1)
+    made = make_tables([Finished(cohort, CohortOutcome([part], 0.0, 0.0, 0.0), cohort_id, run_ids)], 1)
     return {**made, "timings": made["timings"].slice(0, 0)}
 
 
-def _make_runs(
-    cohort: Cohort, part: Outcome, lanes: Sequence[Lane], cohort_id: str, run_ids: Sequence[str]
-) -> pa.Table:
-    """Return the rows of ``runs`` of a part of a cohort, one for each lane."""
+def _make_runs(cohort: Cohort, part: Outcome, calls: Sequence[Outcome], rows: Sequence[_Run]) -> pa.Table:
+    """Return the rows of ``runs`` of these runs.
+
+    cohort: theirs, but for seed and lanes. part: their outcome, of these calls. What a call ends with, and the last
+    bits of a mean over its points, depend on its own lanes alone.
+    """
+    lanes = [each.lane for each in rows]
     failed = _find_failed(part)
     diverged = (part.diverged_at > 0) & ~failed
     steps = np.where(failed, 0, np.where(diverged, part.diverged_at, part.steps))
@@ -110,13 +140,14 @@ def _make_runs(
     fold, folds = cohort.problem.fold
     late = "deadline" if part.steps < cohort.steps else "ok"
     shared = {
-        "cohort_id": cohort_id, "stage": "grid", "block": -1, "problem": cohort.problem.name,
-        "fold": fold + 1 if folds > 1 else 0,
-        "optimizer": cohort.optimizer.name, "batch_size": cohort.batch_size, "seed": cohort.seed, "dtype": cohort.dtype,
+        "stage": "grid", "block": -1, "problem": cohort.problem.name, "fold": fold + 1 if folds > 1 else 0,
+        "optimizer": cohort.optimizer.name, "batch_size": cohort.batch_size, "dtype": cohort.dtype,
     }  # fmt: skip
     columns = {
         **{name: pa.repeat(pa.scalar(value), len(lanes)) for name, value in shared.items()},
-        "run_id": list(run_ids),
+        "run_id": [each.run_id for each in rows],
+        "cohort_id": [each.cohort_id for each in rows],
+        "seed": [each.seed for each in rows],
         "schedule": [texts[id(lane.schedule)] for lane in lanes],
         "lr": np.array([lane.lr for lane in lanes], dtype=np.float64),
         **_count_samples(cohort, steps),
@@ -128,15 +159,16 @@ def _make_runs(
         "loss_best": np.fmin.reduce(loss, axis=0),
         "suboptimality_final": final - cohort.problem.minimum,
         **held_out,
-        "log_tail": np.where(failed, np.nan, log_tail(cohort, part)),
+        "log_tail": np.where(failed, np.nan, np.concatenate([log_tail(cohort, call) for call in calls])),
         "target": np.full(len(lanes), cohort.problem.target),
         **{target_column(share): values for share, values in zip(TARGETS, times, strict=True)},
     }
     columns = {name: columns[name] for name in RUNS}
     for name in cohort.optimizer.hyperparameters:
         columns[name] = np.array([lane.hyperparameters[name] for lane in lanes])
-    for name, values in _name_metrics(cohort, part).items():
-        columns[name] = np.where(failed, np.nan, values[-1])
+    ends = [{name: values[-1] for name, values in _name_metrics(cohort, call).items()} for call in calls]
+    for name in ends[0]:
+        columns[name] = np.where(failed, np.nan, np.concatenate([each[name] for each in ends]))
     scores, without = score_runs(cohort.problem, cohort.scores, part.w, cohort.reports)
     for name, values in scores.items():
         columns[name] = np.where(failed | diverged, np.nan, values)

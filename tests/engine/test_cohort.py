@@ -20,6 +20,7 @@ from optbench.engine import runner as runner_module
 from optbench.engine.batches import Batches, start_point
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.run import run as engine_run
+from optbench.engine.run import run_together
 
 LOGISTIC = "logistic(data=gaussian(examples=150, features=4, classes=2), l2=0.05)"  # 120 training examples
 MLP = "mlp(data=gaussian(examples=150, features=4, classes=3), hidden=(5,))"
@@ -249,3 +250,24 @@ def test_a_run_keeps_its_bits_among_others(name):
     columns = ["step", "batch_loss", "train_loss", "gradient_norm"]
     first = among.curves[among.curves["run_id"] == among.curves["run_id"].iloc[0]]
     assert first[columns].reset_index(drop=True).equals(alone.curves[columns].reset_index(drop=True))
+
+
+@pytest.mark.parametrize("text", ["rosenbrock", LOGISTIC, slow(MLP)])
+@pytest.mark.parametrize("bad", [None, *some_quick(BAD_SCHEDULES)])
+def test_seeds_that_run_together_have_the_bits_of_each_alone(text, bad, catalogue):
+    """Of ten lanes the last one diverges; where a schedule fails, it fails for every seed."""
+    schedules = [catalogue.schedule("cosine"), catalogue.schedule("inverse(decay_rate=0.5)")]
+    if bad is not None:
+        schedules[0] = Schedule("bad", BAD_SCHEDULES[bad][0], {}, "a test")
+    rates = [*np.geomspace(1e-4, 1e-2, 9), 1e100]
+    lanes = [Lane(rate, schedules[place % 2], {"beta1": 0.9}) for place, rate in enumerate(rates)]
+    first = Cohort(catalogue.problem(text), catalogue.optimizer("momentum")[0], lanes, batch_size=32, steps=200)
+    cohorts = [first.with_seed(seed) for seed in range(4)]
+    for one, other in zip(run_together(cohorts), map(engine_run, cohorts), strict=True):
+        for mine, theirs in zip(one.parts, other.parts, strict=True):
+            assert mine.failures == theirs.failures and any(mine.failures) == (bad is not None)
+            assert mine.diverged_at[-1] > 0
+            for name in ("points", "w", "diverged_at", "train", "test", "positions"):
+                assert getattr(mine, name).tobytes() == getattr(theirs, name).tobytes(), name
+            for name, values in mine.measures.items():
+                assert values.tobytes() == theirs.measures[name].tobytes(), name

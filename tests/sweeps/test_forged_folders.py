@@ -90,14 +90,14 @@ def table(name, change):
 
     def forge(first, tables):
         made = change(tables.pop(name))
-        return cohort_files.encode_cohort(first, tables if made is None else {**tables, name: made})
+        return cohort_files.encode_cohorts([first], tables if made is None else {**tables, name: made})
 
     return lambda folder: forge_cohort(folder, forge)
 
 
 def more_tables(first, tables):
     """A table that no sweep has."""
-    return cohort_files.encode_cohort(first, {**tables, "more": tables["runs"]})
+    return cohort_files.encode_cohorts([first], {**tables, "more": tables["runs"]})
 
 
 def column(name, values):
@@ -178,6 +178,10 @@ FORGERIES = {
     "tables in a list": head("tables", [1, 2]),
     "tables that are not compressed": head("compressed", 100),
     "tables that compressed are too long": head("compressed", 10**30),
+    "rows that are no numbers": head("cohorts", {"x": ["y", None, -1]}),
+    "rows of other tables": head("cohorts", {"x": [1]}),
+    "rows that are not there": head("cohorts", {"x": [10**6] * 3}),
+    "rows of nothing": head("cohorts", {}),
     "no line": rest(b""),
     "a line without end": rest(b"[" * 10**5),
     "many beginnings": rest(b"optbench cohort 1\n" * 10**4),

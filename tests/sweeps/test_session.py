@@ -132,6 +132,35 @@ def test_a_broken_problem_is_reported_and_takes_no_other_down(case, tmp_path, ow
     assert pd.read_parquet(tmp_path / "out" / "problems.parquet")["problem"].tolist() == ["rosenbrock"]
 
 
+PICKY = """
+def picky_start(rng):
+    w = rng.random(2)
+    if w[0] < 0.5:
+        raise ValueError("not this one")
+    return w
+
+
+@problem(source="a test")
+def picky():
+    return make(start=picky_start)
+"""
+
+
+def test_a_seed_that_cannot_start_costs_no_other_seed(tmp_path, own_kernels):
+    """Seeds run in one job."""
+    file = tmp_path / "plugin.py"
+    file.write_text(HEAD + PICKY)
+    given = {"problems": "picky", "batch_sizes": "full", "plugins": [str(file)], "isolate": "never", "workers": 1}
+    with pytest.warns(UserWarning, match="could not run picky with gd: [0-9]+ of 24 runs failed"):
+        found = optbench.sweep(SMALL, **given, seeds=12, tuning_seeds=6).runs
+    lost = found["status"] == "failed"
+    assert 0 < lost.sum() < len(found) == 24 and (found["failure"][~lost] == "").all()
+    assert found["failure"][lost].str.endswith("start(rng) fails: ValueError: not this one").all()
+    seeds = found["seed"][~lost].unique().tolist()
+    sound = optbench.sweep(SMALL, **given, seeds=seeds, tuning_seeds=2).runs
+    pd.testing.assert_frame_equal(found[~lost].reset_index(drop=True), sound, check_exact=True)
+
+
 @pytest.mark.parametrize("name", ["seed", slow("train_loss"), slow("w_1")])
 def test_a_hyperparameter_cannot_take_the_place_of_a_column(name, tmp_path, own_kernels):
     file = tmp_path / "plugin.py"

@@ -1,7 +1,7 @@
-"""Run a cohort on the CPU: its lanes in as many calls as the cache asks for, or SciPy's methods one by one."""
+"""Run cohorts on the CPU: the lanes of each in as many calls as the cache asks for, or SciPy's methods one by one."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,14 +10,14 @@ from optbench.contract.eager import AnyOptimizer
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.problems import Problem
 from optbench.contract.types import DtypeName
-from optbench.engine.cohort import Cohort
+from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.code import CohortCode, EagerCode, ProblemCode, is_compiled
 from optbench.engine.cpu.evaluation import Evaluator
 from optbench.engine.cpu.lanes import CpuLanes, order_by_settings
 from optbench.engine.cpu.objective import Objective, find_slope
 from optbench.engine.outcome import CohortOutcome, End, Outcome, leave_groups_out, merge_outcomes
 from optbench.engine.rates import Rates
-from optbench.engine.runner import STOPPED, Clock, Runner, call_back
+from optbench.engine.runner import FIRST_STEPS, STOPPED, Clock, Runner, call_back
 
 
 def compile_kernels(problem: Problem, optimizer: AnyOptimizer, runs: int, dtype: DtypeName) -> ProblemCode:
@@ -30,42 +30,65 @@ def compile_kernels(problem: Problem, optimizer: AnyOptimizer, runs: int, dtype:
     return CohortCode(problem, optimizer, runs, dtype)
 
 
-def run_cohort(
-    cohort: Cohort,
+def run_cohorts(
+    cohorts: Sequence[Cohort],
     progress: Callable[[int], None],
     stop: Callable[[], bool],
     new_lanes: Callable[..., CpuLanes] = CpuLanes,
-) -> CohortOutcome:
+) -> list[CohortOutcome]:
     """Run all lanes; arguments and errors as in engine/run.py. new_lanes: makes the lanes of a call."""
-    begin = time.perf_counter()
-    code = compile_kernels(cohort.problem, cohort.optimizer, len(cohort.lanes), cohort.dtype)
-    ready = time.perf_counter()
-    clock = Clock(cohort.deadline, progress, stop)
-    if isinstance(code, CohortCode | EagerCode):
-        parts = _run_lanes(cohort, code, clock, new_lanes)
-    else:
-        objective = Objective(cohort.problem, cohort.dtype)
-        parts = [_run_baseline(cohort, objective, lane.hyperparameters, clock.start_call(1)) for lane in cohort.lanes]
-    evaluation_seconds = sum(part.evaluation_seconds for part in parts)
-    return CohortOutcome(parts, time.perf_counter() - ready, evaluation_seconds, ready - begin)
+    begin, first, outcomes = time.perf_counter(), cohorts[0], list[CohortOutcome]()
+    code = compile_kernels(first.problem, first.optimizer, len(first.lanes), first.dtype)
+    calls = _Calls(first, code, new_lanes) if isinstance(code, CohortCode | EagerCode) else None
+    for cohort in cohorts:
+        ready = time.perf_counter()
+        clock = Clock(cohort.deadline, progress, stop)
+        if calls is not None:
+            parts = calls.run(cohort, clock)
+        else:
+            one = Objective(cohort.problem, cohort.dtype)
+            parts = [_run_baseline(cohort, one, lane.hyperparameters, clock.start_call(1)) for lane in cohort.lanes]
+        end, evaluation_seconds = time.perf_counter(), sum(part.evaluation_seconds for part in parts)
+        outcomes.append(CohortOutcome(parts, end - ready, evaluation_seconds, ready - begin))
+        begin = end
+    return outcomes
 
 
-def _run_lanes(
-    cohort: Cohort, code: CohortCode | EagerCode, clock: Clock, new_lanes: Callable[..., CpuLanes]
-) -> list[Outcome]:
-    """Return the outcome of each call, in the order of lanes; one of all calls if these took lanes in another order."""
-    evaluator = Evaluator(cohort.problem, code, cohort.dtype)
-    count, width = len(cohort.lanes), code.lanes_per_call
-    # A deadline may end a call early: then its lanes would have other points than their neighbors.
-    sorts = cohort.problem.form == "single" and width < count and cohort.deadline is None
-    order = order_by_settings(cohort.lanes) if sorts else np.arange(count)
-    parts = []
-    for first in range(0, count, width):
-        lanes = [cohort.lanes[place] for place in order[first : first + width]]
-        rates = Rates(lanes, cohort.per_epoch, cohort.steps, cohort.optimizer.look_every)
-        runner = Runner(new_lanes(cohort, lanes, code, evaluator), rates, cohort.dtype, cohort.reports, cohort.callback)
-        parts.append(runner.run(cohort.evaluated, clock.start_call(len(lanes))))
-    return parts if (order == np.arange(count)).all() else [merge_outcomes(parts, order)]
+class _Calls:
+    """The calls of the lanes of cohorts, and what those share that differ in their seed only."""
+
+    def __init__(self, first: Cohort, code: CohortCode | EagerCode, new_lanes: Callable[..., CpuLanes]):
+        """Take the first cohort, the compiled functions of all, and what makes the lanes of a call."""
+        self._code, self._new_lanes, self._steps = code, new_lanes, FIRST_STEPS
+        self._evaluator = Evaluator(first.problem, code, first.dtype)
+        self._lanes: Sequence[Lane] = ()
+        self._divided: list[tuple[list[Lane], Rates]] = []
+
+    def _divide(self, cohort: Cohort) -> None:
+        """Divide the lanes of a cohort into calls, unless the cohort before had the same ones."""
+        if cohort.lanes is self._lanes and not any(reason for _, rates in self._divided for reason in rates.failures):
+            return
+        count, width = len(cohort.lanes), self._code.lanes_per_call
+        # A deadline may end a call early: then its lanes would have other points than their neighbors.
+        sorts = cohort.problem.form == "single" and width < count and cohort.deadline is None
+        self._lanes, self._order = cohort.lanes, order_by_settings(cohort.lanes) if sorts else np.arange(count)
+        parts = [self._order[first : first + width] for first in range(0, count, width)]
+        lanes = [[cohort.lanes[place] for place in part] for part in parts]
+        look_every = cohort.optimizer.look_every
+        self._divided = [(each, Rates(each, cohort.per_epoch, cohort.steps, look_every)) for each in lanes]
+
+    def run(self, cohort: Cohort, clock: Clock) -> list[Outcome]:
+        """Return the outcome of each call, in the order of lanes; one of all if these took lanes in another order."""
+        self._divide(cohort)
+        parts = []
+        for lanes, rates in self._divided:
+            rates.rewind()
+            made = self._new_lanes(cohort, lanes, self._code, self._evaluator)
+            runner = Runner(made, rates, cohort.dtype, cohort.reports, cohort.callback, self._steps)
+            parts.append(runner.run(cohort.evaluated, clock.start_call(len(lanes))))
+            if cohort.deadline is None:  # else each call is cut by a clock of its own
+                self._steps = runner.steps
+        return parts if (self._order == np.arange(len(self._order))).all() else [merge_outcomes(parts, self._order)]
 
 
 _STOPPED = 99

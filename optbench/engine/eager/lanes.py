@@ -38,7 +38,7 @@ def run_cohort(cohort: Cohort, progress: Callable[[int], None], stop: Callable[[
         return calls[-1]
 
     with isolated_libraries(cohort.seed):
-        outcome = cpu.run_cohort(cohort, progress, stop, new_lanes)
+        (outcome,) = cpu.run_cohorts([cohort], progress, stop, new_lanes)
     preparing = sum(lanes.preparation_seconds for lanes in calls)
     outcome.seconds, outcome.compile_seconds = outcome.seconds - preparing, outcome.compile_seconds + preparing
     optimizer = cohort.optimizer

@@ -4,32 +4,35 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
 from optbench.contract.errors import in_one_line
+from optbench.engine.outcome import CohortOutcome
 from optbench.engine.run import run_together
 from optbench.engine.runner import Cancelled
 from optbench.sweeps.plan import PlannedCohort
-from optbench.sweeps.store.cohort_files import encode_cohort
-from optbench.sweeps.tables import make_tables
+from optbench.sweeps.store.cohort_files import encode_cohorts
+from optbench.sweeps.tables import Finished, make_tables
 
 _STOP_SECONDS = 0.6
 """Seconds that a stopped executor waits for its threads: a kernel that loops for ever never ends."""
 _JOBS_PER_THREAD = 8
 """Jobs that a thread executor holds for each thread: the one that runs, and a few that wait for it."""
+MOST_RUNS = 5000
+"""Most runs in a record, unless one cohort has more."""
 
 
 Result = tuple[bytes | str, ...]
-"""For each cohort of a job, in order, its record, or the reason why it could not run, in one line."""
+"""Records of all cohorts of a job; or for each of them, in order, its record, or why it could not run, in one line."""
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """Cohorts that an executor runs in one call: a single one on a CPU, those that differ in their seed on a GPU."""
+    """Cohorts that an executor runs in one call; they differ in seed and lanes only."""
 
     cohorts: tuple[PlannedCohort, ...]
     note: str = ""
@@ -45,23 +48,34 @@ class Job:
         """The work as the plan estimates it, about nanoseconds."""
         return sum(each.cost for each in self.cohorts)
 
-    def run(
-        self, threads: int, on_progress: Callable[[int], None], should_stop: Callable[[], bool]
-    ) -> tuple[bytes, ...]:
-        """Run the cohorts and return their records. Raises Cancelled once ``should_stop`` returns True.
+    def run(self, threads: int, on_progress: Callable[[int], None], should_stop: Callable[[], bool]) -> Result:
+        """Run the cohorts and return the result. Raises Cancelled once ``should_stop`` returns True.
 
         Args:
             threads: the number of threads that the table of timings names.
             on_progress: called with the run-steps made since the last call.
             should_stop: called about ten times a second.
         """
-        outcomes = run_together([each.cohort for each in self.cohorts], on_progress, should_stop)
-        records = []
+        try:
+            outcomes = run_together([each.cohort for each in self.cohorts], on_progress, should_stop)
+            return self._make_records(threads, outcomes)
+        except (Cancelled, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # a plug-in may raise anything, and the other cohorts go on
+            if len(self.cohorts) == 1:
+                return self.failed(in_one_line(error))
+            alone = [Job((each,), self.note) for each in self.cohorts]
+            return tuple(job.run(threads, on_progress, should_stop)[0] for job in alone)
+
+    def _make_records(self, threads: int, outcomes: Sequence[CohortOutcome]) -> tuple[bytes, ...]:
+        """Return the records of the cohorts from their outcomes."""
+        finished = []
         for each, outcome in zip(self.cohorts, outcomes, strict=True):
             outcome.device_note = self.note or outcome.device_note
-            made = make_tables(each.cohort, outcome, each.cohort_id, each.run_ids, threads)
-            records.append(encode_cohort(each.cohort_id, made))
-        return tuple(records)
+            finished.append(Finished(each.cohort, outcome, each.cohort_id, each.run_ids))
+        count = max(1, MOST_RUNS // max(each.runs for each in self.cohorts))
+        parts = [finished[first : first + count] for first in range(0, len(finished), count)]
+        return tuple(encode_cohorts([each.cohort_id for each in part], make_tables(part, threads)) for part in parts)
 
     def failed(self, reason: str) -> Result:
         """Return the result of a job none of whose cohorts could run, for the same reason."""
@@ -72,7 +86,7 @@ class Executor(Protocol):
     """Runs jobs side by side."""
 
     cohorts_per_job: int
-    """The most cohorts of a CPU that it takes as one job."""
+    """The most cohorts that it takes as one job."""
 
     @property
     def capacity(self) -> int:
@@ -138,7 +152,7 @@ class DaemonPool:
 class ThreadExecutor:
     """Runs jobs in threads of this process: kernels release the GIL, so that they run side by side."""
 
-    cohorts_per_job = 1
+    cohorts_per_job = MOST_RUNS
 
     def __init__(self, threads: int, reported_threads: int | None = None):
         """Take the number of threads, and the one that the table of timings names, by default the same."""
@@ -150,16 +164,11 @@ class ThreadExecutor:
         return self._pool.submit(self._run_job, job, on_progress)
 
     def _run_job(self, job: Job, on_progress: Callable[[int], None]) -> Result:
-        """Run a job and return its result, which may be the reason of a failure; raise Cancelled once stopped.
+        """Run a job and return its result; raise Cancelled once stopped.
 
         on_progress: as in `Job.run`.
         """
-        try:
-            result: Result = job.run(self._reported, on_progress, self._stopping.is_set)
-        except (Cancelled, KeyboardInterrupt):
-            raise
-        except BaseException as error:  # a plug-in may raise anything, and the other jobs go on
-            result = job.failed(in_one_line(error))
+        result = job.run(self._reported, on_progress, self._stopping.is_set)
         if self._stopping.is_set():
             raise Cancelled
         return result

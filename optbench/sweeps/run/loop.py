@@ -5,7 +5,7 @@ import queue
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,7 +18,7 @@ from optbench.engine.cpu.code import is_compiled
 from optbench.engine.run import compile_for, limited_threads, refusal
 from optbench.sweeps.plan import Plan, PlannedCohort
 from optbench.sweeps.run import interrupts
-from optbench.sweeps.run.executors import DaemonPool, Executor, Job, Result, ThreadExecutor
+from optbench.sweeps.run.executors import MOST_RUNS, DaemonPool, Executor, Job, Result, ThreadExecutor
 from optbench.sweeps.store.folder import Store
 from optbench.sweeps.tables import shorten_reason
 
@@ -31,10 +31,10 @@ _COALESCE_SECONDS = 0.003
 """Seconds in which events are collected before the loop wakes, where all threads have enough to do."""
 # Nanoseconds by the plan: a task of dask costs 10 ms of CPU over client, scheduler and worker, and a cohort in it
 # 0.3 ms (measured on two cores)
-_BATCH_COST = 2.5e8
-"""Cost of the cohorts that an external executor gets as one job."""
-_BATCH_RUNS = 5000
-"""Most runs of such a job, unless one cohort has more: each setting takes some 100 bytes on the way."""
+_JOB_COST = 2.5e8
+"""Cost of the cohorts of a job: what a stop costs at most, unless one cohort costs more."""
+_JOBS_PER_THREAD = 8
+"""Jobs of a stage for each thread at least, as far as it has cohorts: all threads end at about the same time."""
 
 
 @dataclass(frozen=True)
@@ -221,8 +221,9 @@ class _StageRun:
         Those run in threads once their group is compiled.
         """
         external = {each.cohort_id for each in missing if self.external and self.options.is_external(each)}
+        most = sum(each.cost for each in missing) / (_JOBS_PER_THREAD * self.workers)
         if self.external:
-            for job in self._make_batches([each for each in missing if each.cohort_id in external]):
+            for job in self._make_jobs([each for each in missing if each.cohort_id in external], self.external, most):
                 self._enqueue(self.external, job)
         local = [each for each in missing if each.cohort_id not in external]
         cohorts = [(each, "") for each in local if each.cohort.device == "cpu"]
@@ -232,7 +233,7 @@ class _StageRun:
         groups = _group([each for each, _ in cohorts], lambda each: each.runs)
         self.to_compile = len(groups)
         self.status.to_compile = self.status.compiled + self.to_compile
-        return [[Job((each,), notes[each.cohort_id]) for each in group] for group in groups]
+        return [list(self._make_jobs(group, self.cpu, most, notes)) for group in groups]
 
     def _plan_gpu_jobs(self, cohorts: Sequence[PlannedCohort]) -> list[tuple[PlannedCohort, str]]:
         """Compile for a GPU and queue its jobs; return the cohorts that the CPU has to run, each with the reason."""
@@ -248,18 +249,25 @@ class _StageRun:
             self.watch(self.status)
         return refused
 
-    def _make_batches(self, cohorts: Iterable[PlannedCohort]) -> Iterator[Job]:
-        """Yield jobs of as many short cohorts as the external executor takes together, of about the same cost."""
-        assert self.external is not None
-        most, batch = self.external.executor.cohorts_per_job, list[PlannedCohort]()
-        for each in sorted(cohorts, key=lambda each: (self.options.priority(each), -each.cost)):
-            runs, cost = sum(one.runs for one in [*batch, each]), sum(one.cost for one in [*batch, each])
-            if batch and (len(batch) == most or runs > _BATCH_RUNS or cost > _BATCH_COST):
-                yield Job(tuple(batch))
-                batch = []
-            batch.append(each)
-        if batch:
-            yield Job(tuple(batch))
+    def _make_jobs(
+        self, cohorts: Iterable[PlannedCohort], queue: _Queue, most: float, notes: Mapping[str, str] | None = None
+    ) -> Iterator[Job]:
+        """Yield jobs of as many short cohorts as a queue's executor takes together, which share all but seed and lanes.
+
+        most: the cost of a job. notes: those of jobs, by the id of a cohort.
+        """
+
+        def key(each: PlannedCohort) -> tuple:
+            """Return what the cohorts of a job have in common."""
+            alone = each.cohort_id if each.cohort.deadline is not None else ""
+            return each.runs, *_launch_settings(each), self.options.priority(each), alone
+
+        for group in _group(cohorts, key):
+            first = group[0]
+            by_cost, by_runs = min(most, _JOB_COST) // first.cost, MOST_RUNS // first.runs
+            count = max(1, int(min(by_cost, by_runs, queue.executor.cohorts_per_job)))
+            for at in range(0, len(group), count):
+                yield Job(tuple(group[at : at + count]), (notes or {}).get(first.cohort_id, ""))
 
     def _start_compiling(self, groups: Iterable[list[Job]]) -> None:
         """Compile what other libraries run in this thread, and then the kernels in another, while compiled jobs run.
@@ -332,12 +340,12 @@ class _StageRun:
 
     def _record(self, job: Job, result: Result) -> None:
         """Save the records of a finished job, and count it."""
-        for each, content in zip(job.cohorts, result, strict=True):
+        for each, content in zip(job.cohorts, result, strict=False):
             if isinstance(content, str):
                 self.store.save_failed(each, content)
                 self.status.failed[each.cohort.pair] = shorten_reason(content)
             else:
-                self.store.save(each.cohort_id, content)
+                self.store.save(content)
         with self.lock:
             self.status.add(job.cohorts, self.counted.pop(job, 0.0))
 
@@ -374,5 +382,6 @@ def _group(cohorts: Iterable[PlannedCohort], key: Callable[[PlannedCohort], obje
 
 
 def _launch_settings(planned: PlannedCohort) -> tuple:
-    """Return the settings that cohorts in one GPU launch must share, besides problem, optimizer and dtype."""
-    return planned.cohort.batch_size, planned.cohort.steps, planned.cohort.deadline
+    """Return the settings that cohorts of one job must share, besides problem, optimizer and dtype."""
+    cohort = planned.cohort
+    return cohort.batch_size, cohort.steps, cohort.deadline, cohort.problem.fold, cohort.reports

@@ -165,8 +165,8 @@ def load_plugins(plugins: tuple[str, ...]) -> Catalogue:
     return cached_catalogue(plugins)
 
 
-def _run_cohort(report: Report, plugins: tuple[str, ...], data: Mapping[str, Any], threads: int) -> tuple[bytes, ...]:
-    """Run a cohort in a worker process, and return its file; report the run-steps that were made since the last time.
+def _run_cohort(report: Report, plugins: tuple[str, ...], data: Mapping[str, Any], threads: int) -> Result:
+    """Run a cohort in a worker process, and return its record; report the run-steps made since the last time.
 
     plugins: paths of the user's files; data: from `cohort_to_json`; threads: for ``timings``.
     """

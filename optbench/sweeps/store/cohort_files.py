@@ -1,9 +1,10 @@
 """Cohort files: records of finished cohorts, one behind the other, each with a checksum over all of it.
 
-A record is a line of magic, the sha256 of all behind it, a line of JSON (the cohort's id, the lengths of its tables and
-of what they are compressed to), and the tables as Arrow streams. A process that writes has a file of its own, and only
-appends to it: what kills it costs the record that it was writing. Of two records of a cohort the later one counts.
-Before 0.19 a file held one record, compressed column by column; it is read, too.
+A record is a line of magic, the sha256 of all behind it, a line of JSON (by the ids of its cohorts the rows that each
+has of every table, the lengths of the tables and of what they are compressed to), and the tables as Arrow streams, in
+which one cohort stands behind the other. A process that writes has a file of its own, and only appends to it: what
+kills it costs the record that it was writing. Of two records of a cohort the later one counts. Before 0.20 a record
+held one cohort, before 0.19 one file did, compressed column by column; they are read, too.
 """
 
 import hashlib
@@ -40,8 +41,12 @@ _AT_ONCE = 1 << 16
 # Bytes of an Arrow stream: the length of the schema's message behind them
 _LENGTH = slice(4, 8)
 _ENDING, _OLD_ENDING = ".cohorts", ".cohort"
+_WRONG = OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, MemoryError, RecursionError
+"""What reading a record raises whose line of JSON says anything."""
 _FLUSH_SECONDS = 1.0
 """Seconds after which what was saved is flushed to the disk: a power cut costs no more. It takes 4 ms of a disk."""
+_OPENED = 8
+"""Records that stay in memory, checked: the next cohort is often in one of them."""
 _NAMED = 5
 """The most damaged files that a message names; folders of before 0.19 have thousands of files."""
 
@@ -54,8 +59,16 @@ class Damaged(Exception):
     """Raised for bytes that are no record of a cohort; the text is the reason."""
 
 
-def encode_cohort(cohort_id: str, tables: Mapping[str, pa.Table]) -> bytes:
-    """Return the record of a cohort."""
+def encode_cohorts(cohort_ids: Sequence[str], tables: Mapping[str, pa.Table]) -> bytes:
+    """Return the record of cohorts, whose rows stand in this order in all tables."""
+    rows = {cohort_ids[0]: tuple(len(tables[name]) for name in TABLES if name in tables)}
+    if len(cohort_ids) > 1:
+        ids, runs = pa.array(cohort_ids), tables["runs"]
+        of_run = pc.index_in(runs["cohort_id"], ids)
+        of_curve = of_run.take(pc.index_in(tables["curves"]["run_id"], runs["run_id"].combine_chunks()))
+        owners = of_run, of_curve, pc.index_in(tables["timings"]["cohort_id"], ids)
+        counts = [np.bincount(each, minlength=len(ids)).tolist() for each in owners]
+        rows = dict(zip(cohort_ids, zip(*counts, strict=True), strict=True))
     sink, lengths = pa.BufferOutputStream(), {}
     with pa.CompressedOutputStream(sink, _CODEC) as stream:
         for name, table in tables.items():
@@ -64,16 +77,72 @@ def encode_cohort(cohort_id: str, tables: Mapping[str, pa.Table]) -> bytes:
                 writer.write_table(table, _AT_ONCE)
             lengths[name] = stream.tell() - begin
     body = sink.getvalue()
-    head = json.dumps({"cohort": cohort_id, "tables": lengths, "compressed": body.size}).encode() + b"\n"
+    head = json.dumps({"cohorts": rows, "tables": lengths, "compressed": body.size}).encode() + b"\n"
     digest = hashlib.sha256(head)
     digest.update(body)
     return b"".join([_MAGIC, digest.hexdigest().encode(), b"\n", head, body])
 
 
-def decode_cohort(record: bytes, names: Iterable[str] = TABLES) -> dict[str, pa.Table]:
-    """Return tables of a cohort by name, by default all. Raise Damaged for bytes that are no record."""
-    streams = _split_record(record)[1]
-    return {name: _read_stream(streams[name]) for name in names}
+class Record:
+    """A record, whose tables are read when they are first asked for.
+
+    Attributes:
+        end: the number of its bytes.
+    """
+
+    def __init__(self, content: bytes):
+        """Take the record with which these bytes begin. Raises Damaged if a bit is wrong or a table is missing."""
+        if not content.startswith(_MAGIC):
+            raise Damaged("it is no record of a cohort")
+        at = content.find(b"\n", _START) + 1
+        try:
+            head = json.loads(content[_START:at])
+            lengths = head["tables"]
+            size = sum(lengths.values())
+            self.end = at + head.get("compressed", size)
+            if hashlib.sha256(content[_START : self.end]).hexdigest().encode() + b"\n" != content[len(_MAGIC) : _START]:
+                raise Damaged("its checksum is wrong")
+            body = memoryview(content)[at : self.end]
+            if "compressed" in head:
+                body = memoryview(pa.decompress(body, size, _CODEC))
+            if len(body) != size or min(lengths[name] for name in TABLES) <= 0:
+                raise ValueError
+            ends = dict(zip(lengths, accumulate(lengths.values()), strict=True))
+            self._streams = {name: body[stop - lengths[name] : stop] for name, stop in ends.items()}
+            cohorts = head["cohorts"] if "cohorts" in head else {str(head["cohort"]): None}
+            self._rows = np.array([*cohorts.values()], np.uint32).reshape(-1, 3) if "cohorts" in head else None
+            self._places = {cohort_id: place for place, cohort_id in enumerate(cohorts)}
+        except _WRONG:
+            raise Damaged("its tables are not what it says") from None
+        self._tables: dict[str, tuple[pa.Table, list[int]]] = {}
+        """By name those that were read, with the row behind each cohort."""
+
+    @property
+    def cohort_ids(self) -> list[str]:
+        """The ids of its cohorts."""
+        return list(self._places)
+
+    def read_schemas(self) -> dict[str, pa.Schema]:
+        """Return the schemas of its tables by name. Raise Damaged if one is none of a sweep's."""
+        ends = {name: _LENGTH.stop + int.from_bytes(self._streams[name][_LENGTH], "little") for name in TABLES}
+        return {name: _parse_schema(name, bytes(self._streams[name][:end])) for name, end in ends.items()}
+
+    def read(self, cohort_id: str, names: Iterable[str] = TABLES) -> dict[str, pa.Table]:
+        """Return tables of one of its cohorts by name, by default all. Raise Damaged if they are none."""
+        return {name: self._read_table(cohort_id, name) for name in names}
+
+    def _read_table(self, cohort_id: str, name: str) -> pa.Table:
+        """Return the rows of a cohort in a table, which is read as a whole, once."""
+        if name not in self._tables:
+            table = _read_stream(self._streams[name])
+            counts = [len(table)] if self._rows is None else self._rows[:, TABLES.index(name)]
+            ends = np.cumsum(counts).tolist()
+            if ends[-1] != len(table):
+                raise Damaged(f"its table {name} has other rows than it says")
+            self._tables[name] = table, ends
+        (table, ends), place = self._tables[name], self._places[cohort_id]
+        begin = ends[place - 1] if place else 0
+        return table.slice(begin, ends[place] - begin)
 
 
 class CohortFiles:
@@ -91,6 +160,8 @@ class CohortFiles:
         """By cohort, the schemas of its tables by name."""
         self._places: dict[str, tuple[Path, int, int]] = {}
         """By cohort, the file of its record, where that begins, and its length."""
+        self._opened: dict[tuple[Path, int, int], Record] = {}
+        """The last records that were read."""
         self._own: Path | None = None
         self._flushed, self._lock = 0.0, threading.Lock()
         endings = _OLD_ENDING, _ENDING
@@ -112,13 +183,18 @@ class CohortFiles:
         magics = [found.start() for found in re.finditer(_MAGIC, content)]
         for begin, end in pairwise([0, *(at for at in magics if at), len(content)]):
             try:
-                cohort_id, streams, length = _split_record(content[begin:end])
-                self.schemas[cohort_id] = _read_schemas(streams)
-                self._places[cohort_id] = path, begin, length
-                if length < end - begin:
+                record = Record(content[begin:end])
+                self._add(record, path, begin)
+                if record.end < end - begin:
                     raise Damaged("more stands behind its record")
             except Damaged as error:
                 self.damaged[path.name] = f"{error}, at byte {begin:,}"
+
+    def _add(self, record: Record, path: Path, begin: int) -> None:
+        """Add a record in a file. Raise Damaged if its tables are none of a sweep's."""
+        schemas = record.read_schemas()
+        for cohort_id in record.cohort_ids:
+            self.schemas[cohort_id], self._places[cohort_id] = schemas, (path, begin, record.end)
 
     def __contains__(self, cohort_id: str) -> bool:
         """Return whether there is a record of a cohort."""
@@ -129,7 +205,7 @@ class CohortFiles:
         return sorted(self._places)
 
     def content(self, cohort_id: str) -> bytes:
-        """Return the record of a cohort. Raises OptbenchError if it cannot be read."""
+        """Return the record with a cohort. Raises OptbenchError if it cannot be read."""
         path, begin, length = self._places[cohort_id]
         try:
             with path.open("rb") as file:
@@ -140,26 +216,30 @@ class CohortFiles:
 
     def read(self, cohort_id: str, names: Iterable[str] = TABLES) -> dict[str, pa.Table]:
         """Return tables of a cohort by name, by default all. Raise OptbenchError if its record is damaged."""
+        place = self._places[cohort_id]
         try:
-            return decode_cohort(self.content(cohort_id), names)
+            if place not in self._opened:
+                if len(self._opened) == _OPENED:
+                    del self._opened[next(iter(self._opened))]
+                self._opened[place] = Record(self.content(cohort_id))
+            return self._opened[place].read(cohort_id, names)
         except Damaged as error:
-            path = self._places[cohort_id][0]
-            raise DamagedFile(f"{str(path)!r} is damaged ({error}): {AGAIN}") from None
+            raise DamagedFile(f"{str(place[0])!r} is damaged ({error}): {AGAIN}") from None
 
     def read_runs(self, cohort_id: str) -> pa.Table:
         """Return the table ``runs`` of a cohort. Raises the same errors as :meth:`read`."""
         return self.read(cohort_id, ["runs"])["runs"]
 
-    def save(self, cohort_id: str, record: bytes) -> None:
-        """Append the record of a cohort to the file of this process. Raises OSError if that fails."""
+    def save(self, content: bytes) -> None:
+        """Append a record to the file of this process. Raises OSError if that fails."""
         with self._lock:
             path = self._own
             if path is None:
                 numbers = [int(path.stem) for path in self.folder.glob(f"*{_ENDING}") if path.stem.isdecimal()]
                 path = self.folder / f"{max(numbers, default=0) + 1:06}{_ENDING}"
-            self.schemas[cohort_id] = _read_schemas(_split_record(record)[1])
-            begin = append_bytes(path, record, new=self._own is None)
-            self._own, self._places[cohort_id] = path, (path, begin, len(record))
+            begin = append_bytes(path, content, new=self._own is None)
+            self._own = path
+            self._add(Record(content), path, begin)
             if time.monotonic() > self._flushed + _FLUSH_SECONDS:
                 self.flush()
 
@@ -176,8 +256,9 @@ class CohortFiles:
         """
         text, aside = self.describe_damage(), self.folder / "damaged"
         for name in self.damaged:
-            for cohort_id in [each for each, place in self._places.items() if place[0].name == name]:
-                self.save(cohort_id, self.content(cohort_id))
+            whole = {place: each for each, place in self._places.items() if place[0].name == name}
+            for cohort_id in whole.values():
+                self.save(self.content(cohort_id))
             self.flush()
             aside.mkdir(exist_ok=True)
             (self.folder / name).replace(aside / name)
@@ -224,38 +305,6 @@ def _compose_timings(parts: Sequence[pa.Table], counts: Sequence[int]) -> pa.Tab
         row[name] = sum(each[name] * count / max(each["lanes"], 1) for each, count in zip(rows, counts, strict=True))
     row["ns_per_run_step"] = np.average([each["ns_per_run_step"] for each in rows], weights=counts)
     return pa.Table.from_pylist([row], schema=parts[most].schema)
-
-
-def _split_record(content: bytes) -> tuple[str, dict[str, memoryview], int]:
-    """Return of the record that begins here the cohort's id, the Arrow streams of its tables by name, and its length.
-
-    Raises Damaged if a bit is wrong or a table is missing.
-    """
-    if not content.startswith(_MAGIC):
-        raise Damaged("it is no record of a cohort")
-    at = content.find(b"\n", _START) + 1
-    try:
-        head = json.loads(content[_START:at])
-        cohort_id, lengths = str(head["cohort"]), head["tables"]
-        size = sum(lengths.values())
-        end = at + head.get("compressed", size)
-        if hashlib.sha256(content[_START:end]).hexdigest().encode() + b"\n" != content[len(_MAGIC) : _START]:
-            raise Damaged("its checksum is wrong")
-        body = memoryview(content)[at:end]
-        if "compressed" in head:
-            body = memoryview(pa.decompress(body, size, _CODEC))
-        if len(body) != size or min(lengths[name] for name in TABLES) <= 0:
-            raise ValueError
-        ends = dict(zip(lengths, accumulate(lengths.values()), strict=True))
-        return cohort_id, {name: body[stop - lengths[name] : stop] for name, stop in ends.items()}, end
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, MemoryError, RecursionError):
-        raise Damaged("its tables are not what it says") from None
-
-
-def _read_schemas(streams: Mapping[str, memoryview]) -> dict[str, pa.Schema]:
-    """Return the schemas of tables from their Arrow streams. Raise Damaged if one is none of a sweep's."""
-    ends = {name: _LENGTH.stop + int.from_bytes(streams[name][_LENGTH], "little") for name in TABLES}
-    return {name: _parse_schema(name, bytes(streams[name][:end])) for name, end in ends.items()}
 
 
 @lru_cache(maxsize=1000)

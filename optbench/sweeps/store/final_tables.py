@@ -33,6 +33,9 @@ ROWS = 1 << 19
 _MEASURED = {*columns.PER_STEP} - {"lr"}
 _POINT_COLUMNS = ("step", "samples", "train_loss")
 
+_TOGETHER = 16
+"""Cohorts whose rows are joined at a time, and so are in memory together."""
+
 Sources = Sequence[tuple[Entry, str]]
 """Cohorts of the plan, each with the id of a cohort whose record holds runs of it."""
 
@@ -49,37 +52,58 @@ def write_tables(files: CohortFiles, sources: Sources, target: Path) -> None:
         for name in TABLES:
             schema = _merge_schemas(name, [part[name] for part in parts])
             add[name] = stack.enter_context(parquet_writer(target / f"{name}.parquet", schema))
-        for entry, cohort_id in sources:
-            for name, table in files.read(cohort_id).items():
-                add[name](_set_place(entry, table))
+        for first in range(0, len(sources), _TOGETHER):
+            some = sources[first : first + _TOGETHER]
+            read = [files.read(cohort_id) for _, cohort_id in some]
+            for name in TABLES:
+                add[name](_join(some, [tables[name] for tables in read]))
 
 
-def read_runs(files: CohortFiles, sources: Sources, known: dict[tuple[Entry, str], pa.Table]) -> pd.DataFrame:
-    """Return the table ``runs`` of these cohorts, without cohort ids and last weights.
+class KnownRuns:
+    """The rows of ``runs`` that a sweep has read: every stage reads those of all stages before it."""
 
-    known: the tables that were read before, to which new ones are added: every stage of a sweep reads those of all
-    stages before it, and the files of a cohort take a millisecond.
-    """
-    for entry, cohort_id in sources:
-        if (entry, cohort_id) not in known:
-            known[entry, cohort_id] = _set_place(entry, files.read_runs(cohort_id))
-    parts = [known[source] for source in sources]
-    if not parts:
-        return pd.DataFrame(columns=list(columns.RUNS))
-    runs = pa.concat_tables(parts, promote_options="default")
-    ordered = _merge_schemas("runs", [runs.schema]).names
-    return runs.select(
-        [name for name in ordered if name != "cohort_id" and not name.startswith(("w_", columns.JACKKNIFE))]
-    ).to_pandas()
+    def __init__(self, files: CohortFiles):
+        """Take the records; nothing is read yet."""
+        self._files = files
+        self._table = pa.table({})
+        self._rows: dict[tuple[Entry, str], range] = {}
+
+    def read(self, sources: Sources) -> pd.DataFrame:
+        """Return the table of these cohorts, without cohort ids and last weights."""
+        new = [source for source in sources if source not in self._rows]
+        if new:
+            parts, end = [self._files.read_runs(cohort_id) for _, cohort_id in new], len(self._table)
+            for source, part in zip(new, parts, strict=True):
+                self._rows[source] = range(end, end := end + len(part))
+            runs = _join(new, parts)
+            kept = [name for name in runs.column_names if not name.startswith(("cohort_id", "w_", columns.JACKKNIFE))]
+            # pandas takes 30 times as long over a text in many pieces
+            self._table = _concat([self._table, runs.select(kept)]).combine_chunks()
+        if not sources:
+            return pd.DataFrame(columns=list(columns.RUNS))
+        runs = self._table.select(_merge_schemas("runs", [self._table.schema]).names)
+        rows = np.concatenate([self._rows[source] for source in sources])
+        return (runs if np.array_equal(rows, np.arange(len(runs))) else runs.take(rows)).to_pandas()
+
+    def clear(self) -> None:
+        """Forget all rows."""
+        self._table, self._rows = pa.table({}), {}
 
 
-def _set_place(entry: Entry, table: pa.Table) -> pa.Table:
-    """Return the table with the cohort's id, stage and block in this sweep, in those of these columns that it has."""
-    for name in {"cohort_id", "stage", "block"}.intersection(table.column_names):
-        at = table.schema.get_field_index(name)
-        field = table.field(at)
-        table = table.set_column(at, field, pa.repeat(pa.scalar(getattr(entry, name), field.type), len(table)))
-    return table
+def _concat(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return the rows of tables, with the columns of all."""
+    return pa.concat_tables(tables, promote_options="default")
+
+
+def _join(sources: Sources, tables: Sequence[pa.Table]) -> pa.Table:
+    """Return the rows of a table of several cohorts, with their ids, stages and blocks in this sweep if it has them."""
+    joined, counts = _concat(tables), [len(table) for table in tables]
+    owners = pa.array(np.repeat(np.arange(len(tables)), counts))
+    for name in {"cohort_id", "stage", "block"}.intersection(joined.column_names):
+        at = joined.schema.get_field_index(name)
+        values = pa.array([getattr(entry, name) for entry, _ in sources], joined.schema.field(at).type)
+        joined = joined.set_column(at, joined.schema.field(at), values.take(owners))
+    return joined
 
 
 def _merge_schemas(name: str, parts: Iterable[pa.Schema]) -> pa.Schema:
@@ -118,7 +142,7 @@ def parquet_writer(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table
         waiting.append(part)
         rows += len(part)
         if rows >= ROWS:
-            table = pa.concat_tables(waiting, promote_options="default")
+            table = _concat(waiting)
             for at in range(0, rows - ROWS + 1, ROWS):
                 write(table.slice(at, ROWS))
             waiting, rows = [table.slice(rows - rows % ROWS)], rows % ROWS
@@ -127,7 +151,7 @@ def parquet_writer(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table
         with pq.ParquetWriter(scratch, schema, compression="zstd", use_dictionary=repeated) as file:
             yield add
             if rows:
-                write(pa.concat_tables(waiting, promote_options="default"))
+                write(_concat(waiting))
 
 
 class Points(NamedTuple):

@@ -26,7 +26,7 @@ from optbench.sweeps.joined_specs import COUNTS, describe_additions, find_differ
 from optbench.sweeps.plan import PlannedCohort, plan_cohort
 from optbench.sweeps.spec import COMMON_STAGES, STAGE_SEEDS, Spec, make_spec, parse_spec, read_spec, refuse_unnamed
 from optbench.sweeps.store import final_tables, schemas
-from optbench.sweeps.store.cohort_files import TABLES, CohortFiles, compose_tables, encode_cohort
+from optbench.sweeps.store.cohort_files import TABLES, CohortFiles, compose_tables, encode_cohorts
 from optbench.sweeps.store.files import SCRATCH, flush_to_disk, folder_lock, read_bytes, refuse_links, write_text
 from optbench.sweeps.store.manifest import DamagedManifest, Entry, Manifest, digest_of, read_manifest
 from optbench.sweeps.tables import make_failed_tables, shorten_reason
@@ -204,7 +204,7 @@ class Store:
         Raises OptbenchError if it holds another sweep, or cannot be written.
         """
         self.directory, self.files, self._warn = directory, CohortFiles(directory), warn
-        self._runs: dict[tuple[Entry, str], pa.Table] = {}
+        self._runs = final_tables.KnownRuns(self.files)
         self._run_ids: dict[str, list[str]] = {}
         """Those of cohorts that are not planned."""
         self._units: dict[tuple[str, int], list[tuple[str, Stage]]] = {}
@@ -240,15 +240,15 @@ class Store:
         """Return True if a cohort has a record."""
         return cohort_id in self.files
 
-    def save(self, cohort_id: str, content: bytes) -> None:
-        """Save the record of a finished cohort. Raises OptbenchError if that fails; what was saved before stays."""
+    def save(self, record: bytes) -> None:
+        """Save the record of finished cohorts. Raises OptbenchError if that fails; what was saved before stays."""
         with _explain_write_errors(self.directory):
-            self.files.save(cohort_id, content)
+            self.files.save(record)
 
     def save_failed(self, planned: PlannedCohort, reason: str) -> None:
         """Save a cohort that could not run as failed runs, with the reason. Raises OptbenchError like :meth:`save`."""
         tables = make_failed_tables(planned.cohort, planned.cohort_id, planned.run_ids, shorten_reason(reason))
-        self.save(planned.cohort_id, encode_cohort(planned.cohort_id, tables))
+        self.save(encode_cohorts([planned.cohort_id], tables))
 
     def has_failed(self, cohort_id: str) -> bool:
         """Return True if a run of a saved cohort failed."""
@@ -270,7 +270,7 @@ class Store:
         for each in new:
             rest: PlannedCohort = each
             parts: tuple[str, ...] = ()
-            if each.cohort_id in missing:
+            if holders and each.cohort_id in missing:
                 there = _select_lanes(each, [run_id in holders for run_id in each.run_ids])
                 whole = each.stage in _WHOLE_STAGES
                 if there is not None and not (whole and there.cohort_id == each.cohort_id):
@@ -330,7 +330,7 @@ class Store:
         if self.has(each.cohort_id):
             return
         sources = [self.files.read(name) for name in sorted({holders[run_id] for run_id in each.run_ids})]
-        self.save(each.cohort_id, encode_cohort(each.cohort_id, compose_tables(each.run_ids, sources)))
+        self.save(encode_cohorts([each.cohort_id], compose_tables(each.run_ids, sources)))
 
     def warn_of_dropped(
         self, planned: Sequence[PlannedCohort], before: Sequence[Entry], provenance: Mapping, prefix: str = ""
@@ -355,7 +355,7 @@ class Store:
             parts = [self.files.read(cohort_id)["curves"] for entry, cohort_id in sources if entry.problem in names]
             return pa.concat_tables([part.select(COLUMNS) for part in parts]).to_pandas()
 
-        return fill_unknown(final_tables.read_runs(self.files, sources, self._runs), read_curves)
+        return fill_unknown(self._runs.read(sources), read_curves)
 
     def _find_sources(self, only: frozenset[str] | None) -> list[tuple[Entry, str]]:
         """Return the saved cohorts, or of these the ones in ``only``, each with a record that holds runs of it."""
