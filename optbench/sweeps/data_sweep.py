@@ -51,7 +51,8 @@ def design_sweep(data: Any, target: Any, given: Mapping[str, Any], folder: Path)
         "schedules": ["constant", "cosine"],
         "learning_rates": "1e-3:1:4",
         "choose_by": ["test_accuracy" if _have_classes(problems, loaded.classes) else "test_loss", "time"],
-        "blocks": 10,
+        "blocks": 8,
+        "holdout": 1 if given.get("folds") in (None, 1) else 4,  # folds are judged by what their blocks report
         "widen": 2,
         "finalists": 3,
         "epochs": _choose_epochs(rows, columns, loaded.classes),
