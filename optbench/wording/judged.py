@@ -14,7 +14,7 @@ import pandas as pd
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.pair_statistics import spent_alpha
 from optbench.analysis.ranking import FAILED
-from optbench.analysis.texts import BOTH_SMALL, join_with_and, turn_known
+from optbench.analysis.texts import BOTH_SMALL, join_with_and
 from optbench.analysis.verdicts import ALL, TIE, WINS, exchange_sides
 from optbench.contract.columns import SCORES, TEST, is_gain
 from optbench.wording import labels
@@ -38,8 +38,8 @@ class Beside(NamedTuple):
     ratio: float
     low: float
     high: float
-    bound: str
     known: str
+    """What is known of an open pair, as seen from its first level in the table of verdicts."""
     more: float
     """Blocks that would decide, beyond those that have run; NaN where nothing is open or nothing is known."""
     reason: str
@@ -67,8 +67,6 @@ class Judged:
     """The seeds of a sweep without blocks; 0 with blocks."""
     macro: frozenset[str] = frozenset()
     """The problems of more than two classes, whose F1 is the macro F1."""
-    folds: int = 0
-    """The folds that take the place of blocks; 0 where the data are split once."""
     look: int = 1
     """How often the sweep has been looked at, on which the level of the intervals depends."""
     crashed: Mapping[tuple[str, str], float] = field(default_factory=dict)
@@ -77,12 +75,11 @@ class Judged:
     @cached_property
     def pairs(self) -> dict[tuple[str, str, str], Beside]:
         """The pairs by problem and both levels, in either order."""
-        back = exchange_sides(self.verdicts).assign(known=[turn_known(text) for text in self.verdicts["known"]])
         found = {}
-        for row in pd.concat([self.verdicts, back]).itertuples():
+        for row in pd.concat([self.verdicts, exchange_sides(self.verdicts)]).itertuples():
             more = row.blocks_needed if np.isinf(row.blocks_needed) else row.blocks_needed - row.blocks
             known = row.known if isinstance(row.known, str) else ""
-            numbers = row.verdict, row.ratio, row.low, row.high, row.bound, known, more, row.reason or ""
+            numbers = row.verdict, row.ratio, row.low, row.high, known, more, row.reason or ""
             found[row.problem, row.a, row.b] = Beside(*numbers)
         return found
 
