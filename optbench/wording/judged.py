@@ -107,10 +107,23 @@ class Judged:
 
     def firsts(self, problem: str) -> list[str]:
         """Return the levels that may be the best of a problem: the leader, those that tie with it, and the others."""
-        rows = self.rows(problem)
-        rows = rows[rows["may_be_best"]]
-        names, leader = rows[self.of].tolist(), next(iter(rows.loc[rows["leader"], self.of]), "")
-        return sorted(names, key=lambda name: 0 if name == leader else 1 + self._is_open(problem, leader, name))
+        return self._firsts.get(problem, [])
+
+    @cached_property
+    def _firsts(self) -> dict[str, list[str]]:
+        """By problem what `firsts` returns."""
+        found = {}
+        for problem, rows in self._records.items():
+            names = [row[self.of] for row in rows if row["may_be_best"]]
+            leader = next((row[self.of] for row in rows if row["leader"]), "")
+            ranks = {name: 0 if name == leader else 1 + self._is_open(problem, leader, name) for name in names}
+            found[problem] = sorted(names, key=ranks.__getitem__)
+        return found
+
+    @cached_property
+    def _records(self) -> dict[str, list[dict]]:
+        """The rows of each problem as mappings."""
+        return {problem: rows.to_dict("records") for problem, rows in self._rows.items()}
 
     def _is_open(self, problem: str, leader: str, name: str) -> bool:
         """Return True if a level is not shown to be equal to the leader."""
@@ -197,9 +210,10 @@ class Judged:
     def list_best(self, problem: str) -> list[str]:
         """Return who may be best in words to be joined: ["nesterov", "= gd", "or adam"]; gd ties with it."""
         open_, words = {*self.list_open(problem)}, []
+        rows = {row[self.of]: row for row in self._records[problem]}
         for name in self.firsts(problem):
             sign = ("or " if name in open_ else "= ") * bool(words)
-            fails = describe_failures(self._row(problem, name))
+            fails = describe_failures(rows[name])
             words.append(f"{sign}{self.name(name)}{f' ({fails})' * bool(fails)}")
         return words
 
@@ -209,10 +223,11 @@ class Judged:
         intervals: how many of them have their interval; unit: what the first ratio is of, " the samples".
         """
         words, lost = [], []
-        rows = self.rows(problem)
-        if not rows["may_be_best"].any():
+        rows = self._records[problem]
+        if not any(row["may_be_best"] for row in rows):
             return []
-        for row in rows[~rows["may_be_best"]].sort_values("ratio", kind="stable").to_dict("records"):
+        behind = [row for row in rows if not row["may_be_best"]]
+        for row in sorted(behind, key=lambda row: row["ratio"] if row["ratio"] > 0 else math.inf):
             name = self.name(row[self.of])
             if row["state"] == FAILED:
                 lost.append(f"{name} {self.tell_end(problem, row[self.of])}")
@@ -241,11 +256,6 @@ class Judged:
         """Return the whole number of blocks, or of seeds in a sweep without blocks, that a pair needs."""
         there = max(self.verdicts.loc[self.verdicts["problem"] != ALL, "blocks"].max(), 1)
         return max(1, count_in_all(there + pair.more, there, self.seeds) - (self.seeds or there))
-
-    def _row(self, problem: str, level: str) -> Mapping:
-        """Return the row of a level in the ranking of a problem."""
-        rows = self.rows(problem)
-        return rows[rows[self.of] == level].iloc[0].to_dict()
 
     def overall(self) -> str:
         """Return a sentence on the order over all problems; "" of fewer than FEW_PROBLEMS, where it is not tested."""
