@@ -83,7 +83,8 @@ def _tabulate_problems(answer: Answer, problems: Sequence[str], width: int) -> l
     starred = " (*: at a limit)" * any(words[0].endswith("*") for words in settings.values())
     to_use: Columns = {f"start with{starred}": [settings.get(problem, []) for problem in problems]}
     for of, each in levels.items():
-        to_use[f"{FACTORS[of].removesuffix(' size')} behind"] = [_list_behind(each, problem, 0)[::-1] for problem in problems]
+        title = f"{FACTORS[of].removesuffix(' size')} behind"
+        to_use[title] = [_list_behind(each, problem, 0)[::-1] for problem in problems]
     if answer.ranking["optimizer"].nunique() == 1:
         return [lay_out(name | to_use, width) or _say_settings(name | to_use)]
     every = len(answer.ranking)
