@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis import best_configurations
-from optbench.analysis.columns import count_folds, hyperparameter_columns
+from optbench.analysis.columns import hyperparameter_columns
 from optbench.analysis.edges import find_edges
 from optbench.analysis.failures import failure_shares
 from optbench.analysis.held_out import held_out
@@ -164,8 +164,8 @@ class Answer:
         return self.judged.firsts(problem)
 
     def overall(self) -> str:
-        """Return the sentence over all problems; "" where nothing is said. Models of one table are compared."""
-        return self._compare_models() if self.is_one_table else self.judged.overall()
+        """Return the sentence over all problems; "" of fewer than 20, and of models of one table."""
+        return "" if self.is_one_table else self.judged.overall()
 
     @property
     def is_one_table(self) -> bool:
@@ -175,7 +175,7 @@ class Answer:
         targets = {str(facts[each].get("data")).partition("; ")[0] for each in problems if each in facts}
         return len(problems) > 1 and set(problems) <= {*facts} and len(digests | {""}) == 2 and len(targets) == 1
 
-    def _compare_models(self) -> str:
+    def compare_models(self) -> str:
         """Return which model of a table has the least errors, by the best optimizer of each; "" without such a measure.
 
         Losses of two models may be different ones, and are not compared.
@@ -371,7 +371,7 @@ def judge_runs(
     plain = "block" not in runs or bool((runs["block"] < 0).all())
     return Judged(
         places, pairs, of, judge_by, table.targets.shared.to_dict(), without, names,
-        int(runs.groupby("problem")["seed"].nunique().max()) if plain else 0, folds=count_folds(runs), look=look,
+        int(runs.groupby("problem")["seed"].nunique().max()) if plain else 0, look=look,
         crashed=crashed,
     )  # fmt: skip
 

@@ -36,7 +36,7 @@ def headline(answer: Answer) -> str:
         most = max(costs, key=costs.__getitem__)
         shown = f"its {FACTORS[most]} matters most" if costs[most] > 1 else "there is nothing to compare it with"
         return f"Only {answer.label(rows['optimizer'].iloc[0])} ran: {shown}"
-    if answer.is_one_table and (models := answer.overall()):
+    if answer.is_one_table and (models := answer.compare_models()):
         return models
     if tested := judged.tested_over_all():
         return tested

@@ -14,7 +14,7 @@ import pandas as pd
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.pair_statistics import spent_alpha
 from optbench.analysis.ranking import FAILED
-from optbench.analysis.texts import BOTH_SMALL, join_with_and, turn_known
+from optbench.analysis.texts import BOTH_SMALL, join_with_and
 from optbench.analysis.verdicts import ALL, TIE, WINS, exchange_sides
 from optbench.contract.columns import SCORES, TEST, is_gain
 from optbench.wording import labels
@@ -38,8 +38,8 @@ class Beside(NamedTuple):
     ratio: float
     low: float
     high: float
-    bound: str
     known: str
+    """What is known of an open pair, as seen from its first level in the table of verdicts."""
     more: float
     """Blocks that would decide, beyond those that have run; NaN where nothing is open or nothing is known."""
     reason: str
@@ -67,8 +67,6 @@ class Judged:
     """The seeds of a sweep without blocks; 0 with blocks."""
     macro: frozenset[str] = frozenset()
     """The problems of more than two classes, whose F1 is the macro F1."""
-    folds: int = 0
-    """The folds that take the place of blocks; 0 where the data are split once."""
     look: int = 1
     """How often the sweep has been looked at, on which the level of the intervals depends."""
     crashed: Mapping[tuple[str, str], float] = field(default_factory=dict)
@@ -77,12 +75,11 @@ class Judged:
     @cached_property
     def pairs(self) -> dict[tuple[str, str, str], Beside]:
         """The pairs by problem and both levels, in either order."""
-        back = exchange_sides(self.verdicts).assign(known=[turn_known(text) for text in self.verdicts["known"]])
         found = {}
-        for row in pd.concat([self.verdicts, back]).itertuples():
+        for row in pd.concat([self.verdicts, exchange_sides(self.verdicts)]).itertuples():
             more = row.blocks_needed if np.isinf(row.blocks_needed) else row.blocks_needed - row.blocks
             known = row.known if isinstance(row.known, str) else ""
-            numbers = row.verdict, row.ratio, row.low, row.high, row.bound, known, more, row.reason or ""
+            numbers = row.verdict, row.ratio, row.low, row.high, known, more, row.reason or ""
             found[row.problem, row.a, row.b] = Beside(*numbers)
         return found
 
@@ -110,10 +107,23 @@ class Judged:
 
     def firsts(self, problem: str) -> list[str]:
         """Return the levels that may be the best of a problem: the leader, those that tie with it, and the others."""
-        rows = self.rows(problem)
-        rows = rows[rows["may_be_best"]]
-        names, leader = rows[self.of].tolist(), next(iter(rows.loc[rows["leader"], self.of]), "")
-        return sorted(names, key=lambda name: 0 if name == leader else 1 + self._is_open(problem, leader, name))
+        return self._firsts.get(problem, [])
+
+    @cached_property
+    def _firsts(self) -> dict[str, list[str]]:
+        """By problem what `firsts` returns."""
+        found = {}
+        for problem, rows in self._records.items():
+            names = [row[self.of] for row in rows if row["may_be_best"]]
+            leader = next((row[self.of] for row in rows if row["leader"]), "")
+            ranks = {name: 0 if name == leader else 1 + self._is_open(problem, leader, name) for name in names}
+            found[problem] = sorted(names, key=ranks.__getitem__)
+        return found
+
+    @cached_property
+    def _records(self) -> dict[str, list[dict]]:
+        """The rows of each problem as mappings."""
+        return {problem: rows.to_dict("records") for problem, rows in self._rows.items()}
 
     def _is_open(self, problem: str, leader: str, name: str) -> bool:
         """Return True if a level is not shown to be equal to the leader."""
@@ -200,9 +210,10 @@ class Judged:
     def list_best(self, problem: str) -> list[str]:
         """Return who may be best in words to be joined: ["nesterov", "= gd", "or adam"]; gd ties with it."""
         open_, words = {*self.list_open(problem)}, []
+        rows = {row[self.of]: row for row in self._records[problem]}
         for name in self.firsts(problem):
             sign = ("or " if name in open_ else "= ") * bool(words)
-            fails = describe_failures(self._row(problem, name))
+            fails = describe_failures(rows[name])
             words.append(f"{sign}{self.name(name)}{f' ({fails})' * bool(fails)}")
         return words
 
@@ -212,10 +223,11 @@ class Judged:
         intervals: how many of them have their interval; unit: what the first ratio is of, " the samples".
         """
         words, lost = [], []
-        rows = self.rows(problem)
-        if not rows["may_be_best"].any():
+        rows = self._records[problem]
+        if not any(row["may_be_best"] for row in rows):
             return []
-        for row in rows[~rows["may_be_best"]].sort_values("ratio", kind="stable").to_dict("records"):
+        behind = [row for row in rows if not row["may_be_best"]]
+        for row in sorted(behind, key=lambda row: row["ratio"] if row["ratio"] > 0 else math.inf):
             name = self.name(row[self.of])
             if row["state"] == FAILED:
                 lost.append(f"{name} {self.tell_end(problem, row[self.of])}")
@@ -244,11 +256,6 @@ class Judged:
         """Return the whole number of blocks, or of seeds in a sweep without blocks, that a pair needs."""
         there = max(self.verdicts.loc[self.verdicts["problem"] != ALL, "blocks"].max(), 1)
         return max(1, count_in_all(there + pair.more, there, self.seeds) - (self.seeds or there))
-
-    def _row(self, problem: str, level: str) -> Mapping:
-        """Return the row of a level in the ranking of a problem."""
-        rows = self.rows(problem)
-        return rows[rows[self.of] == level].iloc[0].to_dict()
 
     def overall(self) -> str:
         """Return a sentence on the order over all problems; "" of fewer than FEW_PROBLEMS, where it is not tested."""

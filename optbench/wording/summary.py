@@ -83,7 +83,8 @@ def _tabulate_problems(answer: Answer, problems: Sequence[str], width: int) -> l
     starred = " (*: at a limit)" * any(words[0].endswith("*") for words in settings.values())
     to_use: Columns = {f"start with{starred}": [settings.get(problem, []) for problem in problems]}
     for of, each in levels.items():
-        to_use[f"{FACTORS[of]} behind"] = [_list_behind(each, problem, 0)[::-1] for problem in problems]
+        title = f"{FACTORS[of].removesuffix(' size')} behind"
+        to_use[title] = [_list_behind(each, problem, 0)[::-1] for problem in problems]
     if answer.ranking["optimizer"].nunique() == 1:
         return [lay_out(name | to_use, width) or _say_settings(name | to_use)]
     every = len(answer.ranking)
@@ -208,10 +209,11 @@ def lay_out(columns: Columns, width: int, whole: bool = False) -> list[str]:
         for title, cells in columns.items() if any(cells)
     }  # fmt: skip
     widths = [max(len(_join(cell)) for cell in cells) for cells in shown.values()]
+    least = [max(LEAST, len(title)) for title in shown]
     loose = [place for place, cells in enumerate(shown.values()) if any(len(cell) > 1 for cell in cells)]
     while sum(widths) + GAP * (len(widths) - 1) > width:
-        widest = max(loose, key=widths.__getitem__, default=None)
-        if whole or widest is None or widths[widest] <= LEAST:
+        widest = max((place for place in loose if widths[place] > least[place]), key=widths.__getitem__, default=None)
+        if whole or widest is None:
             return []
         widths[widest] -= 1
     spare, table = 0, [*shown.values()]

@@ -130,7 +130,7 @@ def test_models_of_one_table_are_compared_and_not_ranked(shift, words):
     noise = 0.01 * np.random.default_rng(0).standard_normal(len(runs))
     runs["test_accuracy"] = 0.9 + noise - shift * (runs["problem"] == "q")
     facts = pd.DataFrame({"problem": ["p", "q"], "constant_answer": "yes", "digest": "d", "data": "mine.csv: 9 rows"})
-    text = answer_of(runs, [], "test_accuracy", problems=facts).overall()
+    text = answer_of(runs, [], "test_accuracy", problems=facts).compare_models()
     assert text.startswith(f"{words} on this table: errors of the best of each: ") and "rank" not in text
     other = answer_of(runs, [], "test_accuracy", problems=facts.assign(digest=["d", "e"]))
     assert other.overall() == ""
