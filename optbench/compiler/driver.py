@@ -193,17 +193,26 @@ def _evaluations(
     constants: Reals1,
     layout: Wholes1,
     work: Reals1,
+    ends: Wholes1,
 ) -> None:
     """Evaluate each of the points ``w`` by the kernel at ``evaluate_address`` and write the results to ``out``.
 
     Where that address is 0, write the losses by the kernel at ``gradient_address`` to ``f``. Arrays are those of
-    contracts.py with a first axis for the points.
+    contracts.py with a first axis for the points. ends: the groups of the examples x, y, one behind the other, begin
+    and end there; f and out have all points of the first group, then those of the next one.
     """
-    for place in range(w.shape[0]):
-        if evaluate_address == 0:
-            _gradient_at(gradient_address, y)(w[place], g, f[place], x, y, constants, layout, work, 0, f.shape[1])
-        else:
-            _evaluate_at(evaluate_address, y)(w[place], out[place], x, y, constants, layout, work)
+    for group in range(ends.shape[0] - 1):
+        first, last = ends[group], ends[group + 1]
+        for point in range(w.shape[0]):
+            place = group * w.shape[0] + point
+            if evaluate_address == 0:
+                _gradient_at(gradient_address, y)(
+                    w[point], g, f[place], x[first:last], y[first:last], constants, layout, work, 0, f.shape[1]
+                )
+            else:
+                _evaluate_at(evaluate_address, y)(
+                    w[point], out[place], x[first:last], y[first:last], constants, layout, work
+                )
 
 
 @cache

@@ -165,18 +165,18 @@ def group_slices(problem: Problem) -> list[slice]:
     return [slice(first, last) for first, last in pairwise(ends)]
 
 
-def leave_groups_out(problem: Problem, group_means: Callable[[slice], np.ndarray]) -> np.ndarray | None:
+def leave_groups_out(problem: Problem, group_means: Callable[[Sequence[slice]], np.ndarray]) -> np.ndarray | None:
     """Return loss and metrics on the test data without one of `group_slices` each, (groups, 1 + k, runs), or None.
 
     The groups of a single test example are none, (0, 1 + k, runs): an analysis counts few examples by them.
 
-    group_means: slice of test examples -> loss and metrics on them, (1 + k, runs).
+    group_means: groups of test examples -> loss and metrics on each of them, (groups, 1 + k, runs).
     """
     groups = group_slices(problem)
     if not groups:
-        return None if problem.test is None or len(problem.test[0]) == 0 else group_means(slice(0, 1))[None][:0]
+        return None if problem.test is None or len(problem.test[0]) == 0 else group_means([slice(0, 1)])[:0]
     sizes = np.array([each.stop - each.start for each in groups], dtype=float)[:, None, None]
-    sums = sizes * np.array([group_means(each) for each in groups])
+    sums = sizes * group_means(groups)
     return (sums.sum(axis=0) - sums) / (sizes.sum() - sizes)
 
 

@@ -118,8 +118,8 @@ class Lanes:
         """Evaluate all lanes at the inner points and now; ``has_stepped``: True after a step, which sets f and g."""
         raise NotImplementedError
 
-    def group_means(self, rows: slice) -> np.ndarray:
-        """Return loss and metrics of all lanes now on these rows of the test data, (1 + k, runs)."""
+    def group_means(self, groups: Sequence[slice]) -> np.ndarray:
+        """Return loss and metrics of all lanes now on these groups of the test data, (groups, 1 + k, runs)."""
         raise NotImplementedError
 
     def freeze(self, fell: np.ndarray | None = None) -> None:

@@ -179,6 +179,8 @@ def _run_baseline(cohort: Cohort, objective: Objective, hyperparameters: Mapping
         evaluation_seconds=time.perf_counter() - begin,
         end=end,
         jackknife=(
-            leave_groups_out(cohort.problem, lambda rows: evaluator.group(at[-1:], rows)[0]) if cohort.reports else None
+            leave_groups_out(cohort.problem, lambda groups: evaluator.groups(at[-1], groups))
+            if cohort.reports
+            else None
         ),
     )

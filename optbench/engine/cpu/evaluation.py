@@ -1,5 +1,7 @@
 """Loss and metrics of many weights on a whole data set."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from optbench.compiler.driver import evaluations
@@ -19,8 +21,8 @@ _ROWS = 512
 class Evaluator:
     """Means over the examples of a problem, with the scratch that they take. One thread at a time may use it.
 
-    ``train``, ``validation``, ``test`` and ``group`` take weights of p points, (p, runs, dim) in single form,
-    (p, dim, runs) in lanes form.
+    ``train``, ``validation`` and ``test`` take weights of p points, (p, runs, dim) in single form, (p, dim, runs) in
+    lanes form.
     """
 
     def __init__(self, problem: Problem, code: ProblemCode, dtype: DtypeName):
@@ -49,10 +51,13 @@ class Evaluator:
             return np.full((len(points), 1 + len(self.problem.metrics), runs), np.nan)
         return self._distinct_means(points, *arrays)
 
-    def group(self, points: np.ndarray, rows: slice) -> np.ndarray:
-        """Return the same on these rows of the test data."""
-        x, y = self.arrays.test
-        return self._distinct_means(points, x[rows], y[rows])
+    def groups(self, w: np.ndarray, groups: Sequence[slice]) -> np.ndarray:
+        """Return the same on groups of consecutive test examples, (groups, 1 + metrics, runs), of a single point."""
+        (x, y), (places, place_of) = self.arrays.test, _distinct(w) if self.single else (slice(None), slice(None))
+        points, ends = w[None, places], np.array([groups[0].start, *(each.stop for each in groups)])
+        if np.diff(ends).max() > _ROWS:
+            return np.array([self._means(points, x[rows], y[rows])[0] for rows in groups])[..., place_of]
+        return self._evaluate(points, x, y, ends)[..., place_of].astype(float)
 
     def _distinct_means(self, points: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return `_means`; in single form equal weights of several runs are computed once, with the same bits."""
@@ -67,31 +72,33 @@ class Evaluator:
 
     def _means(self, points: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return loss and metrics, (p, 1 + metrics, runs), as means over the examples x, y, _ROWS of them at a time."""
-        count, runs = max(len(x), 1), points.shape[1 if self.single else 2]
-        (g, work), (f, out) = self._scratch(runs), self._results(len(points), runs)
-        points, total = np.ascontiguousarray(points), np.zeros((len(points), 1 + len(self.problem.metrics), runs))
+        count, total = max(len(x), 1), np.zeros(())
         for first in range(0, count, _ROWS):
             part, target = x[first : first + _ROWS], y[first : first + _ROWS]
-            self._evaluate(points, g, f, out, part, target, self.arrays.constants, self.arrays.layout, work)
-            means = f[:, None] if self.code.evaluate is None else out.swapaxes(1, 2) if self.single else out
-            total += means * (max(len(part), 1) / count)
+            share = max(len(part), 1) / count
+            total = total + self._evaluate(points, part, target, np.array([0, len(part)])) * share
         return total
 
-    def _evaluate(self, points: np.ndarray, g: np.ndarray, f: np.ndarray, out: np.ndarray, *rest: np.ndarray) -> None:
-        """Write loss and metrics at the points to ``out``, or for a problem without ``evaluate`` the losses to ``f``.
+    def _evaluate(self, points: np.ndarray, x: np.ndarray, y: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        """Return loss and metrics on each group of the examples x, y, (groups * p, 1 + metrics, runs).
 
-        rest: x, y, constants, layout and work, as in EvaluateArguments.
+        ends: (groups + 1,): where the groups begin and end.
         """
         gradient, evaluate = self.code.gradient, self.code.evaluate
+        count, runs = len(points), points.shape[1 if self.single else 2]
+        (g, work), (f, out) = self._scratch(runs), self._results((len(ends) - 1) * count, runs)
+        points, rest = np.ascontiguousarray(points), (self.arrays.constants, self.arrays.layout, work)
         if isinstance(gradient, Kernel) and not is_plain() and isinstance(evaluate, Kernel | None):
             callees = gradient.callee, evaluate.callee if evaluate is not None else 0
-            evaluations(self.dtype)(*callees, points, g, f, out, *rest)
-            return
-        for w, loss, values in zip(points, f, out, strict=True):
-            if evaluate is not None:
-                evaluate(w, values, *rest)
-            else:
-                gradient(w, g, loss, *rest, 0, len(loss))
+            evaluations(self.dtype)(*callees, points, g, f, out, x, y, *rest, ends)
+        else:
+            for place, (loss, values) in enumerate(zip(f, out, strict=True)):
+                rows, w = slice(*ends[place // count : place // count + 2]), points[place % count]
+                if evaluate is not None:
+                    evaluate(w, values, x[rows], y[rows], *rest)
+                else:
+                    gradient(w, g, loss, x[rows], y[rows], *rest, 0, runs)
+        return f[:, None] if evaluate is None else out.swapaxes(1, 2) if self.single else out
 
     def _results(self, points: int, runs: int) -> tuple[np.ndarray, np.ndarray]:
         """Return f and out, zeros, for so many points and runs; the arrays are reused by the next call of that size."""

@@ -338,9 +338,16 @@ class CpuLanes(Lanes):
         )
 
     @np.errstate(all="ignore")
-    def group_means(self, rows: slice) -> np.ndarray:
-        """Return loss and metrics now on some test rows, as in runner.Lanes."""
-        return self._means(lambda points: self.evaluator.group(points, rows), [self.done], self._reported()[None])[0]
+    def group_means(self, groups: Sequence[slice]) -> np.ndarray:
+        """Return loss and metrics now on groups of the test data, as in runner.Lanes."""
+        shown = self._reported()
+        if not self.single:
+            return self.evaluator.groups(shown, groups)
+        values = np.full((len(groups), 1 + len(self.problem.metrics), self.runs), np.nan)
+        going = (self.diverged_at == 0) | (self.diverged_at > self.done)
+        if going.any():
+            values[:, :, going] = self.evaluator.groups(shown[going], groups)
+        return values
 
     def _means(self, means: _Means, steps: Sequence[int], shown: np.ndarray) -> np.ndarray:
         """Return loss and metrics at these steps, (p, 1 + metrics, runs).

@@ -285,11 +285,11 @@ class GpuLanes(Lanes):
         measures = {"batch_loss": f, "gradient_norm": norm}
         return Evaluation(measures, train[None], validation[None], test[None], positions[None], finite[None])
 
-    def group_means(self, rows: slice) -> np.ndarray:
-        """Return loss and metrics now on some test rows, as in runner.Lanes."""
+    def group_means(self, groups: Sequence[slice]) -> np.ndarray:
+        """Return loss and metrics now on groups of the test data, as in runner.Lanes."""
         assert self.test is not None
         x, y = self.test
-        return self._mean(x[rows], y[rows])[0]
+        return np.array([self._mean(x[rows], y[rows])[0] for rows in groups])
 
     def _mean(self, x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return loss and metrics on examples x, y, (1 + metrics, runs), and which lanes are finite, (runs,) bool."""
