@@ -110,10 +110,18 @@ class Judged:
 
     def firsts(self, problem: str) -> list[str]:
         """Return the levels that may be the best of a problem: the leader, those that tie with it, and the others."""
-        rows = self.rows(problem)
-        rows = rows[rows["may_be_best"]]
-        names, leader = rows[self.of].tolist(), next(iter(rows.loc[rows["leader"], self.of]), "")
-        return sorted(names, key=lambda name: 0 if name == leader else 1 + self._is_open(problem, leader, name))
+        return [*self._firsts.get(problem, ())]
+
+    @cached_property
+    def _firsts(self) -> dict[str, list[str]]:
+        """What `firsts` returns, by problem: a report asks for each some hundred times."""
+        found = {}
+        for problem, rows in self._rows.items():
+            names = rows.loc[rows["may_be_best"], self.of].tolist()
+            leader = next(iter(rows.loc[rows["leader"], self.of]), "")
+            opens = {name: name != leader and 1 + self._is_open(problem, leader, name) for name in names}
+            found[problem] = sorted(names, key=lambda name: opens[name])
+        return found
 
     def _is_open(self, problem: str, leader: str, name: str) -> bool:
         """Return True if a level is not shown to be equal to the leader."""
@@ -247,8 +255,12 @@ class Judged:
 
     def _row(self, problem: str, level: str) -> Mapping:
         """Return the row of a level in the ranking of a problem."""
-        rows = self.rows(problem)
-        return rows[rows[self.of] == level].iloc[0].to_dict()
+        return self._records[problem, level]
+
+    @cached_property
+    def _records(self) -> dict[tuple[str, str], dict]:
+        """The rows of the ranking by problem and level."""
+        return {(row["problem"], row[self.of]): row for row in self.ranking.to_dict("records")}
 
     def overall(self) -> str:
         """Return a sentence on the order over all problems; "" of fewer than FEW_PROBLEMS, where it is not tested."""

@@ -16,6 +16,7 @@ from optbench.analysis.verdicts import ALL, OPEN, TIE
 from optbench.contract.errors import OptbenchError
 from optbench.wording import labels
 from optbench.wording.answers import Answer
+from optbench.wording.headlines import weigh
 from optbench.wording.judged import SAMPLES, Judged, format_ratio
 
 BEST, LEADS, NONE = "best", "leads", "none"
@@ -224,17 +225,6 @@ def _measure_choice(answer: Answer, name: str, judged: Judged) -> Factor | None:
     safe = [judged.name(each) for each in levels if counts[each] == least]
     more = f"safest: {' and '.join(safe)}, behind on {least or 'none'} of {len(problems)}" if len(safe) <= 2 else ""
     return Factor(name, weigh(judged), text, more if len(problems) > 1 else "")
-
-
-def weigh(judged: Judged) -> float:
-    """Return how many times what the leader needs the worst level needs, as far as that is shown.
-
-    The geometric mean over problems; 1 on a problem where no level is shown to be behind.
-    """
-    rows = judged.ranking[judged.ranking["problem"] != ALL]
-    behind = rows["ratio"].where(~rows["may_be_best"] & np.isfinite(rows["ratio"].astype(float)), 1.0)
-    worst = behind.clip(lower=1.0).groupby(rows["problem"]).max()
-    return float(np.exp(np.log(worst).mean()))
 
 
 def _measure_tuning(answer: Answer) -> Factor | None:
