@@ -133,7 +133,7 @@ class Answer:
         """Return the answer by one of `others`; nothing is judged anew, so batch sizes and schedules are not."""
         every = {self.judge_by: self.judged, **self.others}
         seen = replace(self, judged=every.pop(measure))
-        seen.__dict__ |= {"others": every, "levels": {}}
+        seen.__dict__.update(others=every, levels={})
         return seen
 
     @cached_property
