@@ -130,10 +130,10 @@ class Answer:
         return {name: self.judge(name) for name in list_other_measures(self.runs, self.judge_by, self.choose_by)}
 
     def seen_by(self, measure: str) -> Answer:
-        """Return the answer by one of `others`; nothing is judged anew."""
+        """Return the answer by one of `others`; nothing is judged anew, so batch sizes and schedules are not."""
         every = {self.judge_by: self.judged, **self.others}
         seen = replace(self, judged=every.pop(measure))
-        seen.__dict__["others"] = every
+        seen.__dict__.update(others=every, levels={})
         return seen
 
     @cached_property
