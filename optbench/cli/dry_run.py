@@ -101,6 +101,8 @@ def _format_time(seconds: float, workers: int) -> str:
 
 def _describe_stages(plan: Plan, later: dict[Stage, Cohorts]) -> str:
     """Return a text on the stages of a sweep in blocks; "" without blocks. later: from `plan_largest_stages`."""
+    from optbench.sweeps.stages import FIRST_REPORTS
+
     spec = plan.spec
     if not spec.blocks:
         return ""
@@ -113,7 +115,8 @@ def _describe_stages(plan: Plan, later: dict[Stage, Cohorts]) -> str:
     text += f"what each block has chosen runs on {_count_seeds(spec.holdout, 'fresh ')} {counts['holdout']}"
     if "final" in later:
         text += f"; the blocks' choices race on {_count_seeds(spec.final)} in common {counts['final']}, and the best "
-        text += f"of them, which is recommended, reports on {spec.report} {counts['report']}"
+        text += f"of them and its runner-up report on {min(spec.report, FIRST_REPORTS)} {counts['report']}"
+        text += f", the best on up to {spec.report} where results spread" if spec.report > FIRST_REPORTS else ""
     return text
 
 

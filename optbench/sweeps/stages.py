@@ -39,7 +39,7 @@ _WIDENED = 2
 # Settings of a level that end the last race, and the seeds on which what is recommended reports before its spread tells
 # how many it takes
 _LAST_RIVALS = 4
-_FIRST_REPORTS = 20
+FIRST_REPORTS = 20
 # Ratio of two rates between which no other is tried: two halvings of a grid of one and a half rates a decade
 _FINEST = 1.6
 _AXIS = ["problem", "optimizer", "block", "batch_size", "schedule"]
@@ -193,7 +193,7 @@ def plan_report(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     if runs.empty:
         return []
     best = [protocol.select_best_in_common(part, 2, measure, of) for part, measure, of in _divide(plan, runs)]
-    return _plan_settings(plan, "report", pd.concat(best), stop=_FIRST_REPORTS)
+    return _plan_settings(plan, "report", pd.concat(best), stop=FIRST_REPORTS)
 
 
 def plan_more_reports(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
@@ -213,8 +213,8 @@ def plan_more_reports(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     best = pd.concat(found, ignore_index=True)
     seeds = best["problem"].map(needed)
     planned = []
-    for count in seeds[seeds > _FIRST_REPORTS].unique():
-        planned += _plan_settings(plan, "report", best[seeds == count], _FIRST_REPORTS, int(count))
+    for count in seeds[seeds > FIRST_REPORTS].unique():
+        planned += _plan_settings(plan, "report", best[seeds == count], FIRST_REPORTS, int(count))
     return planned
 
 
@@ -278,7 +278,7 @@ def plan_largest_stages(plan: Plan) -> dict[Stage, Cohorts]:
         for stage, count in most.items():
             parts = spec.seeds_of(stage)
             parts = parts if stage in COMMON_STAGES else [parts[block] for block in by_block]
-            seeds = [seed for part in parts for seed in part][: _FIRST_REPORTS if stage == "report" else None]
+            seeds = [seed for part in parts for seed in part][: FIRST_REPORTS if stage == "report" else None]
             if seeds:
                 found.setdefault(stage, []).extend(_select_evenly(plan, stage, count, cohorts, seeds))
     return {stage: Cohorts(tuple(series)) for stage, series in found.items()}

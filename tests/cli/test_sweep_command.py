@@ -63,15 +63,15 @@ def test_a_dry_run_says_what_follows_the_screen(run):
     flags = ["--problems", "rosenbrock, saddle", "--lr", "1e-3:1:12", "--blocks", "4", "--steps", "5", "--dry-run"]
     code, out, err = run("sweep", "--schedules", "constant", "--optimizers", "gd, lbfgs", *flags)
     assert code == 0 and not err
-    # gd: 12 rates x 3 batch sizes on each of 2 problems. In each of 4 blocks 2 choices, of optimizers and batch sizes,
-    # race with 5 settings on 2 seeds, and run on 4; lbfgs has a single setting. Then the choices of 4 blocks run on 3
-    # seeds, and one of them on 8.
-    assert "rosenbrock gd 16, 64, full 12 36 144 720" in out and "rosenbrock lbfgs full 4 1 4 20" in out
-    assert "32 cohorts, 296 runs screen all settings on 1 seed in each of 4 blocks, and up to 4 times " in out
-    assert f"race on 2 more seeds (up to {2 * 4 * 2 * (10 + 1)} runs); what each block has chosen runs on 4 " in out
-    assert f"fresh seeds (up to {2 * 4 * 4 * (2 + 1)} runs); the blocks' choices race on 3 seeds in common " in out
-    assert f"(up to {2 * 3 * (4 + 1)} runs), and the best of them, which is recommended, reports on 8 " in out
-    assert f"(up to {2 * 8 * (1 + 1)} runs)" in out
+    # gd: 12 rates x 4 batch sizes on each of 2 problems. In each of 4 blocks 2 choices, of optimizers and batch sizes,
+    # race with 5 settings on 2 seeds, and run on 1; lbfgs has a single setting. Then the choices of 4 blocks race, 8 on
+    # 5 seeds and 8 on 15, counted as 8 on 20; and two of each choice report on 20.
+    assert "rosenbrock gd 4, 16, 64, full 16 48 192 960" in out and "rosenbrock lbfgs full 4 1 4 20" in out
+    assert "40 cohorts, 392 runs screen all settings on 1 seed in each of 4 blocks, and up to 4 times " in out
+    assert f"race on 2 more seeds (up to {2 * 4 * 2 * (10 + 1)} runs); what each block has chosen runs on 1 " in out
+    assert f"fresh seed (up to {2 * 4 * 1 * (2 + 1)} runs); the blocks' choices race on 20 seeds in common " in out
+    assert f"(up to {2 * 20 * (8 + 1)} runs), and the best of them and its runner-up report on 20 " in out
+    assert f"(up to {2 * 20 * (4 + 1)} runs), the best on up to 200 where results spread" in out
     Path("no-race.toml").write_text(
         'problems = ["saddle"]\noptimizers = ["gd"]\nlearning_rates = [0.1, 1]\nsteps = 3\nblocks = 2\nrace = 0\n'
         "widen = 0\n"
@@ -89,12 +89,12 @@ def test_nothing_of_a_dry_run_is_cut(run, monkeypatch, width):
     flags = ["--problems", name, "--optimizers", "clip(lookahead(adam(beta1=[0.8, 0.9, 0.95])), norm=2)", "--dry-run"]
     code, out, err = run("sweep", "--batch-sizes", "8,16,32,64,128,full", *flags)
     assert code == 0 and not err and "…" not in out
-    # 5 schedules x 5 rates x 3 values x 6 sizes, on 10 seeds; 3 epochs of 40 + 20 + 10 + 5 + 3 + 1 steps.
+    # 3 schedules x 9 rates x 3 values x 6 sizes, on 8 seeds; 3 epochs of 40 + 20 + 10 + 5 + 3 + 1 steps.
     assert (
         "problem optimizer" in out
-        and "60 450 4,500 177,750" in out
-        and f"(up to {10 * 2 * 3 * 5} runs)" in out  # 3 choices: of optimizers, batch sizes, and schedules
-        and f"(up to {10 * 4 * 3} runs)" in out
+        and "48 486 3,888 153,576" in out
+        and f"(up to {8 * 2 * 3 * 5} runs)" in out  # 3 choices: of optimizers, batch sizes, and schedules
+        and f"(up to {8 * 1 * 3} runs)" in out
     )
 
 

@@ -17,8 +17,8 @@ from optbench.contract.columns import TARGETS, target_column
 RUNS = ["run_id", "cohort_id", "problem", "optimizer", "beta1", "schedule", "lr", "batch_size", "seed", "dtype",
         "stage", "block", "fold", "steps", "epochs", "samples", "status", "failure", "diverged_at", "loss_initial",
         "loss_final", "loss_best", "suboptimality_final", "validation_loss_final", "test_loss_final", "log_tail",
-        "samples_to_0.5", "samples_to_0.2", "samples_to_0.1", "samples_to_0.05", "samples_to_0.02", "samples_to_0.01",
-        "samples_to_0.001", "samples_to_0.0001", "samples_to_1e-05", "samples_to_1e-06",
+        "target", "samples_to_0.5", "samples_to_0.2", "samples_to_0.1", "samples_to_0.05", "samples_to_0.02",
+        "samples_to_0.01", "samples_to_0.001", "samples_to_0.0001", "samples_to_1e-05", "samples_to_1e-06",
         "samples_to_1e-08"]  # fmt: skip
 CURVES = ["run_id", "step", "epoch", "samples", "lr", "batch_loss", "train_loss", "validation_loss", "test_loss",
           "gradient_norm"]  # fmt: skip
