@@ -139,6 +139,7 @@ class Page:
         self.unequal = answer.unequal_trials
         self.views = list_views(sweep)
         self.own, self.level = answer.judge_by, answer.judged.level
+        self.at_once, self.in_common = answer.judged.at_once, answer.judged.in_common
         self.further_look = answer.judged.describe_further_look()
         self.measures = {key: name_choice(key) for key in self.views}
         self.titles = {key: headline(view.answer) for key, view in self.views.items()}

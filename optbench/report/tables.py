@@ -262,7 +262,7 @@ class SweepTables:
         )  # fmt: skip
         caption = (
             "Verdicts on every pair, the better one first: the ratio is how many times its value the other has. "
-            f"Intervals hold for all pairs of a problem at once{self.note}"
+            f"Intervals hold for {self.sweep.answer.judged.at_once}{self.note}"
         )
         numbers = ("ratio", "adjusted p", "blocks", "blocks needed")
         left_out = len(verdicts) - len(rows)

@@ -372,7 +372,7 @@ def judge_runs(
     return Judged(
         places, pairs, of, judge_by, table.targets.shared.to_dict(), without, names,
         int(runs.groupby("problem")["seed"].nunique().max()) if plain else 0, look=look,
-        crashed=crashed,
+        crashed=crashed, in_common=bool(table.reported_in_common.all()),
     )  # fmt: skip
 
 
@@ -527,6 +527,12 @@ def _describe_tuning(answer: Answer) -> str:
     by = "" if chosen == answer.judge_by else f", by {name_measure(chosen)}"
     if answer.drawn_anew:
         each = "The one block" if answer.reported_blocks == "1" else f"Each of {answer.reported_blocks} blocks"
+        if answer.judged.in_common:
+            return (
+                f"{each} of seeds drew its own settings and tuned them{by}; the best of all met on seeds in common. "
+                "Those that are recommended are compared on fresh ones, and the gaps to their runners-up stand for the "
+                "luck of the search."
+            )
         return (
             f"{each} of seeds drew its own settings, tuned them{by}, and reported on "
             "fresh seeds, so every interval includes the luck of the draw and of tuning."
@@ -544,11 +550,9 @@ def _describe_tuning(answer: Answer) -> str:
 def _describe_intervals(answer: Answer) -> str:
     """Return the sentence on the level of the intervals, which depends on how often a sweep was looked at."""
     if answer.look == 1:
-        return f"Intervals cover {answer.judged.level}, for all pairs of a problem at once."
+        return f"Intervals cover {answer.judged.level}, for {answer.judged.at_once}."
     look = labels.ordinal(answer.look).capitalize()
-    return (
-        f"{look} look at this growing sweep: intervals cover {answer.judged.level}, for all pairs of a problem at once."
-    )
+    return f"{look} look at this growing sweep: intervals cover {answer.judged.level}, for {answer.judged.at_once}."
 
 
 def describe_data(problems: Iterable[tuple[str, str]], label: Label = str) -> list[str]:

@@ -71,6 +71,8 @@ class Judged:
     """How often the sweep has been looked at, on which the level of the intervals depends."""
     crashed: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """By problem and level, the share of its reporting runs that failed without having diverged, if there is one."""
+    in_common: bool = False
+    """True where recommended settings are compared on seeds in common."""
 
     @cached_property
     def pairs(self) -> dict[tuple[str, str, str], Beside]:
@@ -84,8 +86,13 @@ class Judged:
         return found
 
     @property
+    def at_once(self) -> str:
+        """What intervals hold for at once, in words."""
+        return f"all {'comparisons with the best' if self.in_common else 'pairs'} of a problem at once"
+
+    @property
     def level(self) -> str:
-        """The level of the intervals, for all pairs of a problem at once: "96%"."""
+        """The level of the intervals: "96%"."""
         return f"{100 * (1 - spent_alpha(self.look)):.4g}%"
 
     def describe_further_look(self) -> str:
