@@ -24,7 +24,7 @@ from optbench.wording.matrix import BEST, LEADS, NONE, Cell, Matrix, build_matri
 CAPTION = (
     "How many times the leader's value each optimizer comes to. Green: leads; with the word best nobody else may be "
     "best. White: open, may be best, too. Brown: shown to be behind, the darker the further. Below a ratio is its "
-    "interval, which holds for all pairs of a problem at once. Typical: the median over problems."
+    "interval, which holds for all comparisons of a problem at once. Typical: the median over problems."
 )
 # Inches, by eye: the height of a problem, of a row below, of a problem without numbers, and of the longest name upright
 ROW, FOOT, LOW, LONG = 0.33, 0.19, 0.17, 1.2

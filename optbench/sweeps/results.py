@@ -579,8 +579,8 @@ class Results:
         return f"<div><pre>{escape(chr(10).join(self._describe(100)))}</pre>{self._draw()}</div>"
 
     def _draw(self) -> str:
-        """Return the forest of the first problems as HTML; "" where there is nothing to compare."""
-        from optbench.figures import forest, style
+        """Return the matrix of the first problems as HTML; "" where there is nothing to compare."""
+        from optbench.figures import matrix, style
         from optbench.figures.data import report_data
 
         problems, buffer = [*map(self.label_of, self.runs["problem"].unique())][:_MOST_ROWS], io.BytesIO()
@@ -588,7 +588,7 @@ class Results:
             if not np.isfinite(report_data(self).answer.verdicts["ratio"].astype(float)).any():
                 return ""
             with style.detached(), style.styled():
-                figure = forest(self, problems).figure
+                figure = matrix(self, problems).figure
                 figure.savefig(buffer, format="png")
         except OptbenchError:  # the lines say why
             return ""
