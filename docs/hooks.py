@@ -12,6 +12,7 @@ OUTSIDE = (
     "CONTRIBUTING.md",
     "reports/house.svg",
     "reports/page.png",
+    "reports/sweep/report/answer.png",
     "reports/peers.json",
     "reports/lecture/index.html",
     "reports/lecture/figures/B2.1.png",
