@@ -1,8 +1,10 @@
 """Verdicts: which of two optimizers, batch sizes or schedules wins on a problem, by how much, and how sure.
 
-What is compared is the whole procedure: draw settings, tune on some seeds, run on others. Each block of seeds does that
-once, so the spread between blocks holds the luck of the draw and of tuning, which more reporting seeds of one tuned
-setting would never show. In a plain grid all blocks share the settings, and verdicts are given these.
+What is compared are the recommended settings, on seeds that all have in common, where these and their runners-up have
+reported; each seed counts as a block, and the gap to the runner-up stands for the luck of the search. Elsewhere it is
+the whole procedure: draw settings, tune on some seeds, run on others. Each block of seeds does that once, so the spread
+between blocks holds the luck of the draw and of tuning. In a plain grid all blocks share the settings, and verdicts are
+given these.
 """
 
 from __future__ import annotations
@@ -82,18 +84,19 @@ def verdicts(
     looked at (`spent_alpha`). edges: the recommended settings that lie at a limit of the search (`find_edges`).
 
     Every pair has one row, a before b in order of appearance; verdict and ratio are about a. D_k is the difference
-    y_b - y_a in block k (`HeldOut.differences`), and ratio = exp(mean D): above 1 a is better, for y is the logarithm
-    of samples, of a loss or of a share of errors. low, high: its interval, simultaneous for all pairs of a problem, and
-    p_adjusted the p-value that belongs to it; p is that of the pair alone.
+    y_b - y_a in block k, or on seed k in common (`CodedRuns.reporting`), and ratio = exp(mean D): above 1 a is better,
+    for y is the logarithm of samples, of a loss or of a share of errors. low, high: its interval, simultaneous for all
+    comparisons with the best of a problem on seeds in common, for all pairs otherwise, and p_adjusted the p-value that
+    belongs to it; p is that of the pair alone.
 
     verdict: "tie" where the interval lies within [1/1.1, 1.1]; else "wins" or "loses" where it lies beyond 1.05; else
     "open", and `known` says what is known. An optimizer that fails more often neither wins nor ties.
-    blocks_needed: how many blocks would decide, in four of five sweeps, what is open. bound: "at least" or "at most"
-    where the ratio is a bound, as a side ends at a limit of the search or never reaches the target; "about" where both
-    do. trials: the smaller of trials_a and trials_b, the settings that each screened in a block. Where optimizers had
-    unequal numbers, one with more than the other neither wins nor ties (`withhold_unequal`). failures_a, failures_b:
-    the shares of runs that failed. reason: why nothing could be decided, such as losses below a stated minimum that is
-    too high.
+    blocks_needed: how many blocks would decide, in four of five sweeps, what is open; NaN on seeds in common. bound:
+    "at least" or "at most" where the ratio is a bound, as a side ends at a limit of the search or never reaches the
+    target; "about" where both do. trials: the smaller of trials_a and trials_b, the settings that each screened in a
+    block. Where optimizers had unequal numbers, one with more than the other neither wins nor ties
+    (`withhold_unequal`). failures_a, failures_b: the shares of runs that failed. reason: why nothing could be
+    decided, such as losses below a stated minimum that is too high.
 
     In rows "all" problems take the place of blocks: signed-rank tests over problems, from 20 of them on (Demsar 2006).
 
