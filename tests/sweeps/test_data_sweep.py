@@ -49,7 +49,7 @@ def test_the_target_chooses_problems_and_measure(target, problems, measure, word
     table.to_csv("customers.csv", index=False)
     spec = read_spec(None, {"data": "customers.csv", "target": target})
     assert problems_of(spec) == problems and list(spec.labels.values()) == problems
-    assert (spec.judge_by, spec.choose_by[1:], spec.blocks) == (measure, ("time",), 10)
+    assert (spec.judge_by, spec.choose_by[1:], spec.blocks) == (measure, ("time",), 8)
     assert parse_spec(spec.to_toml()) == spec
     *facts, kind = describe_sweep(spec)
     assert kind.startswith(words) and kind.endswith(f"60 epochs each, judged by {measure}")
