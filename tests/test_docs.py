@@ -118,7 +118,7 @@ def test_a_page_runs(page, tmp_path, capsys, monkeypatch):
                 printed, err = capsys.readouterr()
                 assert "FAIL" not in printed, line
                 if " sweep " in line and "--dry-run" not in line:
-                    assert "Compared by " in printed and "every run failed" not in printed + err, line
+                    assert " runs of " in printed and "every run failed" not in printed + err, line
 
 
 @pytest.mark.parametrize(

@@ -494,8 +494,9 @@ def recommend_settings(runs: pd.DataFrame, choose_by: str = LOSS, confidence: fl
     """
     table = code_runs(runs, choose_by)
     best = table.recommended[table.recommended["place"] == 1].reset_index(drop=True)
-    drew = pd.DataFrame({"setting": table.setting, "block": table.block})[table.stage == TUNES]
-    drew = drew.groupby("setting")["block"].min()
+    tried = pd.DataFrame({"setting": table.setting, "block": table.block})[table.stage == TUNES]
+    drew = pd.concat([each.sort_values("block") for each in (table.choices[["setting", "block"]], tried)])
+    drew = drew.groupby("setting", sort=False)["block"].first()
     best = best.assign(
         block=drew.reindex(best["setting"]).fillna(-1).astype(np.int64).to_numpy(),
         trials=table.trials[best["cell"]], left_out=0,

@@ -186,7 +186,7 @@ def test_of_blocks_the_recommended_setting_is_reported(raced):
     runs = only(runs, lambda row: row.stage != "report" or row.lr == 0.3)
     runs = runs if raced else only(runs, lambda row: row.block >= 0)
     best = best_configurations(runs, [], choose_by="loss")
-    rate, block, stage, count = (0.3, 0, "report", 4) if raced else (0.1, 0, "holdout", 3)
+    rate, block, stage, count = (0.3, 1, "report", 4) if raced else (0.1, 0, "holdout", 3)
     assert best[["optimizer", "lr", "block", "n"]].values.tolist() == [
         [name, rate, block, count] for name in ("gd", "adam")
     ]

@@ -335,7 +335,7 @@ def test_a_staged_sweep_is_compared_as_it_was_tuned(tmp_path):
     results = optbench.sweep(spec, workers=1)
     found = optbench.compare(results, results, fail_above=0.05)
     table = found.table
-    assert found.by == "tuned" and (table["blocks"] == 3).all() and (table["seeds"] == 6).all()
+    assert found.by == "tuned" and (table["blocks"] == 20).all() and (table["seeds"] == 20).all()
     assert (table["ratio"] == 1.0).all() and (table["regression"] == "ruled out").all()
     table = optbench.compare(results, results, by="settings").table
     assert (table["seeds"] == 3).all() and (table["runs"] == 6).all() and isinstance(table, pd.DataFrame)

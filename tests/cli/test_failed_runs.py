@@ -59,7 +59,7 @@ def test_a_sweep_of_which_nothing_ran_leaves_its_rows_and_an_error(run, plugin, 
     code, _, err = run(*SWEEP, "wrong")
     assert code == 2 and "with wrong: " in err and "Traceback" not in err
     runs = pd.read_parquet(tmp_path / "results" / "runs.parquet")
-    assert (runs["status"] == "failed").all() and len(runs) == 60
+    assert (runs["status"] == "failed").all() and len(runs) == 36
     code, _, err = run("report", "results")
     assert code == 2 and "every run failed: there is nothing to report" in err and "Traceback" not in err
 

@@ -205,7 +205,7 @@ def test_a_file_and_its_target_are_named_and_a_dummy_is_warned_of(run):
     )
     for more in ([], ["--dry-run"]):
         code, out, err = run(*SMALL, *flags, *more)
-        assert code == 0 and err == warning and out.count(facts) == (not more) and "saddle on" not in out
+        assert code == 0 and err == warning and facts not in out
         assert out.startswith(first), "before the answer, and before the table of a dry run"
     code, out, err = run("show", "logistic(data=my.csv)")
     assert code == 0 and err == warning and "data my.csv: 18 training, 6 validation and 6 test rows, 3 feat" in out

@@ -4,6 +4,7 @@ import collections
 import shutil
 from typing import get_args
 
+import numpy as np
 import pandas as pd
 import pytest
 from harness import plan_of
@@ -180,11 +181,15 @@ def test_more_blocks_change_no_run_of_those_before(folder, tmp_path):
     tuning = [each[each["block"].between(0, 2) & (each["stage"] != "holdout")] for each in (new, old)]
     pd.testing.assert_frame_equal(*(each.sort_values("run_id", ignore_index=True) for each in tuning))
     both = new.merge(old, on="run_id", suffixes=("", "_before"))
-    assert both["loss_final"].equals(both["loss_final_before"]) and {"holdout", "report"} <= set(both["stage"])
+    assert {"holdout", "report"} <= set(both["stage"])
+    # Beside other lanes, a run is rounded otherwise.
+    np.testing.assert_allclose(both["loss_final"], both["loss_final_before"], rtol=1e-9)
     assert set(new["block"]) == {-1, 0, 1, 2, 3} and not more.missing
     later = Twin(more, ["beta1"])
     every = {
-        each for found in later.choices(1, MEASURES, "time", (), ("screen", "widen", "race")).values() for each in found
+        each
+        for found in later.choices(1, MEASURES, "time", LEVELS, ("screen", "widen", "race")).values()
+        for each in found
     }
     assert {run["setting"] for run in later.of_stages("final")} == every
     assert set(new.loc[new["block"] < 0, "seed"]) == set(old.loc[old["block"] < 0, "seed"])

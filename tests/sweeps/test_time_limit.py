@@ -11,7 +11,7 @@ from optbench.sweeps.run.loop import ExecutionOptions
 PLAIN = {"problems": ["rosenbrock", "quadratic(dim=3)"], "optimizers": ["gd", "adam"], "batch_sizes": ["full"],
          "learning_rates": [0.001, 0.01], "steps": 200, "seeds": 6, "tuning_seeds": 2}  # fmt: skip
 BLOCKS = {key: value for key, value in PLAIN.items() if key not in ("seeds", "tuning_seeds")}
-BLOCKS |= {"blocks": 4, "screen": 1, "race": 1, "holdout": 2, "finalists": 1}
+BLOCKS |= {"blocks": 4, "final": 4, "report": 4, "screen": 1, "race": 1, "holdout": 2, "finalists": 1}
 FILES = ("runs", "curves", "problems", "landscapes")
 
 
