@@ -18,6 +18,8 @@ LEAST_HITS = 0.5
 SEARCH = 0.3
 # Standard error, of the logarithm of a ratio, down to which seeds report
 ERROR = 0.06
+# Degrees of freedom of the variance by the search, and the levels that the usual gap of a problem stands for: choices,
+# with which SEARCH was measured
 SEARCH_FREEDOM = 8.0
 _PRIOR = 2.0
 # Pairs whose values without each group of test examples are in memory at once
@@ -106,8 +108,9 @@ class HeldOut:
         """Return the variance of the mean of `values` over blocks by the choice of test examples; None without any."""
         if self.folds:
             return fold_sampling(self.folds, len(self.y))
-        data = None if self.jackknife is None else sampling_variance(_mean_known(np.moveaxis(self.jackknife, 2, -1)))
-        return data if self.spread is None else _add_search(data, self.spread)
+        if self.jackknife is None:
+            return _add_search(None, self.spread)
+        return _add_search(sampling_variance(_mean_known(np.moveaxis(self.jackknife, 2, -1))), self.spread)
 
     def sampling_of_differences(self, a: np.ndarray, b: np.ndarray) -> Sampling | None:
         """Return the same of the mean of `differences`; a, b: (pairs,) as there."""
@@ -115,14 +118,14 @@ class HeldOut:
             return fold_sampling(self.folds, len(a))
         search = None if self.spread is None else self.spread[a] + self.spread[b]
         if self.jackknife is None:
-            return None if search is None else _add_search(None, search)
+            return _add_search(None, search)
         found = Sampling(np.zeros(len(a)), np.ones(len(a)))
         for first in range(0, len(a), _PAIRS):  # all at once would take a gigabyte where every optimizer is compared
             rows = slice(first, first + _PAIRS)
             each = self.jackknife[b[rows]] - self.jackknife[a[rows]]
             own = sampling_variance(_mean_known(np.moveaxis(each, 2, -1)))
             found.variance[rows], found.freedom[rows] = own.variance, own.freedom
-        return found if search is None else _add_search(found, search)
+        return _add_search(found, search)
 
     def probability(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Return the share of the shared seeds on which a has the better run, (pairs,); ties count as halves.
@@ -139,8 +142,10 @@ class HeldOut:
             return np.where(there, won, 0.0).sum(axis=(1, 2)) / there.sum(axis=(1, 2))
 
 
-def _add_search(data: Sampling | None, search: np.ndarray) -> Sampling:
-    """Return the sampling error with the variance by the search, (rows,), added; data: that of the test examples."""
+def _add_search(data: Sampling | None, search: np.ndarray | None) -> Sampling | None:
+    """Return the sampling error of the test examples with the variance by the search, (rows,); None without both."""
+    if search is None:
+        return data
     if data is None:
         return Sampling(search, np.full(len(search), SEARCH_FREEDOM))
     total = data.variance + search

@@ -48,13 +48,13 @@ def ranking(
     search. place: 1 plus the number of levels that win against it; last for a level that a deadline left without a
     setting, or whose every run failed.
 
-    beaten_by, beats: the numbers of levels, by the verdicts. mean_rank: over the reporting seeds, from 1; probability:
-    that of the better run on a seed, mean over the rivals. value, low, high: the usual result of tuning and running the
-    level, exp of the mean over blocks with its t interval: samples, a loss or a share of errors. ratio: that of the
-    level over the leader's, of the blocks that both have, with its interval, ratio_low to ratio_high, and bound, as of
-    `verdicts`; 1 for the leader, NaN where it is not known. blocks, trials; failures: the share of runs that failed;
-    reached: that of runs that reached the target;
-    limit: True where the recommended setting lies at a limit of the search.
+    beaten_by, beats: the numbers of levels, by the verdicts. mean_rank: over the reporting seeds, from 1;
+    probability: that of the better run on a seed, mean over the rivals. value, low, high: the usual result of tuning
+    and running the level, exp of the mean over blocks with its t interval: samples, a loss or a share of errors.
+    ratio: that of the level over the leader's, of the blocks that both have, with its interval, ratio_low to
+    ratio_high, and bound, as of `verdicts`; 1 for the leader, NaN where it is not known. blocks, trials; failures:
+    the share of runs that failed; reached: that of runs that reached the target; limit: True where the recommended
+    setting lies at a limit of the search.
 
     In the rows "all", mean_rank is the mean over problems of the rank by value, with its bootstrap interval over
     problems (value is empty, low and high are its ends); worst_rank; stays_first: whether the best mean rank stays the

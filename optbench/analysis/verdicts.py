@@ -195,10 +195,10 @@ def judge_differences(
 ) -> pd.DataFrame:
     """Return one row for each pair with the verdict on a, from its differences y_b - y_a, (pairs, blocks).
 
-    family, levels, sampling: as for `judge`. failed: (pairs, blocks, 2, 2), of a and of b the numbers of
-    failed and of all runs; None where failures do not count. look: as for `verdicts`.
-    in_common: (pairs,) bool, True where the pair has reported on seeds in common (`CodedRuns.reported_in_common`):
-    levels are then compared with the best (`judge`), and no further blocks are named.
+    family, levels, sampling: as for `judge`. failed: (pairs, blocks, 2, 2), of a and of b the numbers of failed and
+    of all runs; None where failures do not count. look: as for `verdicts`. in_common: (pairs,) bool, True where the
+    pair has reported on seeds in common (`CodedRuns.reported_in_common`): levels are then compared with the best
+    (`judge`), and no further blocks are named.
 
     Returns columns ratio, low, high (exp of the mean difference and of its simultaneous interval), p, p_adjusted,
     blocks, verdict, known, blocks_needed and reason.
@@ -210,10 +210,8 @@ def judge_differences(
         failures = compare_failures(failed_a, runs_a, failed_b, runs_b, alpha)
     rows = judge(differences, family, levels, alpha, failures, sampling, in_common)
     # Where all levels report on seeds in common, as many of these as it takes have run.
-    open_, count = (
-        (rows["verdict"] == OPEN).to_numpy() & ~np.asarray(in_common),
-        rows.groupby(family)["n"].transform(lambda n: (n > 1).sum()),
-    )
+    open_ = (rows["verdict"] == OPEN).to_numpy() & ~np.asarray(in_common)
+    count = rows.groupby(family)["n"].transform(lambda n: (n > 1).sum())
     sizes = {"rows": count[open_]} if levels is None else {"levels": levels[open_]}
     needed = np.full(len(rows), np.nan)
     if open_.any() and not (sampling and sampling.share):  # more blocks would have the same folds

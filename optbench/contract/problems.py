@@ -61,7 +61,7 @@ _Minimum = Annotated[
     BeforeValidator(to_python),
 ]
 
-Target = Annotated[
+_Target = Annotated[
     float,
     condition(
         lambda value: is_real(value) and value in TARGETS or isinstance(value, float) and value != value,
@@ -107,7 +107,7 @@ class Problem:
     of all runs of a sweep stands for it."""
     minimum_source: str = "unknown"
     """The source of the minimum: "closed form", a solver."""
-    target: Target = math.nan
+    target: _Target = math.nan
     """The share of the suboptimality at the start that the measure "time" is about, as a fixed number keeps verdicts of
     different sweeps comparable; an easier one stands for it where no optimizer reaches it. NaN: the hardest that is
     reached (`analysis.protocol.find_targets`)."""
@@ -352,7 +352,7 @@ class Family:
     """The files that define it, outermost first; the loader fills this in."""
     limits: ByName[Limit] = field(default_factory=dict)
     """The interval of a parameter, ``"(0, 1]"``, or its words, as in :mod:`optbench.contract.limits`."""
-    target: Target = math.nan
+    target: _Target = math.nan
     """The target of its problems, as in :class:`Problem`."""
 
     def __post_init__(self) -> None:

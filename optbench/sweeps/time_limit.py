@@ -116,7 +116,7 @@ def _estimate_rest(plan: Plan, rest: Sequence[stages.PlanStage], runs: pd.DataFr
     total = 0.0
     for plan_stage in rest:
         cost = sum(each.cost for each in plan_stage(plan, runs))
-        # The next block adds its choices to the holdout and to the begin of the last race.
+        # The next block adds its choices to the holdout and to the start of the last race.
         total += cost if plan_stage in stages.IN_COMMON[1:] else cost * (blocks + 1) / blocks
     return total
 
