@@ -11,11 +11,10 @@ from matplotlib.patches import Rectangle
 
 from optbench.analysis.ranking import BEHIND, FAILED
 from optbench.analysis.verdicts import OPEN, TIE
-from optbench.contract import arguments
 from optbench.figures import panels
 from optbench.figures.data import ReportData, Tables, report_data
 from optbench.figures.fonts import cut_to_width, text_width
-from optbench.figures.selection import select_problems
+from optbench.figures.selection import select_rows
 from optbench.figures.style import GRAY, current
 from optbench.wording import labels
 from optbench.wording.headlines import headline
@@ -64,8 +63,7 @@ def matrix(
         ['rosenbrock']
     """
     data = report_data(results)
-    wanted = [problem] if problem is None or isinstance(problem, str) else arguments.list_items("problem", problem)
-    problems = sum((select_problems(data, each) for each in wanted), [])
+    problems = select_rows(data, problem)
     answer = data.answer if judge_by is None else replace(data.answer, judged=data.answer.judge(judge_by))
     found = build_matrix(answer, problems=problems)
     size, short = current().tick, labels.short_names(problems, data.label)

@@ -13,11 +13,10 @@ from matplotlib.ticker import NullLocator
 
 from optbench.analysis.ranking import FAILED
 from optbench.analysis.verdicts import ALL, OPEN, TIE
-from optbench.contract import arguments
 from optbench.figures import panels
 from optbench.figures.data import ReportData, Tables, report_data
 from optbench.figures.fonts import cut_to_width, text_width
-from optbench.figures.selection import select_optimizers, select_problems, select_styles
+from optbench.figures.selection import select_optimizers, select_rows, select_styles
 from optbench.figures.style import GRAY, current
 from optbench.wording.headlines import headline
 from optbench.wording.judged import SAMPLES, Judged, format_ratio
@@ -66,8 +65,7 @@ def forest(
         ['rosenbrock']
     """
     data = report_data(results)
-    wanted = [problem] if problem is None or isinstance(problem, str) else arguments.list_items("problem", problem)
-    problems, names = sum((select_problems(data, each) for each in wanted), []), select_optimizers(data, optimizers)
+    problems, names = select_rows(data, problem), select_optimizers(data, optimizers)
     styles = select_styles(data, problems[0] if len(problems) == 1 else ALL, optimizers)
     judged = data.answer.judged if judge_by is None else data.answer.judge(judge_by)
     parts = [compare_with_leader(judged, each, list(styles)) for each in problems]

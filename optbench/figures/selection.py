@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 import pandas as pd
 
 from optbench.analysis.verdicts import ALL
+from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.figures.data import ReportData
 from optbench.figures.style import style_optimizers
@@ -38,6 +39,13 @@ def select_problem(data: ReportData, problem: str | None) -> str:
 def select_problems(data: ReportData, problem: str | None) -> list[str]:
     """Return a list: of the one problem that is named, or of all for None."""
     return list(data.results.runs["problem"].unique()) if problem is None else [select_problem(data, problem)]
+
+
+def select_rows(data: ReportData, problem: str | Iterable[str] | None) -> list[str]:
+    """Return the problems that are the rows of a figure: the one that is named, several, or all for None."""
+    if problem is None or isinstance(problem, str):
+        return select_problems(data, problem)
+    return [select_problem(data, each) for each in arguments.list_items("problem", problem)]
 
 
 def select_optimizers(data: ReportData, optimizers: Iterable[str] | None) -> list[str]:
