@@ -141,7 +141,8 @@ def _may_be_chance(best: pd.Series, drawn: Range, side: str, ranges: Mapping[str
     shares = np.array([_rising_share(drawn, float(value)) for value in best.dropna()])
     there = int((shares > 1 - OUTER).sum() if side == "high" else (shares < OUTER).sum())
     ends = 2 * sum(_parse_continuous(text) is not None for text in ranges.values())
-    return bool(there == 0 or bdtrc(there - 1, len(shares), OUTER) > CHANCE / ends) if len(shares) else True
+    # The binomial's upper tail: scipy.stats, which has it as well, takes a while to import
+    return bool(bdtrc(there - 1, len(shares), OUTER) > CHANCE / ends) if len(shares) else True
 
 
 def _describe_edge(

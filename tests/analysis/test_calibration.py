@@ -336,11 +336,11 @@ def test_ties_are_clones_and_never_a_ratio_of_1_3():
 
 
 @functools.cache
-def in_common(measure, names=5):
+def in_common(measure):
     """Return by cell what five clones report in common, in sweeps of the default."""
     return {
         cell: simulate_in_common(
-            [runs] * names, measure, COMMON, shipped("default.toml"), np.random.default_rng([17, k])
+            [runs] * NAMES, measure, COMMON, shipped("default.toml"), np.random.default_rng([17, k])
         )
         for k, (cell, runs) in enumerate(sorted(archive().items()))
         if measure == "time" or np.mean(runs.runs.loss <= np.log(1e-8) + runs.start) < SOLVED
