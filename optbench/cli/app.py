@@ -21,6 +21,7 @@ from optbench.cli import (
     output,
     report,
     show,
+    status,
     stopping,
     sweep,
 )
@@ -61,7 +62,7 @@ app = typer.Typer(
 )
 _COMMANDS = {
     groups.RUN: {"sweep": sweep.sweep, "merge": merge.merge},
-    groups.ASK: {"report": report.report, "compare": compare.compare},
+    groups.ASK: {"status": status.status, "report": report.report, "compare": compare.compare},
     groups.CATALOGUE: {"list": listing.list_names, "show": show.show, "check": check.check},
     groups.LECTURE: {"lecture": lecture.lecture, "ewa": ewa.ewa, "info": info.info},
 }

@@ -28,6 +28,10 @@ EXAMPLES: dict[str, tuple[str, tuple[str, ...]]] = {
         "The page of the sweep in `optbench sweep --help`, with its tables for a paper as files besides:",
         ("optbench report first --tables tex",),
     ),
+    "status": (
+        "How far the sweep in `optbench sweep --help` is, from another terminal or when it was stopped:",
+        ("optbench status first",),
+    ),
     "compare": (
         "Two optimizers of the sweep in `optbench sweep --help`; the exit code is 1 where adam is shown to be twice as "
         "bad as gd, or worse:",

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,7 @@ from optbench.sweeps.provenance import make_provenance
 from optbench.sweeps.run.isolation import Isolation, UserCode
 from optbench.sweeps.run.loop import ExecutionOptions, Status, SweepRun
 from optbench.sweeps.spec import Spec
+from optbench.sweeps.store.files import Note
 from optbench.sweeps.store.folder import Store, open_store, read_provenance
 from optbench.sweeps.tables import describe_failures, join_failures, make_problem_tables
 from optbench.sweeps.time_limit import TimeLimit, run_within
@@ -38,6 +40,11 @@ _LONG = 2e10
 MOST_WORKERS = 1024
 """Most threads: more are no quicker."""
 EXECUTORS = ("threads", "dask")
+_NOTE_SECONDS = 1.0
+"""Seconds between two notes on how far a sweep is."""
+# A group costs a round of planning, and threads that wait at the end of its stages
+_GROUP = 4
+"""Blocks that go through their stages together."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +150,7 @@ def execute(
         _choose_executor(plan, options, workers) as execution,
         open_store(directory, plan.spec, make_provenance(command, plan), tell, plan.shard, options.extend) as store,
     ):
-        sweep, counted = SweepRun(plan, store, workers, watch, execution), None
+        sweep, counted = SweepRun(plan, store, workers, _note_progress(store.note, watch), execution), None
         if limit:
             counted = run_within(limit, sweep)
         else:
@@ -155,6 +162,21 @@ def execute(
         if find_lost_runs(runs).all():
             raise OptbenchError(join_failures(sweep.status.failed))
         return sweep.status
+
+
+def _note_progress(note: Note, watch: Callable[[Status], None]) -> Callable[[Status], None]:
+    """Return what calls ``watch`` with each status, and from time to time notes how far the sweep is."""
+    begin = noted = time.monotonic()
+
+    def call(status: Status) -> None:
+        """Pass a status on; note it if it is time for that."""
+        nonlocal noted
+        watch(status)
+        if (now := time.monotonic()) - noted >= _NOTE_SECONDS:
+            noted, made = now, status.cost - status.found
+            note(status.stage, status.left * (now - begin) / made if made > 0 else None)
+
+    return call
 
 
 @contextlib.contextmanager
@@ -242,11 +264,24 @@ def has_long_eager_runs(plan: Plan) -> bool:
 
 
 def run_stages(sweep: SweepRun) -> None:
-    """Run all stages to their end, each planned from the tables of those before it."""
-    later, largest = sweep.status.later, stages.plan_largest_stages(sweep.plan).values()
-    for each in chain(sweep.plan.series, *(cohorts.series for cohorts in largest)):
+    """Run all stages to their end, each planned from the tables of those before it.
+
+    A group of blocks after the other goes through its stages, so that a stop leaves whole blocks.
+    """
+    plan, later = sweep.plan, sweep.status.later
+    largest = stages.plan_largest_stages(plan).values()
+    for each in chain(plan.series, *(cohorts.series for cohorts in largest)):
         later[each.stage] = later.get(each.stage, 0.0) + len(each.seeds) * cohort_cost(each.cohort)
-    sweep.run(sweep.add(sweep.plan.cohorts))
-    for plan_stage in stages.list_stages(sweep.plan):
-        if planned := plan_stage(sweep.plan, sweep.store.runs()):
+    first, every = sweep.add(plan.cohorts), stages.list_stages(plan)
+    inside = [plan_stage for plan_stage in every if plan_stage not in stages.IN_COMMON]
+    blocks = sorted({each.block for each in first})
+    for start in range(0, len(blocks), _GROUP):
+        group = blocks[start : start + _GROUP]
+        sweep.run([each for each in first if each.block in group])
+        for plan_stage in inside:
+            runs = sweep.store.runs()
+            if planned := plan_stage(plan, runs[runs["block"].isin(group)].reset_index(drop=True)):
+                sweep.run(sweep.add(planned))
+    for plan_stage in every[len(inside) :]:
+        if planned := plan_stage(plan, sweep.store.runs()):
             sweep.run(sweep.add(planned))

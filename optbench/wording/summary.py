@@ -51,6 +51,25 @@ def summarize(answer: Answer, width: int = 80, before: Mapping[str, float | None
     return [part for line in lines for part in wrap(line, width)]
 
 
+def list_best_so_far(answer: Answer, width: int) -> list[str]:
+    """Return a line for each problem: the best setting by now, and how many times as much the others need."""
+    problems = [*answer.best["problem"].unique()]
+    settings, names = _list_settings(answer), labels.short_names(problems, answer.label)
+    others = []
+    for problem in problems:
+        rows = answer.judged.rows(problem)
+        ratios = zip(rows[answer.judged.of], rows["ratio"], rows["leader"], strict=True)
+        others.append([
+            f"{answer.label(name)} {format_ratio(ratio)}×," for name, ratio, leads in ratios if not leads and ratio > 0
+        ])  # fmt: skip
+    columns = {
+        "problem": [[names[problem]] for problem in problems],
+        "best so far": [settings.get(problem, ["–"]) for problem in problems],
+        "others": others,
+    }
+    return lay_out(columns, width) or _say_settings(columns)
+
+
 def wrap(text: str, width: int) -> list[str]:
     """Return a text in lines of this width, its math in plain letters, the lines after the first one indented."""
     text, width = labels.write_math(text), max(width, NARROW)

@@ -88,7 +88,7 @@ def test_the_time_left_is_that_to_the_answer(clock, capsys):
     status = Status(later={"screen": 100.0, "race": 500.0})
     with progress.Lines() as watch:
         for stage, runs in (("screen", 100), ("race", 500)):
-            status.begin([SimpleNamespace(stage=stage, cost=1.0, runs=1)] * runs)
+            status.begin([SimpleNamespace(stage=stage, block=0, cost=1.0, runs=1)] * runs)
             for _ in range(runs):
                 clock.now += 0.1
                 status.cost, status.runs = status.cost + 1, status.runs + 1

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import partial
 from heapq import heappop, heappush
-from typing import Any
+from typing import Any, get_args
 
 from optbench.contract.errors import in_one_line
 from optbench.contract.types import Stage
@@ -22,6 +22,7 @@ from optbench.sweeps.run.executors import MOST_RUNS, DaemonPool, Executor, Job, 
 from optbench.sweeps.store.folder import Store
 from optbench.sweeps.tables import shorten_reason
 
+_STAGES: tuple[Stage, ...] = get_args(Stage)
 _LAUNCHERS = 2
 """Threads that drive a GPU: while one evaluates on the host, the kernels of the other run."""
 _POLL_SECONDS = 0.1
@@ -64,6 +65,8 @@ class Status:
     total_cost: float = 0.0
     total_runs: int = 0
     cost: float = 0.0
+    found: float = 0.0
+    """The part of the cost whose runs an earlier sweep has left."""
     runs: int = 0
     cohorts: int = 0
     last: str = ""
@@ -89,11 +92,11 @@ class Status:
         """Add the work of one more stage, or of one more round of the stage that runs, as widening has several."""
         cost, runs = sum(each.cost for each in planned), sum(each.runs for each in planned)
         if planned and planned[0].stage != self.stage:
-            self.later.pop(self.stage, None)
             self.stage, self.stage_begin, self.stage_total = planned[0].stage, (self.cost, self.runs), (0.0, 0)
-        expected = self.later.pop(self.stage, 0.0)
-        if self.stage == "screen":  # which may have further rounds of trials
-            self.later["screen"] = max(expected - cost, 0.0)
+            if planned[0].block < 0:  # stages that blocks share begin when those of all blocks are over
+                done = _STAGES[: _STAGES.index(self.stage)]
+                self.later = {stage: left for stage, left in self.later.items() if stage not in done}
+        self.later[self.stage] = max(self.later.get(self.stage, 0.0) - cost, 0.0)
         self.stage_total = self.stage_total[0] + cost, self.stage_total[1] + runs
         self.total_cost += cost
         self.total_runs += runs
@@ -211,6 +214,7 @@ class _StageRun:
         for each in self.planned:
             if store.has(each.cohort_id) and not (again and store.has_failed(each.cohort_id)):
                 self.status.add((each,))
+                self.status.found += each.cost
             else:
                 missing.append(each)
         return missing

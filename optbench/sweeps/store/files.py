@@ -8,7 +8,7 @@ import platform
 import shlex
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -98,9 +98,13 @@ def refuse_links(directory: Path) -> None:
             )
 
 
+Note = Callable[[str, float | None], None]
+"""Says in a lock what its owner does, and the seconds that are left, if known."""
+
+
 @contextmanager
-def folder_lock(directory: Path) -> Iterator[None]:
-    """Hold the folder, against threads of this process, too.
+def folder_lock(directory: Path) -> Iterator[Note]:
+    """Hold the folder, against threads of this process, too. Yields what says in the lock's file what its owner does.
 
     The lock is flock's: the system releases it when its owner ends, even on SIGKILL. The file says who the owner is.
     Raises OptbenchError if another has it, OSError if it cannot be written.
@@ -122,28 +126,40 @@ def folder_lock(directory: Path) -> Iterator[None]:
                 f"process has ended, {_advise_removal(path)}"
             )
         now = datetime.datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+        owner = {"pid": os.getpid(), "host": platform.node(), "since": now}
+
+        def note(doing: str = "", left: float | None = None) -> None:
+            """Write who the owner is and what it does, over what stood there: who reads finds the one or the other."""
+            text = json.dumps({**owner, "doing": doing, "left": left}).ljust(os.fstat(file).st_size)
+            os.pwrite(file, text.encode(), 0)
+
         os.ftruncate(file, 0)
-        os.pwrite(file, json.dumps({"pid": os.getpid(), "host": platform.node(), "since": now}).encode(), 0)
+        note()
         try:
-            yield
+            yield note
         finally:
             os.ftruncate(file, 0)  # the file stays: who waits for its lock has opened it already
     finally:
         os.close(file)
 
 
-def describe_writer(directory: Path) -> str:
-    """Return who writes into a folder in words, " by process 7 on host since ..."; "" if nobody does."""
+def read_writer(directory: Path) -> dict[str, Any]:
+    """Return pid, host and start of who writes into a folder, what it does, and the seconds left; {} if nobody does."""
     if not _read_owner(directory / LOCK):  # to ask for the lock could be in the way of a sweep that begins
-        return ""
+        return {}
     try:
         file = os.open(directory / LOCK, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError:
-        return ""
+        return {}
     try:
-        return "" if take_lock(file) else _describe_owner(directory / LOCK)
+        return {} if take_lock(file) else _wait_for_owner(directory / LOCK)
     finally:
         os.close(file)
+
+
+def describe_writer(directory: Path) -> str:
+    """Return who writes into a folder in words, " by process 7 on host since ..."; "" if nobody does."""
+    return _describe(read_writer(directory))
 
 
 def _advise_removal(path: Path) -> str:
@@ -153,17 +169,29 @@ def _advise_removal(path: Path) -> str:
 
 def _describe_owner(path: Path) -> str:
     """Return the owner of a lock in words, " by process 7 on host since ..."; "" if unknown."""
+    return _describe(_wait_for_owner(path))
+
+
+def _describe(owner: Mapping[str, Any]) -> str:
+    """Return an owner in words; "" for none."""
+    return f" by process {owner['pid']} on {owner['host']} since {owner['since']}" if owner else ""
+
+
+def _wait_for_owner(path: Path) -> dict[str, Any]:
+    """Return the owner of a lock, which may have it and be about to write; {} if unknown."""
     for _ in range(10):
         if owner := _read_owner(path):
-            return f" by process {owner['pid']} on {owner['host']} since {owner['since']}"
-        time.sleep(0.02)  # it may have the lock and be about to write
-    return ""
+            return owner
+        time.sleep(0.02)
+    return {}
 
 
 def _read_owner(path: Path) -> dict[str, Any]:
-    """Return pid, host and start of the lock's owner, as it wrote them; {} if they cannot be read."""
+    """Return pid, host and start of a lock's owner, as it wrote them, and what it does; {} if they cannot be read."""
     try:
         content = json.loads(path.read_bytes())
-        return {key: content[key] for key in ("pid", "host", "since")}
-    except (OSError, ValueError, KeyError, TypeError):
+        return {key: content[key] for key in ("pid", "host", "since")} | {
+            "doing": content.get("doing", ""), "left": content.get("left")
+        }  # fmt: skip
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}

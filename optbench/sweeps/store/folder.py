@@ -27,7 +27,15 @@ from optbench.sweeps.plan import PlannedCohort, plan_cohort
 from optbench.sweeps.spec import COMMON_STAGES, STAGE_SEEDS, Spec, make_spec, parse_spec, read_spec, refuse_unnamed
 from optbench.sweeps.store import final_tables, schemas
 from optbench.sweeps.store.cohort_files import TABLES, CohortFiles, compose_tables, encode_cohorts
-from optbench.sweeps.store.files import SCRATCH, flush_to_disk, folder_lock, read_bytes, refuse_links, write_text
+from optbench.sweeps.store.files import (
+    SCRATCH,
+    Note,
+    flush_to_disk,
+    folder_lock,
+    read_bytes,
+    refuse_links,
+    write_text,
+)
 from optbench.sweeps.store.manifest import DamagedManifest, Entry, Manifest, digest_of, read_manifest
 from optbench.sweeps.tables import make_failed_tables, shorten_reason
 from optbench.sweeps.unknown_minima import COLUMNS, fill_unknown
@@ -168,8 +176,10 @@ def open_store(
     with _explain_write_errors(path):
         path.mkdir(parents=True, exist_ok=True)
         refuse_links(path)
-        with folder_lock(path):
-            yield Store(path, spec, provenance, warn, shard, extend)
+        with folder_lock(path) as note:
+            store = Store(path, spec, provenance, warn, shard, extend)
+            store.note = note
+            yield store
 
 
 @contextmanager
@@ -204,6 +214,8 @@ class Store:
         Raises OptbenchError if it holds another sweep, or cannot be written.
         """
         self.directory, self.files, self._warn = directory, CohortFiles(directory), warn
+        self.note: Note = lambda doing, left: None
+        """Tells who asks how far the sweep is; set where the folder is locked."""
         self._runs = final_tables.KnownRuns(self.files)
         self._run_ids: dict[str, list[str]] = {}
         """Those of cohorts that are not planned."""
