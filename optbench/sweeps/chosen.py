@@ -68,6 +68,8 @@ def make_chosen_spec(plan: Plan, settings: Recommended) -> Spec | None:
     kept = {"problems", "epochs", "steps", "dtypes", "device", "plugins", "given", "choose_by", "judge_by"}
     raw = plan.spec.model_dump(include=kept, exclude_none=True)
     raw["problems"] = [{**entry, "name": name} for entry, name in zip(raw["problems"], plan.names, strict=True)]
+    for entry in raw["problems"]:
+        entry.pop("batch_sizes", None)  # each setting has its own
     there = {*plan.names, *(place[0].optimizer.name for place in settings.places)}
     if labels := {name: label for name, label in plan.labels.items() if name in there}:
         raw["labels"] = labels

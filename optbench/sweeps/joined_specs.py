@@ -48,7 +48,7 @@ def _to_comparable(spec: Spec) -> dict[str, Any]:
     raw = spec.model_dump(exclude={"judge_by", "labels", "given"})
     for key in ("optimizers", "schedules"):
         raw[key] = [text for each in raw[key] for text in _list_alternatives(each)]
-    raw["problems"] = [(to_canonical(each["name"]), each["epochs"], each["steps"]) for each in raw["problems"]]
+    raw["problems"] = [tuple({**each, "name": to_canonical(each["name"])}.values()) for each in raw["problems"]]
     raw["chosen"] = [_identify_setting(each) for each in raw["chosen"]]
     tuning = spec.seeds[: spec.tuning_seeds]
     raw["seeds"] = list(spec.seeds) if spec.blocks else (frozenset(tuning), frozenset(spec.seeds) - frozenset(tuning))

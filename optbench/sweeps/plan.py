@@ -366,13 +366,16 @@ class Plan:
         """Return the problem of this name."""
         return next(each.cohort.problem for each in self.series if each.cohort.problem.name == name)
 
+    def entry(self, problem: str) -> ProblemEntry:
+        """Return what the spec says of the problem of this name."""
+        return self.spec.problems[self.names.index(problem)]
+
     def make_cohort(
         self, problem: str, optimizer: AnyOptimizer, lanes: tuple[Lane, ...], batch_size: int, dtype: DtypeName
     ) -> Cohort:
         """Return a cohort of settings of an optimizer on a problem of the plan, with the plan's first seed."""
         like = next(each.cohort for each in self.series if each.cohort.problem.name == problem)
-        entry = self.spec.problems[self.names.index(problem)]
-        steps = _count_steps(self.spec, entry, like.problem, optimizer, batch_size)
+        steps = _count_steps(self.spec, self.entry(problem), like.problem, optimizer, batch_size)
         points = _cut_points(self.spec, steps)
         return replace(
             like, optimizer=optimizer, lanes=lanes, batch_size=batch_size, dtype=dtype, steps=steps, points=points
@@ -446,9 +449,10 @@ def _expand_pair(
 ) -> Iterator[tuple[Cohort, Sequence[int]]]:
     """Yield the cohort of the first seed, and the seeds, for each batch size, precision and block of a pair.
 
-    entry: the problem as the spec names it, perhaps with a budget of its own; tried: the optimizer and its settings.
+    entry: the problem as the spec names it, perhaps with a budget and batch sizes of its own; tried: the
+    optimizer and its settings.
     """
-    sizes = list_batch_sizes(spec, problem, tried.optimizer)
+    sizes = list_batch_sizes(spec.sizes_of(entry), problem, tried.optimizer)
     numbers: Sequence[int | None] = range(spec.blocks) or (None,)
     by_block = [tried.lanes(sizes, block) for block in numbers]
     seeds: Sequence[Sequence[int]] = spec.seeds_of("screen") if spec.blocks else [spec.seeds]

@@ -228,13 +228,14 @@ _CommonCount = Annotated[Whole, Ge(1), Le(MOST_COMMON)]
 
 
 class ProblemEntry(BaseModel):
-    """A problem, and its own budget if it differs from the sweep's."""
+    """A problem, and its own budget and batch sizes if they differ from the sweep's."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     epochs: Real | None = None
     steps: Whole | None = None
+    batch_sizes: Annotated[tuple[BatchSize, ...], BeforeValidator(_read_sizes)] | None = None
 
 
 class SettingEntry(BaseModel):
@@ -452,7 +453,7 @@ class Spec(BaseModel):
                     f"optimizers: {shown(text)} stands for {lanes:,} settings with these schedules and "
                     f"learning_rates, more than {MOST_LANES:,}"
                 )
-            total += self.trials or lanes * len(self.batch_sizes)
+            total += self.trials or lanes * max(len(self.sizes_of(entry)) for entry in self.problems)
         runs = total * (1 if self.chosen else len(self.problems)) * len(self.seeds) * len(self.dtypes)
         if runs > MOST_RUNS:
             raise OptbenchError(
@@ -462,6 +463,10 @@ class Spec(BaseModel):
     def budget_of(self, entry: ProblemEntry) -> "Spec | ProblemEntry":
         """Return the record whose ``epochs`` and ``steps`` count for a problem: its own entry, or else this spec."""
         return self if entry.epochs is None and entry.steps is None else entry
+
+    def sizes_of(self, entry: ProblemEntry) -> tuple[BatchSize, ...]:
+        """Return the batch sizes on a problem: its own, or else those of this spec."""
+        return self.batch_sizes if entry.batch_sizes is None else entry.batch_sizes
 
     def seeds_of(self, stage: Stage) -> list[list[int]]:
         """Return the seeds of a stage, block by block; of "final" and "report" one list, for they are in common.
@@ -631,11 +636,13 @@ def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec",
         raw = design_sweep(data, target, changes, place)
         changes.pop("problems", None)
         labels |= {text: labels.pop(short, short) for text, short in raw.pop("labels").items()}
-    if {"epochs", "steps"} & changes.keys():
-        raw.pop("epochs", None)
-        raw.pop("steps", None)
-        if isinstance(raw.get("problems"), list):
-            raw["problems"] = [item.get("name", item) if isinstance(item, dict) else item for item in raw["problems"]]
+    replaced = {key for group in ({"epochs", "steps"}, {"batch_sizes"}) if group & changes.keys() for key in group}
+    raw = {key: value for key, value in raw.items() if key not in replaced}
+    if isinstance(raw.get("problems"), list):  # what was typed counts for all of them
+        raw["problems"] = [
+            {key: value for key, value in item.items() if key not in replaced} if isinstance(item, dict) else item
+            for item in raw["problems"]
+        ]
     if {"seeds", "tuning_seeds"} & changes.keys() and "blocks" not in changes:
         for key in BLOCK_KEYS:
             raw.pop(key, None)  # seeds of one's own are a plain grid

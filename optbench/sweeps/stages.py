@@ -252,7 +252,7 @@ def _list_levels(plan: Plan, problem: Problem) -> list[str]:
     if free is None:
         return []
     several = len(plan.spec.schedules) > 1 and not draws_schedules(plan.spec)
-    sizes = list_batch_sizes(plan.spec, problem, free)
+    sizes = list_batch_sizes(plan.spec.sizes_of(plan.entry(problem.name)), problem, free)
     return ["batch_size"] * (len(sizes) > 1) + ["schedule"] * several
 
 

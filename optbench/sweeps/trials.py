@@ -12,7 +12,7 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -21,6 +21,7 @@ import numpy as np
 from optbench.catalogue.libraries import find_equal_rule, find_search_space
 from optbench.catalogue.loader import Catalogue
 from optbench.contract import names
+from optbench.contract.arguments import BatchSize
 from optbench.contract.eager import AnyOptimizer, Eager, library_and_name
 from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline
@@ -276,14 +277,14 @@ def has_equal_batches(problem: Problem) -> bool:
     return problem.data is None and problem.noise == 0
 
 
-def list_batch_sizes(spec: Spec, problem: Problem, optimizer: AnyOptimizer) -> dict[int, str]:
-    """Return the batch sizes on a problem, each with its text in a spec.
+def list_batch_sizes(given: Iterable[BatchSize], problem: Problem, optimizer: AnyOptimizer) -> dict[int, str]:
+    """Return the batch sizes on a problem, each with its text in a spec. given: those that the spec has for it.
 
     SciPy's methods take the full batch alone, and so do all others where every batch is the problem itself.
     """
     if isinstance(optimizer, Baseline) or has_equal_batches(problem):
         return {problem.examples: "full"}
-    sizes = [batch_size_of(size, problem) for size in spec.batch_sizes]
+    sizes = [batch_size_of(size, problem) for size in given]
     return {size: "full" if size == problem.examples else str(size) for size in sizes}
 
 

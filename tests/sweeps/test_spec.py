@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from optbench.catalogue.loader import load
+from optbench.contract.errors import OptbenchError
 from optbench.sweeps.joined_specs import find_differences, join_specs
 from optbench.sweeps.provenance import describe_budget
+from optbench.sweeps.session import plan
 from optbench.sweeps.spec import Spec, make_spec, read_spec
 
 BASE = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.1], "steps": 3}
@@ -43,6 +46,7 @@ SPECS = [
     },
     BASE | {"problems": ["mlp(activation='tanh')", 'logistic(data="a b")', {"name": "saddle", "epochs": 0.25}]},
     BASE | {"problems": [{"name": "saddle", "steps": 7}, {"name": "mlp(hidden=(8, 4))", "epochs": 1e-9}]},
+    BASE | {"problems": ["saddle", {"name": "mlp", "batch_sizes": [16, "full"]}]},
     BASE | {"plugins": ["/a b/c.py", "C:\\users\\new\\täst\t'\"#.py", "/tmp/\u2028\x7f\x01.py"], "steps": 2**53},
     BASE | {"seeds": [9, 3, 0], "tuning_seeds": 0, "batch_sizes": ["full", 7, 10**9]},
     BASE | {"device": "cuda"},
@@ -89,6 +93,20 @@ def test_a_budget_by_flag_replaces_every_budget_of_the_file(budget, flag):
     spec = make_spec(raw | budget | {"problems": ["rosenbrock", {"name": "mlp", "epochs": 2}]}, flag)
     assert {"epochs": spec.epochs, "steps": spec.steps} == {"epochs": None, "steps": None} | flag
     assert all(entry.epochs is None and entry.steps is None for entry in spec.problems)
+
+
+def test_batch_sizes_of_a_problem_are_its_own_until_a_flag_names_others():
+    raw = BASE | {"problems": ["saddle", {"name": "logistic", "steps": 9, "batch_sizes": "64, full"}], "batch_sizes": 4}
+    spec = make_spec(raw, {})
+    assert [spec.sizes_of(entry) for entry in spec.problems] == [(4,), (64, "full")]
+    found = {(each.cohort.problem.name, each.cohort.batch_size) for each in plan(spec, load()).series}
+    assert found == {("saddle", 4), ("logistic", 64), ("logistic", 455)}
+    typed = make_spec(raw, {"batch_sizes": "16"})
+    assert [typed.sizes_of(entry) for entry in typed.problems] == [(16,), (16,)] and typed.problems[1].steps == 9
+    assert make_spec(raw, {"epochs": 1}).sizes_of(spec.problems[1]) == (64, "full")
+    assert find_differences(spec, typed) == ["batch_sizes", "problems"]
+    with pytest.raises(OptbenchError, match="batch_sizes"):
+        make_spec(BASE | {"problems": [{"name": "mlp", "batch_sizes": [0]}]}, {})
 
 
 @pytest.mark.parametrize(
