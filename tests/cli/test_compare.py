@@ -93,7 +93,7 @@ def test_a_minimum_that_is_too_high_is_told(run, folders):
     assert line.startswith("Losses of quadratic(dim=4) lie up to 1e6 below")
     assert "pairs of runs are identical" not in run("low", "gd", "momentum")[1]
     for html in (optbench.load("low")._repr_html_(), optbench.load("low").in_memory()._repr_html_()):
-        assert "rosenbrock: undecided (losses lie up to 1e+06 below the stated minimum)" in html
+        assert "losses of rosenbrock lie up to 1e6" in html.lower().replace("\n", " "), html
 
 
 def test_a_planted_regression_ends_with_1(run):
@@ -323,7 +323,7 @@ def test_a_test_metric_of_what_was_chosen_by_loss(tmp_path):
     assert results.provenance["choose_by"] == ["time", "loss"]
     found = optbench.compare(results, results, judge_by="test_loss")
     table = found.table
-    assert (table["blocks"] == 2).all() and (table["reason"][:4] == "").all()
+    assert (table["blocks"][:4] >= 20).all() and (table["reason"][:4] == "").all(), "seeds of the report"
     assert found.judge_by == "test_loss" and optbench.compare(results, results).judge_by == "time"
     assert found.differences == ["rosenbrock without test_loss, compared by loss"]
 
