@@ -173,15 +173,14 @@ def _draw_or_reuse(source: partial, steps: int, numbers: int, dtype: np.dtype) -
     arguments = (each.tobytes() if isinstance(each, np.ndarray) else each for each in source.args)
     key = source.func, *arguments, steps
     with _lock:
-        if key not in _cache:
-            _cache[key] = np.empty((steps, numbers), dtype)
-            source().draw(_cache[key])
-        rows = _cache[key]
-        _cache.move_to_end(key)
-        while len(_cache) > 1 and (
-            len(_cache) > _CACHE_ENTRIES or sum(each.nbytes for each in _cache.values()) > _CACHE_BYTES
-        ):
-            _cache.popitem(last=False)
+        if key in _cache:
+            _cache.move_to_end(key)
+            return _cache[key]
+        rows = _cache[key] = np.empty((steps, numbers), dtype)
+        source().draw(rows)
+        total = sum(each.nbytes for each in _cache.values())
+        while len(_cache) > 1 and (len(_cache) > _CACHE_ENTRIES or total > _CACHE_BYTES):
+            total -= _cache.popitem(last=False)[1].nbytes
     return rows
 
 
