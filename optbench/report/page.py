@@ -150,7 +150,7 @@ class Page:
         self.factors = list_bars(answer)
         mean = f": geometric mean of {len(sweep.files)} problems" if len(sweep.files) > 1 else ""
         unit = self.matrices[self.own].unit
-        self.meaning = f"The worst choice's {unit} over the best one's, where shown{mean}."
+        self.meaning = f"What the worst choice takes, times the best one's {unit}, as far as shown{mean}."
         self.legend = LEGEND
         self.safe = {key: self.describe_default(view.answer, self.matrices[key]) for key, view in self.views.items()}
         looks = find_looks(sweep)
@@ -207,7 +207,9 @@ class Page:
             return {}
         name, worst = found
         setting = describe_usual_setting(answer, name)
-        near = f"never more than {tell_ratio(worst)} the leader here" if worst > 1 else "the leader everywhere here"
+        behind = matrix.count_behind(name)
+        near = f"behind on {behind} of {len(matrix.cells)}, but never beyond {tell_ratio(worst)} the leader"
+        near = near if behind else f"never more than {tell_ratio(worst)} the leader here"
         return {"name": answer.label(name), "near": near, "setting": setting}
 
     def find_start(self, sweep: LoadedSweep) -> dict:
@@ -288,7 +290,7 @@ class Page:
         other = next((code["rate"] for code in codes if code["name"] == TORCH), None)
         return {
             "name": labels.optimizer_label(row, self.sweep.varied, self.sweep.label),
-            "rate": parts[2] + (f" (PyTorch {labels.number(other)})" if other else ""),
+            "rate": parts[2] + (f" (in PyTorch's form lr={labels.number(other)})" if other else ""),
             "rest": ", ".join(parts[:2]),
             "setting": " · ".join([*parts, *["eager"] * (row["optimizer"] in self.sweep.eager)]),
             "more": labels.hyperparameter_text(row, self.hyperparameters),

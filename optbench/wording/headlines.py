@@ -11,7 +11,7 @@ from optbench.analysis.texts import join_with_and
 from optbench.analysis.verdicts import ALL
 from optbench.wording import labels
 from optbench.wording.answers import Answer
-from optbench.wording.judged import Judged
+from optbench.wording.judged import Judged, format_ratio
 
 NAMED = 2
 """Optimizers that a line names; of more it says how many."""
@@ -24,7 +24,8 @@ def headline(answer: Answer) -> str:
     """Return the title of a sweep: the most useful thing that it shows.
 
     From 20 problems on the tested order of the optimizers; before, whether batch size and schedule matter more than
-    the optimizer, and which optimizer may be best on most problems. Of models of one table, which is better.
+    the optimizer, with what the worst choice costs (`weigh`), and which optimizer may be best on most problems. Of
+    models of one table, which is better.
     """
     judged, problems = answer.judged, [*answer.best["problem"].unique()]
     rows = answer.ranking[answer.ranking["problem"] != ALL]
@@ -40,13 +41,16 @@ def headline(answer: Answer) -> str:
         return models
     if tested := judged.tested_over_all():
         return tested
-    found = [FACTORS[of] for of in answer.levels if costs[of] >= MORE * costs["optimizer"]]
+    found = [
+        f"{FACTORS[of]} ({format_ratio(costs[of])}×)" for of in answer.levels if costs[of] >= MORE * costs["optimizer"]
+    ]
     best = _name_best(answer, problems)
     if not found:
         return best
     verb = "matters" if len(found) == 1 else "matter"
     best = f"{best[0].lower()}{best[1:]}" if best.startswith(("All ", "No ")) else best
-    return f"{join_with_and(found).capitalize()} {verb} more than the optimizer; {best}"
+    than = f" ({format_ratio(costs['optimizer'])}×)" * (costs["optimizer"] > 1)
+    return f"{join_with_and(found).capitalize()} {verb} more than the optimizer{than}; {best}"
 
 
 def weigh(judged: Judged) -> float:

@@ -225,7 +225,11 @@ class Judged:
         return words
 
     def list_behind(self, problem: str, intervals: int = 1, unit: str = "") -> list[str]:
-        """Return who is behind, the nearest first, with how many times what the leader needs: "gd 1.9× [1.1–3.3]".
+        """Return what `pair_behind` returns as words: "gd 1.9× [1.1–3.3]"."""
+        return [" ".join(pair) for pair in self.pair_behind(problem, intervals, unit)]
+
+    def pair_behind(self, problem: str, intervals: int = 1, unit: str = "") -> list[tuple[str, str]]:
+        """Return who is behind, the nearest first, and how many times what the leader needs: "gd", "1.9× [1.1–3.3]".
 
         intervals: how many of them have their interval; unit: what the first ratio is of, " the samples".
         """
@@ -237,13 +241,13 @@ class Judged:
         for row in sorted(behind, key=lambda row: row["ratio"] if row["ratio"] > 0 else math.inf):
             name = self.name(row[self.of])
             if row["state"] == FAILED:
-                lost.append(f"{name} {self.tell_end(problem, row[self.of])}")
+                lost.append((name, self.tell_end(problem, row[self.of])))
             elif row["trials"] == 0 or row["blocks"] == 0:
-                lost.append(f"{name} without a result")
+                lost.append((name, "without a result"))
             elif self.unit(problem) == SAMPLES and row["reached"] == 0:
-                lost.append(f"{name} never")
+                lost.append((name, "never"))
             else:
-                words.append(f"{name} {self.describe_ratio(problem, row, len(words) < intervals, unit * (not words))}")
+                words.append((name, self.describe_ratio(problem, row, len(words) < intervals, unit * (not words))))
         return [*words, *lost]
 
     def describe_ratio(self, problem: str, row: Mapping, interval: bool = True, unit: str = "") -> str:
@@ -335,4 +339,4 @@ def describe_share(share: float, low: float, high: float) -> str:
 def describe_failures(row: Mapping) -> str:
     """Return "25% fail" of a row of the ranking; "" where no run failed."""
     share = row["failures"]
-    return f"{'<1' if share < 0.005 else f'{100 * share:.0f}'}% fail" if 0 < share < 1 else ""
+    return f"{'<1' if share < 0.01 else f'{100 * share:.0f}'}% fail" if 0 < share < 1 else ""

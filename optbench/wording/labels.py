@@ -109,7 +109,9 @@ def describe_command(provenance: Mapping[str, Any]) -> str:
 
 
 def share_text(share: float) -> str:
-    """Return a target, a share of the first suboptimality, in percent: "0.1%", "0.000001%"."""
+    """Return a target, a share of the first suboptimality, in percent: "0.1%", "1e-6%"."""
+    if share < 9.95e-6:
+        return f"{number(100 * share)}%"
     return f"{np.format_float_positional(100 * share, precision=6, fractional=False, trim='-')}%"
 
 

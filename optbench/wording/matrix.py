@@ -26,6 +26,8 @@ WIDEST = 8
 """Optimizers whose ratios a matrix writes; of more it shows colors."""
 DARKEST = 10.0
 """The ratio from which on a cell has the full color."""
+NEAR = 0.2
+"""Ends of intervals so near to 1 have a second digit."""
 FARTHEST = 1000.0
 """The ratio beyond which an interval is said to have no end."""
 FEW = 10
@@ -72,6 +74,11 @@ class Matrix:
     def in_colors(self) -> bool:
         """Whether cells are too narrow for numbers."""
         return len(self.names) > WIDEST
+
+    def count_behind(self, name: str) -> int:
+        """Return the number of problems on which an optimizer is shown to be behind."""
+        place = self.names.index(name)
+        return sum(row[place].state in (BEHIND, FAILED) for row in self.cells.values())
 
     @property
     def states(self) -> set[str]:
@@ -177,9 +184,11 @@ def tell_ratio(ratio: float) -> str:
 
 
 def _tell_ends(low: float, high: float) -> str:
-    """Return the interval of a ratio for a cell: "1.1–3.3"; "" where it is not known."""
+    """Return the interval of a ratio for a cell: "1.1–3.3", "0.96–1.04"; "" where it is not known."""
     if math.isnan(low) or math.isnan(high):
         return ""
+    if max(1 - low, high - 1) < NEAR:  # with one digit it would look like one of 10%
+        return f"{low:.2f}–{high:.2f}"
     return f"{_round(low)}–{_round(high)}" if high <= FARTHEST else f"{_round(low)}–∞"
 
 
@@ -223,7 +232,7 @@ def _measure_choice(answer: Answer, name: str, judged: Judged) -> Factor | None:
     counts = {each: sum((problem, each) in behind for problem in problems) for each in levels}
     least = min(counts.values())
     safe = [judged.name(each) for each in levels if counts[each] == least]
-    more = f"safest: {' and '.join(safe)}, behind on {least or 'none'} of {len(problems)}" if len(safe) <= 2 else ""
+    more = f"seldom behind: {' and '.join(safe)}, on {least or 'none'} of {len(problems)}" if len(safe) <= 2 else ""
     return Factor(name, weigh(judged), text, more if len(problems) > 1 else "")
 
 

@@ -26,12 +26,16 @@ LEAST = 12
 sentences."""
 LONGEST = 24
 """Letters of a name in a table."""
+FEW = 3
+"""Names of those that may be best in a table."""
 MOST = 12
 """Levels in a table of many problems."""
+NONE = "–"
+"""Stands where no level is shown to be behind."""
 NARROW = 30
 """Letters of a line at least, however narrow the terminal."""
 Cell = Sequence[str]
-"""The words of a cell, of which as many are shown as fit; the number of the others follows, "+2"."""
+"""The texts that a cell may have, the longest first: the first one that fits is shown."""
 Columns = Mapping[str, Sequence[Cell]]
 """The columns of a table by their title."""
 
@@ -99,31 +103,26 @@ def _tabulate_problems(answer: Answer, problems: Sequence[str], width: int) -> l
         return []
     settings, names = _list_settings(answer), labels.short_names(problems, answer.label)
     name: Columns = {"problem": [[names[problem]] for problem in problems]}
-    starred = " (*: at a limit)" * any(words[0].endswith("*") for words in settings.values())
-    to_use: Columns = {f"start with{starred}": [settings.get(problem, []) for problem in problems]}
+    to_use: Columns = {"start with": [settings.get(problem, [NONE]) for problem in problems]}
     for of, each in levels.items():
-        title = f"{FACTORS[of].removesuffix(' size')} behind"
-        to_use[title] = [_list_behind(each, problem, 0)[::-1] for problem in problems]
+        cells = [_list_worst(each, problem) for problem in problems]
+        if any(cells):
+            to_use[f"worst {of.removesuffix('_size')}"] = [cell or [NONE] for cell in cells]
+    settings_table = [_explain_settings(to_use), *(lay_out(name | to_use, width) or _say_settings(name | to_use))]
     if answer.ranking["optimizer"].nunique() == 1:
-        return [lay_out(name | to_use, width) or _say_settings(name | to_use)]
-    every = len(answer.ranking)
-    text, whole, short = _explain(answer, problems), *(_list_optimizers(judged, problems, n) for n in (every, 1))
-    for columns in (name | whole | to_use, name | short | to_use):
-        if table := lay_out(columns, width, whole=True):
-            return [[text, *table]]
-    table = lay_out(name | whole, width, whole=True) or lay_out(name | short, width)
-    first = [text, *table] if table else [answer.judged.sentence(problem) for problem in problems]
-    return [first, lay_out(name | to_use, width) or _say_settings(name | to_use)]
-
-
-def _list_optimizers(judged: Judged, problems: Sequence[str], intervals: int) -> Columns:
-    """Return the columns on who may be best and who is behind. intervals: as for `Judged.list_behind`."""
+        return [settings_table]
     goal = "target" if all(judged.unit(problem) == SAMPLES for problem in problems) else "judged by"
-    return {
+    columns: Columns = {
+        **name,
         goal: [[judged.name_goal(problem)] for problem in problems],
         "may be best": [_list_best(judged, problem) for problem in problems],
-        "behind": [_list_behind(judged, problem, intervals) for problem in problems],
+        "behind": [_list_behind(judged, problem) for problem in problems],
     }
+    text = _explain(answer, problems)
+    if table := lay_out(columns | to_use, width, whole=True):
+        return [[text, _explain_settings(to_use), *table]]
+    table = lay_out(columns, width)
+    return [[text, *table] if table else [*map(judged.sentence, problems)], settings_table]
 
 
 def _explain(answer: Answer, problems: Sequence[str]) -> str:
@@ -132,31 +131,53 @@ def _explain(answer: Answer, problems: Sequence[str]) -> str:
     units = [*dict.fromkeys(judged.unit(problem) for problem in problems)]
     what = f"Judged by {' or '.join(units)}".replace(PLAIN_LOSS, "the loss at the end")
     texts = ["Samples to a target, a share of the gap at the start" if units == [SAMPLES] else what]
+    if any(map(judged.list_open, problems)):
+        texts.append("May be best: not told apart")
+    if any(len(judged.firsts(problem)) - len(judged.list_open(problem)) > 1 for problem in problems):
+        texts[-1] += " (=: equal within 10%)"
     if any(judged.list_behind(problem) for problem in problems):
-        texts.append(
-            f"behind: times {'those' if units == [SAMPLES] else 'that'} of the first [{judged.level} interval]"
-        )
-    ties, open_ = (
-        any(len(judged.firsts(problem)) - len(judged.list_open(problem)) > 1 for problem in problems),
-        any(map(judged.list_open, problems)),
-    )
-    texts += ["=: equal within 10%"] * ties + ["or: not told apart"] * open_
-    return f"{'; '.join(texts)}."
+        whose = "the samples" if units == [SAMPLES] else "the value"
+        texts.append(f"Behind: times {whose} of the first [{judged.level} interval]; +2 to 5×: two more, up to 5×")
+    return f"{'. '.join(texts)}."
+
+
+def _explain_settings(columns: Columns) -> str:
+    """Return what the table of settings shows: how batch sizes and rates are written, and what is worst."""
+    texts = [cell[0] for cell in columns["start with"]]
+    size = "b16: batch size 16; " * any(" b" in text for text in texts)
+    star = "; *: at a limit of the search" * any(text.endswith("*") for text in texts)
+    worst = f". Worst: shown to be behind, times the best; {NONE}: none is" * (len(columns) > 1)
+    return f"Settings end with the learning rate; {size.removesuffix('; ')}{star}{worst}.".replace("; .", ".")
 
 
 def _list_best(judged: Judged, problem: str) -> Cell:
-    """Return the words on who may be best; where that is anybody of more than two, their number."""
+    """Return the texts on who may be best; where that is anybody of more than two, their number."""
     rows, words = judged.rows(problem), judged.list_best(problem)
     if not words or (rows["blocks"] == 0).all():
         return [judged.describe_best(problem)]
-    return [f"any of the {len(words)}"] if len(judged.list_open(problem)) + 1 == len(rows) > 2 else words
+    if len(judged.list_open(problem)) + 1 == len(rows) > 2:
+        return [f"any of the {len(words)}"]
+    return cut([word.removeprefix("or ") for word in words])[-FEW:]
 
 
-def _list_behind(judged: Judged, problem: str, intervals: int) -> Cell:
-    """Return the words on who is behind, with commas between them; a batch size has a "b", as in settings."""
+def _list_behind(judged: Judged, problem: str) -> Cell:
+    """Return the texts on who is behind, with the interval of all, of the nearest, or of none.
+
+    What is left out is counted, and how far it is at most: "rmsprop 2.9× [2.1–4.1] +2 to 4.8×".
+    """
+    texts = list[list[str]]()
+    for intervals in (len(judged.rows(problem)), 1, 0):
+        pairs = judged.pair_behind(problem, intervals)
+        end = f" to {pairs[-1][1].partition(' ')[0]}" if pairs and "×" in pairs[-1][1] else ""
+        texts.append(cut([" ".join(pair) for pair in pairs], end))
+    return [whole for whole, *_ in filter(None, texts)] + [text for _, *cuts in filter(None, texts) for text in cuts]
+
+
+def _list_worst(judged: Judged, problem: str) -> Cell:
+    """Return the texts on the levels that are behind, the worst first; a batch size has a "b", as in settings."""
     sign = "b" * (judged.of == "batch_size")
-    words = judged.list_behind(problem, intervals)
-    return [f"{sign if word[:1].isdigit() else ''}{word}," for word in words]
+    words = [" ".join(pair) for pair in judged.pair_behind(problem, 0)[::-1]]
+    return cut([f"{sign if word[:1].isdigit() else ''}{word}" for word in words])
 
 
 def _list_settings(answer: Answer) -> dict[str, Cell]:
@@ -180,9 +201,9 @@ def _say_settings(columns: Columns) -> list[str]:
     (_, names), *others = columns.items()
     lines = []
     for place, name in enumerate(names):
-        words = {title.partition(" (")[0]: _join(cells[place]) for title, cells in others if cells[place]}
+        words = {title: cells[place][0] for title, cells in others if cells[place] != [NONE]}
         texts = [f"{title}{':' * title.endswith('behind')} {text}" for title, text in words.items()]
-        lines.append(f"{_join(name)}: {'; '.join(texts)}")
+        lines.append(f"{name[0]}: {'; '.join(texts)}")
     return lines
 
 
@@ -210,7 +231,7 @@ def _tabulate_levels(answer: Answer, width: int) -> list[list[str]]:
             for cells, each in zip(columns.values(), texts, strict=True):
                 cells.append([each])
         table = lay_out(columns, width) or [
-            ", ".join(f"{title} {_join(cell)}" for title, cell in zip(columns, row, strict=True))
+            ", ".join(f"{title} {cell[0]}" for title, cell in zip(columns, row, strict=True))
             for row in zip(*columns.values(), strict=True)
         ]
         more = [f"and {len(ranks) - MOST} more, to a mean rank of {ranks['mean_rank'].max():.1f}"] * (len(ranks) > MOST)
@@ -219,15 +240,13 @@ def _tabulate_levels(answer: Answer, width: int) -> list[list[str]]:
 
 
 def lay_out(columns: Columns, width: int, whole: bool = False) -> list[str]:
-    """Return the lines of a table; of cells that do not fit the first words, and the number of the others.
+    """Return the lines of a table; of each cell the first of its texts that fits.
 
-    whole: only if everything fits. Returns [] where the columns would be too narrow. Without columns that are empty.
+    whole: only if the longest ones fit. Returns [] where the columns would be too narrow. Without columns that are
+    empty.
     """
-    shown = {
-        title: [[title], *([_shorten(word) for word in cell] for cell in cells)]
-        for title, cells in columns.items() if any(cells)
-    }  # fmt: skip
-    widths = [max(len(_join(cell)) for cell in cells) for cells in shown.values()]
+    shown = {title: [[title], *(cell or [""] for cell in cells)] for title, cells in columns.items() if any(cells)}
+    widths = [max(len(cell[0]) for cell in cells) for cells in shown.values()]
     least = [max(LEAST, len(title)) for title in shown]
     loose = [place for place, cells in enumerate(shown.values()) if any(len(cell) > 1 for cell in cells)]
     while sum(widths) + GAP * (len(widths) - 1) > width:
@@ -246,26 +265,22 @@ def lay_out(columns: Columns, width: int, whole: bool = False) -> list[str]:
     ]
 
 
-def _shorten(word: str) -> str:
-    """Return a word of a cell with its math in plain letters, no longer than a name and an interval."""
-    return labels.shorten(labels.write_math(word), 2 * LONGEST)
+def cut(words: Sequence[str], end: str = "") -> list[str]:
+    """Return the texts of a cell: all of its words, and fewer of them with the number of the others, "+2".
+
+    Names have commas between them; a tie, "= gd", and what follows a ratio has none. end: what follows that number.
+    """
+    short = [labels.shorten(labels.write_math(word), 2 * LONGEST) for word in words]
+    texts = [", ".join(short[:count]).replace(", =", " =") for count in range(len(short), 0, -1)]
+    return [
+        text.replace("×, ", "× ").replace("], ", "] ") + f" +{left}{end}" * bool(left)
+        for left, text in enumerate(texts)
+    ]
 
 
-def _join(words: Cell) -> str:
-    """Return words as a text, without the comma of the last one."""
-    return " ".join(words).removesuffix(",")
-
-
-def _fit(words: Cell, width: int) -> str:
-    """Return as many words as fit, and the number of the others: "gd 1.9×, adam 3.4× +2"."""
-    for count in range(len(words), 0, -1):
-        text = _join(words[:count]) + f" +{len(words) - count}" * (count < len(words))
-        if len(text) <= width:
-            return text
-    more = f" +{len(words) - 1}" * (len(words) > 1)
-    text = _join(words[:1])
-    cut = text[: width - len(more) + 1].rpartition(" ")[0]  # rather without its interval than with half of it
-    return (cut or labels.shorten(text, width - len(more))) + more
+def _fit(cell: Cell, width: int) -> str:
+    """Return the first text of a cell that fits; else the last one, cut."""
+    return next((text for text in cell if len(text) <= width), "") or labels.shorten(cell[-1], width)
 
 
 def _list_notes(answer: Answer, problems: Iterable[str]) -> list[str]:

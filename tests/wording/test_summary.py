@@ -9,7 +9,7 @@ import pytest
 from staged import staged_table
 
 from optbench.wording.answers import answer_of
-from optbench.wording.summary import lay_out, summarize
+from optbench.wording.summary import cut, lay_out, summarize
 
 FACTORS = {"nesterov": 1.0, "momentum": 1.2, "gd": 1.5, "rmsprop": 2.0, "adam": 3.0}
 
@@ -46,11 +46,12 @@ def seven():
 def test_seven_problems_have_a_line_each_in_both_tables(seven):
     lines = summarize(seven, 80)
     assert len(lines) <= 24 and max(map(len, lines)) <= 80
-    assert lines[0] == "Batch size and schedule matter more than the optimizer; nesterov is best on all"
+    title = "Batch size (20×) and schedule (4×) matter more than the optimizer (3×); nesterov"
+    assert lines[:2] == [title, "  is best on all 7 problems"]
     (optimizers, settings) = (line.split() for line in lines if line.startswith("quadratic "))
     assert optimizers[:5] == ["quadratic", "loss", "nesterov", "momentum", "~1.2×"], "both end at a limit"
     assert settings[1:5] == ["nesterov", "b16", "inverse", "0.1*"], "16 and 0.1 are the lowest and only ones"
-    assert settings[5:] == ["b256", "20×,", "b64", "1.6×", "constant", "4×"], "the worst first"
+    assert settings[5:] == ["b256", "20×", "b64", "1.6×", "constant", "4×"], "the worst first"
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
@@ -64,13 +65,11 @@ def test_whatever_the_width_nothing_is_cut_without_being_counted(seven, width):
 
 
 def test_the_number_of_what_does_not_fit_follows():
-    cells = [["gd 1.9× [1.2–3.1],", "adam 3.4×,", "lion 5×,"]]
-    assert lay_out({"p": [["q"]], "behind": cells}, 80) == ["p  behind", "q  gd 1.9× [1.2–3.1], adam 3.4×, lion 5×"]
-    assert lay_out({"p": [["q"]], "behind": cells}, 35)[1] == "q  gd 1.9× [1.2–3.1], adam 3.4× +1"
-    assert lay_out({"p": [["q"]], "behind": cells}, 18)[1] == "q  gd 1.9× +2", "an interval is not cut in half"
-    assert (
-        lay_out({"p": [["q"]], "behind": cells}, 12) == [] == lay_out({"p": [["q"]], "behind": cells}, 35, whole=True)
-    )
+    cells = [cut(["gd 1.9× [1.2–3.1]", "adam 3.4×", "lion 5×"], " to 5×")]
+    assert lay_out({"p": [["q"]], "behind": cells}, 80) == ["p  behind", "q  gd 1.9× [1.2–3.1] adam 3.4× lion 5×"]
+    assert lay_out({"p": [["q"]], "behind": cells}, 37)[1] == "q  gd 1.9× [1.2–3.1] +2 to 5×"
+    assert lay_out({"p": [["q"]], "behind": cells}, 12) == [] == lay_out({"p": [["q"]], "behind": cells}, 35, True)
+    assert cut(["nesterov", "= gd", "adam"]) == ["nesterov = gd, adam", "nesterov = gd +1", "nesterov +2"]
     assert lay_out({"p": [["q"]], "none": [[]]}, 80) == ["p", "q"], "a column without a word is left out"
 
 
