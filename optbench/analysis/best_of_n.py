@@ -28,6 +28,7 @@ def best_of_n(
     of: str = "optimizer",
     confidence: float = 0.95,
     defaults: pd.DataFrame | None = None,
+    coded: CodedRuns | None = None,
 ) -> pd.DataFrame:
     """Return the expected result of the best of n trials: one row for each problem, level and n.
 
@@ -38,7 +39,8 @@ def best_of_n(
 
     defaults: the settings to show beside it, one row for each optimizer (or optimizer and problem): any columns that
     together name one setting, such as optimizer, lr and schedule; only where `of` is the optimizer. All runs of that
-    setting in the table count, since nothing was chosen, except those cut by a deadline or unable to run.
+    setting in the table count, since nothing was chosen, except those cut by a deadline or unable to run. coded: what
+    `code_runs` returns, where it is there already.
 
     Returns columns problem, `of`, kind ("trials" or "defaults"), n (0 for the defaults), trials (N), value, low, high
     (exp of the mean y over blocks, with its t interval), blocks and failures (the expected share).
@@ -46,7 +48,7 @@ def best_of_n(
     counts = arguments.list_items("counts", counts)
     if wrong := [n for n in counts if not is_real(n) or n < 1 or n % 1]:
         raise OptbenchError(f"counts: numbers of trials begin at 1, got {shown(wrong[0])}")
-    table = code_runs(runs, choose_by, of)
+    table = coded or code_runs(runs, choose_by, of)
     most = table.trials
     fewer = [int(n) for n in sorted(set(counts)) if (n < most).any()]
     parts = [_measure_trials(table, n, most, n < most, confidence) for n in fewer]

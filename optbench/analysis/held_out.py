@@ -183,6 +183,9 @@ def held_out(table: CodedRuns, values: np.ndarray | None = None) -> HeldOut:
     """
     names = ("seed", "judged", "bad", "start")
     columns = {name: getattr(table, name) for name in names} | table.times._asdict()
+    if table.unmeasured:
+        spoiled = table.cells["problem"].isin(list(table.unmeasured)).to_numpy()[table.cell]
+        columns |= {name: np.where(spoiled, np.nan, columns[name]) for name in ("judged", "samples")}
     if values is not None:
         columns["judged"] = values
     runs = table.reporting.join(pd.DataFrame(columns), on="at")

@@ -10,7 +10,6 @@ given these.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -106,18 +105,14 @@ def verdicts(
 
 
 def tune_levels(runs: pd.DataFrame, judge_by: str, of: str, choose_by: str | None = None) -> CodedRuns:
-    """Return the runs with their stages and blocks, those of unmeasurable problems without values.
+    """Return the runs with their stages and blocks, and the problems that cannot be judged. Arguments: `verdicts`."""
+    return check_levels(code_runs(runs, choose_by or judge_by, of, judge_by), runs)
 
-    Arguments as for `verdicts`.
-    """
-    table = code_runs(runs, choose_by or judge_by, of, judge_by)
-    table = replace(table, unjudged=explain_few_test_rows(runs, judge_by))
-    if unmeasured := explain_unmeasured(runs, judge_by):
-        spoiled = table.cells["problem"].isin(list(unmeasured)).to_numpy()[table.cell]
-        table.judged[spoiled] = np.nan
-        table.times.samples[spoiled] = np.nan
-        return replace(table, unmeasured=unmeasured)
-    return table
+
+def check_levels(table: CodedRuns, runs: pd.DataFrame) -> CodedRuns:
+    """Return coded runs with the problems that their measure cannot judge. runs: the whole table."""
+    few, unmeasured = explain_few_test_rows(runs, table.judge_by), explain_unmeasured(runs, table.judge_by)
+    return table.with_values(unjudged=few, unmeasured=unmeasured)
 
 
 def compare_levels(
@@ -163,16 +158,12 @@ def compare_levels(
     return pd.concat([rows, over[list(COLUMNS)]], ignore_index=True) if len(over) else rows
 
 
-def block_ratios(
-    runs: pd.DataFrame, leaders: Mapping[str, str], judge_by: str = TIME, choose_by: str | None = None
-) -> pd.DataFrame:
+def block_ratios(table: CodedRuns, leaders: Mapping[str, str]) -> pd.DataFrame:
     """Return a row for each problem, optimizer and block that verdicts compare, with its ratio to the leader.
 
-    leaders: an optimizer by problem. judge_by, choose_by: as for `verdicts`. ratio: exp(y - y of the leader) in that
-    block, above 1 where the leader is better; its geometric mean over blocks is the ratio of the verdict, if that is
-    not capped.
+    table: of `tune_levels`; leaders: an optimizer by problem. ratio: exp(y - y of the leader) in that block, above 1
+    where the leader is better; its geometric mean over blocks is the ratio of the verdict, if that is not capped.
     """
-    table = tune_levels(runs, judge_by, "optimizer", choose_by)
     cells = table.cells.reset_index(drop=True)
     first = pd.MultiIndex.from_frame(cells).get_indexer(
         pd.MultiIndex.from_arrays([cells["problem"], cells["problem"].map(leaders)])

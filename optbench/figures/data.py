@@ -257,7 +257,7 @@ class ReportData:
     @cached_property
     def chosen_runs(self) -> pd.DataFrame:
         """The rows of ``runs`` that the verdicts compare: those of the setting that each block chose."""
-        return select_chosen_runs(self.results.runs, self.choose_by)
+        return select_chosen_runs(self.results.runs, self.choose_by, coded=self.answer.coded)
 
     @cached_property
     def best_of_n(self) -> pd.DataFrame:

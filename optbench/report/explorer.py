@@ -397,7 +397,7 @@ class ExplorerData:
         of, judged = self.results, self.data.answer.judged
         leaders = {problem: judged.leader(problem) or judged.rows(problem)["optimizer"].iloc[0]
                    for problem in self.problems}  # fmt: skip
-        blocks = block_ratios(of.runs, leaders, of.judge_by, self.data.choose_by)
+        blocks = block_ratios(self.data.answer.coded, leaders)
         lists = blocks.pivot(index=["problem", "optimizer"], columns="block", values="ratio")
         targets = of.runs["problem"].map(judged.targets).to_numpy(dtype=np.float64)
         value = np.exp(tail_values(of.runs, of.judge_by, targets if judged.judge_by == TIME else None))
