@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.protocol import HOLDS_OUT, CodedRuns, code_runs
+from optbench.analysis.protocol import HOLDS_OUT, CodedRuns
 from optbench.analysis.sampling import Sampling, fold_sampling, sampling_variance
 
 # Half a run: an expected running time without a success is then at least twice the samples that were spent
@@ -231,13 +231,12 @@ def _spread_of_choices(table: CodedRuns, best: HeldOut, second: HeldOut) -> np.n
     return np.where(chosen, SEARCH * (gap**2 + _PRIOR * usual[problem] ** 2) / (1 + _PRIOR), 0.0)
 
 
-def count_report_seeds(runs: pd.DataFrame, choose_by: str, of: str, judge_by: str) -> dict[str, int]:
+def count_report_seeds(table: CodedRuns) -> dict[str, int]:
     """Return by problem the number of seeds on which its recommended settings should report.
 
     It brings the standard error of every difference to the leader down to `ERROR`. 0 where a problem has not reported
-    in common. Arguments as for `code_runs`.
+    in common.
     """
-    table = code_runs(runs, choose_by, of, judge_by)
     values, needed = held_out(table).values, {}
     for problem, cells in table.cells.groupby("problem", sort=False).indices.items():
         means = _mean_known(values[cells])

@@ -197,6 +197,19 @@ class CodedRuns:
         rest = best[~best["cell"].isin(raced["cell"])].assign(place=1)
         return pd.concat([raced, rest]).sort_values(["cell", "place"], ignore_index=True)
 
+    def name_finalists(self, count: int) -> pd.DataFrame:
+        """Return the table of `select_finalists`."""
+        return _name_rows(self, rank_settings(self, count))
+
+    def name_choices(self) -> pd.DataFrame:
+        """Return the table of `choose_settings`."""
+        return _name_rows(self, self.choices).drop(columns="place")
+
+    def name_best_in_common(self, count: int) -> pd.DataFrame:
+        """Return rows as `select_finalists` of the settings of `rank_in_common`, with block -1."""
+        best = self.rank_in_common(count)
+        return _name_rows(self, best.assign(block=-1, trials=self.trials[best["cell"]], left_out=0))
+
     @cached_property
     def recommended(self) -> pd.DataFrame:
         """The best setting of each cell and its runner-up (`rank_in_common`)."""
@@ -447,8 +460,7 @@ def select_finalists(
     n (its runs), trials (settings screened) and left_out (those not considered). A block without any setting to
     consider has no row.
     """
-    table = code_runs(runs, choose_by, of, targets=targets)
-    return _name_rows(table, rank_settings(table, count), of)
+    return code_runs(runs, choose_by, of, targets=targets).name_finalists(count)
 
 
 def choose_settings(runs: pd.DataFrame, choose_by: str = LOSS, of: str = "optimizer") -> pd.DataFrame:
@@ -457,8 +469,7 @@ def choose_settings(runs: pd.DataFrame, choose_by: str = LOSS, of: str = "optimi
     Tuning seeds are those of the screening and of the race; without a race all settings that were screened may be
     chosen. Ties, cuts and columns: `select_finalists`.
     """
-    table = code_runs(runs, choose_by, of)
-    return _name_rows(table, table.choices, of).drop(columns="place")
+    return code_runs(runs, choose_by, of).name_choices()
 
 
 def select_best_draws(runs: pd.DataFrame, tuning_seeds: Iterable[int], choose_by: str = LOSS) -> pd.DataFrame:
@@ -475,7 +486,7 @@ def select_best_draws(runs: pd.DataFrame, tuning_seeds: Iterable[int], choose_by
     tunes |= ~tunes.groupby([runs["problem"], runs["optimizer"]]).transform("any")
     table = code_runs(runs[tunes], choose_by)
     ranked = rank_settings(table, len(table.settings), np.ones(len(table.y), dtype=bool), pooled=True)
-    return _name_rows(table, ranked[ranked["place"] <= (ranked["trials"] // 4).clip(lower=3)], "optimizer")
+    return _name_rows(table, ranked[ranked["place"] <= (ranked["trials"] // 4).clip(lower=3)])
 
 
 def select_chosen_runs(
@@ -493,16 +504,6 @@ def select_chosen_runs(
     table = coded or code_runs(runs, choose_by, of)
     used = table.reporting[table.reporting["place"] == 1].sort_values("at")
     return runs.iloc[table.row[used["at"]]].assign(stage=HOLDOUT, block=used["block"].to_numpy())
-
-
-def select_best_in_common(runs: pd.DataFrame, count: int, choose_by: str = LOSS, of: str = "optimizer") -> pd.DataFrame:
-    """Return the `count` best settings of each problem and level in the last race (`CodedRuns.rank_in_common`).
-
-    Returns rows as `select_finalists`, with block -1.
-    """
-    table = code_runs(runs, choose_by, of)
-    best = table.rank_in_common(count)
-    return _name_rows(table, best.assign(block=-1, trials=table.trials[best["cell"]], left_out=0), of)
 
 
 def recommend_settings(
@@ -528,7 +529,7 @@ def recommend_settings(
         block=drew.reindex(best["setting"]).fillna(-1).astype(np.int64).to_numpy(),
         trials=table.trials[best["cell"]], left_out=0,
     )  # fmt: skip
-    result = _name_rows(table, best, "optimizer").drop(columns=["place", "left_out"])
+    result = _name_rows(table, best).drop(columns=["place", "left_out"])
     result = result.rename(columns={"failures": "failures_tuning", "n": "n_tuning"})
     at = np.full(len(table.settings), -1)
     at[best["setting"]] = np.arange(len(best))
@@ -600,12 +601,12 @@ def add_only_settings(table: CodedRuns, best: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([best, rows]).sort_values(["cell", "block"], ignore_index=True)
 
 
-def _name_rows(table: CodedRuns, best: pd.DataFrame, of: str) -> pd.DataFrame:
-    """Return `best` with the names of problems, levels and settings in place of their numbers.
+def _name_rows(table: CodedRuns, best: pd.DataFrame) -> pd.DataFrame:
+    """Return `best` with the names of problems and settings in place of their numbers, and of levels in `level`.
 
-    best: rows of `choose_coded_settings` or `rank_settings`; of: the column of the levels, whose texts are in `level`
-    unless they are the optimizers.
+    best: rows of `rank_settings`. Where the levels are the optimizers, these are in the setting.
     """
+    of = table.cells.columns[1]
     names = table.settings.iloc[best["setting"]].reset_index(drop=True).drop(columns="cell")
     level = {} if of == "optimizer" else {"level": table.cells[of].to_numpy()[best["cell"]]}
     numbers = best[["block", "place", "score", "failures", "n", "trials", "left_out"]].reset_index(drop=True)
