@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -248,18 +249,16 @@ def count_report_seeds(table: CodedRuns) -> dict[str, int]:
     return needed
 
 
-def best_of(table: CodedRuns, count: np.ndarray | int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the expected result of the best of `count` trials drawn from those of a block, and the failures.
+def best_of(table: CodedRuns, counts: Iterable[np.ndarray | int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield for each count the expected result of the best of so many trials of a block, and the failures.
 
     Results are those on the block's reporting seeds where all of its settings ran there, as in a plain grid; else the
-    mean y on its tuning seeds, which is a little too good. count: one number, or (cells,).
+    mean y on its tuning seeds, which is a little too good. counts: of each one number, or (cells,).
 
-    Returns the result, (cells, blocks), and the expected share of failures, (cells,).
+    Yields the result, (cells, blocks), and the expected share of failures, (cells,).
     """
     ranked = table.ranked
     size = ranked.groupby(["cell", "block"])["setting"].transform("size").to_numpy()
-    drawn = np.broadcast_to(count, len(table.cells))[ranked["cell"]]
-    weight = choice_weights(size, drawn, ranked["place"].to_numpy())
     value, failed = ranked["score"].to_numpy(), (ranked["failures"] / ranked["n"].clip(lower=1)).to_numpy()
     runs = pd.DataFrame({"block": table.block, "setting": table.setting, "y": table.reported, "bad": table.bad})
     runs = runs[(table.stage == HOLDS_OUT) & ~table.cut].groupby(["block", "setting"])[["y", "bad"]].mean()
@@ -268,11 +267,14 @@ def best_of(table: CodedRuns, count: np.ndarray | int) -> tuple[np.ndarray, np.n
         value, failed = fresh["y"].to_numpy(), fresh["bad"].to_numpy(dtype=np.float64)
     place = ranked["cell"].to_numpy(), ranked["block"].to_numpy()
     shape = (len(table.cells), int(ranked["block"].to_numpy().max(initial=-1)) + 1)
-    sums, failures, total = (np.zeros(shape) for _ in range(3))
-    for array, each in ((sums, value), (failures, failed), (total, np.ones(len(ranked)))):
-        np.add.at(array, place, weight * each)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return sums / total, failures.sum(axis=1) / total.sum(axis=1)
+    for count in counts:
+        drawn = np.broadcast_to(count, len(table.cells))[place[0]]
+        weight = choice_weights(size, drawn, ranked["place"].to_numpy())
+        sums, failures, total = (np.zeros(shape) for _ in range(3))
+        for array, each in ((sums, value), (failures, failed), (total, np.ones(len(ranked)))):
+            np.add.at(array, place, weight * each)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            yield sums / total, failures.sum(axis=1) / total.sum(axis=1)
 
 
 def _mean_known(values: np.ndarray) -> np.ndarray:

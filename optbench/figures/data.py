@@ -141,17 +141,21 @@ class ReportData:
         self._trajectories: dict[str, dict[str, Trajectory]] = {}
 
     @cached_property
-    def answer(self) -> Answer:
-        """The verdicts of the sweep, and the settings behind them."""
+    def _verdicts(self) -> Answer:
+        """The answer, before the curves are looked at."""
         of = self.results
-        answer = answer_of(
+        return answer_of(
             of.runs, of.tuning_seeds, of.judge_by, of.searched, of.choose_by, of.look, of.problems, of.given,
             of.labels,
         )  # fmt: skip
+
+    @cached_property
+    def answer(self) -> Answer:
+        """The verdicts of the sweep, and the settings behind them."""
+        answer = self._verdicts
         if "validation_loss_final" not in answer.runs or answer.runs["validation_loss_final"].isna().all():
             return answer
-        reported = reported_runs(answer.runs, answer.best, of.tuning_seeds)
-        risen = measure_overfitting(reported, of.curves_of(reported["run_id"], ["validation_loss"]))
+        risen = measure_overfitting(self.reported_runs, self.curves)
         return replace(answer, best=answer.best.merge(risen, on=["problem", "optimizer"], how="left"))
 
     @property
@@ -267,12 +271,12 @@ class ReportData:
     @cached_property
     def reported_runs(self) -> pd.DataFrame:
         """The rows of ``runs`` of the settings in `best` on the seeds that report."""
-        return reported_runs(self.results.runs, self.best, self.results.tuning_seeds)
+        return reported_runs(self.results.runs, self._verdicts.best, self.results.tuning_seeds)
 
     @cached_property
     def curves(self) -> pd.DataFrame:
-        """The rows of ``curves`` of `reported_runs`."""
-        return self.results.curves_of(self.reported_runs["run_id"])
+        """The rows of ``curves`` of `reported_runs`, with their validation loss."""
+        return self.results.curves_of(self.reported_runs["run_id"], ["validation_loss"])
 
     def bands_of(self, column: str) -> pd.DataFrame:
         """Return the median and interval over `reported_runs` of a column of ``curves``: see `analysis.curve_bands`.

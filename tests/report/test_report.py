@@ -15,7 +15,7 @@ import optbench
 from optbench import OptbenchError
 from optbench.analysis import timing_summary
 from optbench.report import write_report
-from optbench.report.page import find_code
+from optbench.report.page import find_code, group_codes
 from optbench.report.pictures import KINDS
 from optbench.wording import labels
 from optbench.wording.answers import answer_of
@@ -241,7 +241,7 @@ def test_the_rate_of_pytorch_is_found_where_it_is_a_share_of_ours():
         row = {"problem": "p", "optimizer": name, "schedule": "constant", "batch_size": 4, "lr": 0.5}
         code = optbench.training_code(text, "torch", lr=0.5)
         table = pd.DataFrame([row | {"hyperparameters": "{}", "library": "PyTorch", "equal": True, "code": code}])
-        (found,) = find_code(table, row, [])
+        (found,) = find_code(group_codes(table), row, [])
         assert found["rate"] == (None if rate is None else pytest.approx(rate))
 
 
