@@ -120,16 +120,18 @@ def compare_levels(
     confidence: float = 0.95,
     look: int = 1,
     edges: pd.DataFrame | None = None,
+    plan: bool = True,
 ) -> pd.DataFrame:
-    """Return the table that `verdicts` returns, for levels that are tuned."""
+    """Return the table that `verdicts` returns, for levels that are tuned; plan: with blocks_needed."""
     problem, name = (table.cells.iloc[:, column].to_numpy() for column in (0, 1))
     a, b = np.triu_indices(len(problem), 1)
     a, b = (side[problem[a] == problem[b]] for side in (a, b))
     pair, trials = pair_cells(table, a, b), table.trials
     levels = pd.Series(problem).groupby(problem).size().reindex(problem[a]).to_numpy()
     rows = judge_differences(
-        pair.differences, problem[a], levels, pair.failed, confidence, look, pair.sampling, table.reported_in_common[a]
-    )
+        pair.differences, problem[a], levels, pair.failed, confidence, look, pair.sampling, table.reported_in_common[a],
+        plan,
+    )  # fmt: skip
     rows = rows.assign(
         problem=problem[a], a=name[a], b=name[b], seeds=pair.seeds, probability=pair.probability,
         trials=np.minimum(trials[a], trials[b]),
@@ -183,13 +185,14 @@ def judge_differences(
     look: int = 1,
     sampling: Sampling | None = None,
     in_common: ArrayLike = False,
+    plan: bool = True,
 ) -> pd.DataFrame:
     """Return one row for each pair with the verdict on a, from its differences y_b - y_a, (pairs, blocks).
 
     family, levels, sampling: as for `judge`. failed: (pairs, blocks, 2, 2), of a and of b the numbers of failed and
     of all runs; None where failures do not count. look: as for `verdicts`. in_common: (pairs,) bool, True where the
     pair has reported on seeds in common (`CodedRuns.reported_in_common`): levels are then compared with the best
-    (`judge`), and no further blocks are named.
+    (`judge`), and no further blocks are named; nor are they without `plan`.
 
     Returns columns ratio, low, high (exp of the mean difference and of its simultaneous interval), p, p_adjusted,
     blocks, verdict, known, blocks_needed and reason.
@@ -205,7 +208,7 @@ def judge_differences(
     count = rows.groupby(family)["n"].transform(lambda n: (n > 1).sum())
     sizes = {"rows": count[open_]} if levels is None else {"levels": levels[open_]}
     needed = np.full(len(rows), np.nan)
-    if open_.any() and not (sampling and sampling.share):  # more blocks would have the same folds
+    if plan and open_.any() and not (sampling and sampling.share):  # more blocks would have the same folds
         mean, sd, n = (rows.loc[open_, name] for name in ("mean", "sd", "n"))
         common = 0.0 if sampling is None else sampling.variance[open_]
         later = spent_alpha(look + 1, 1 - confidence)

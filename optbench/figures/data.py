@@ -119,6 +119,7 @@ class Trajectory:
     """(steps, 2)"""
     failed: bool
     seed: int
+    run_id: str = ""
 
     @property
     def every_step(self) -> bool:
@@ -138,7 +139,6 @@ class ReportData:
         self.results = results
         """The tables without pairs of problem and optimizer all of whose runs failed."""
         self._bands: dict[str, pd.DataFrame] = {}
-        self._trajectories: dict[str, dict[str, Trajectory]] = {}
 
     @cached_property
     def _verdicts(self) -> Answer:
@@ -346,24 +346,31 @@ class ReportData:
 
         It has all steps, or of a run whose steps are not kept, such as one of over 20,000, the points of its curve.
         """
-        if problem not in self._trajectories:
-            reported = self.reported_runs[self.reported_runs["problem"] == problem]
-            columns, found = ["run_id", "step", "w_1", "w_2"], {}
-            for table in (self.curves, self.results.paths):  # every step comes last, and takes the place of few
-                if set(columns) <= set(table.columns):
-                    rows = table[columns].merge(reported[["run_id", "optimizer", "seed", "status"]], on="run_id")
-                    rows = rows[np.isfinite(rows[["w_1", "w_2"]].astype(float)).all(axis=1)].sort_values("step")
-                    rows = rows[rows["seed"] == rows["seed"].min()]
-                    found |= {
-                        name: Trajectory(
-                            part["step"].to_numpy(), part[["w_1", "w_2"]].to_numpy(),
-                            part["status"].iloc[0] == "diverged", int(part["seed"].iloc[0]),
-                        )
-                        for name, part in rows.groupby("optimizer", sort=False)
-                    }  # fmt: skip
-            names = reported["optimizer"].unique()
-            self._trajectories[problem] = {name: found[name] for name in names if name in found}
-        return self._trajectories[problem]
+        return self._trajectories.get(problem, {})
+
+    @cached_property
+    def _trajectories(self) -> dict[str, dict[str, Trajectory]]:
+        """By problem what `trajectories` returns."""
+        columns, names = ["run_id", "step", "w_1", "w_2"], ["problem", "optimizer"]
+        reported = self.reported_runs[["run_id", *names, "seed", "status"]]
+        found: dict[tuple[str, str], Trajectory] = {}
+        for table in (self.curves, self.results.paths):  # every step comes last, and takes the place of few
+            if set(columns) <= set(table.columns):
+                rows = table.loc[np.isfinite(table[["w_1", "w_2"]].astype(float)).all(axis=1), columns]
+                rows = rows.merge(reported, on="run_id").sort_values("step")
+                rows = rows[rows["seed"] == rows.groupby("problem")["seed"].transform("min")]
+                found |= {
+                    pair: Trajectory(
+                        part["step"].to_numpy(), part[["w_1", "w_2"]].to_numpy(),
+                        part["status"].iloc[0] == "diverged", int(part["seed"].iloc[0]), part["run_id"].iloc[0],
+                    )
+                    for pair, part in rows.groupby(names, sort=False)
+                }  # fmt: skip
+        by_problem: dict[str, dict[str, Trajectory]] = {}
+        for problem, name in reported[names].drop_duplicates().itertuples(index=False):
+            if (problem, name) in found:
+                by_problem.setdefault(problem, {})[name] = found[problem, name]
+        return by_problem
 
     def step_seconds(self, problem: str) -> dict[str, float]:
         """Return, by optimizer, the median seconds that a step of its reported runs takes."""

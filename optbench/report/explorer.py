@@ -448,7 +448,7 @@ class ExplorerData:
         )
         lines = [
             {"optimizer": self.optimizers.index(name), **_encode_path(path, across, along),
-             **self._describe_run(problem, name, path.seed)}
+             **self._describe_run(problem, path.run_id)}
             for name, path in paths.items()
         ]  # fmt: skip
         return {
@@ -460,20 +460,30 @@ class ExplorerData:
             "every": all(path.every_step for path in paths.values()),
         }  # fmt: skip
 
-    def _describe_run(self, problem: str, optimizer: str, seed: int) -> dict[str, Any]:
+    @cached_property
+    def _runs_of_paths(self) -> dict[str, tuple[int, pd.DataFrame]]:
+        """By run that has a path, its batch size and its curve."""
+        ids = {path.run_id for problem in self.problems for path in self.data.trajectories(problem).values()}
+        runs, curves = (table[table["run_id"].isin(ids)] for table in (self.data.reported_runs, self.data.curves))
+        by_run, sizes = curves.groupby("run_id"), runs.set_index("run_id")["batch_size"]
+        return {
+            name: (int(size), by_run.get_group(name).sort_values("step"))
+            if name in by_run.groups
+            else (int(size), curves[:0])
+            for name, size in sizes.items()
+        }
+
+    def _describe_run(self, problem: str, run_id: str) -> dict[str, Any]:
         """Return `batch` and `loss` of the run of a path, as of the method `paths`."""
-        runs = self.data.reported_runs
-        same = (runs["problem"] == problem) & (runs["optimizer"] == optimizer) & (runs["seed"] == seed)
-        run, curves = runs[same].iloc[0], self.data.curves
-        curve = curves[curves["run_id"] == run["run_id"]].sort_values("step")
+        batch, curve = self._runs_of_paths[run_id]
         minimum, steps, losses = self.data.minimum(problem), curve["step"].to_numpy(), curve["train_loss"].to_numpy()
         if not len(steps):  # of a damaged folder
-            return {"batch": int(run["batch_size"]), "loss": {"step": [], "value": []}}
+            return {"batch": batch, "loss": {"step": [], "value": []}}
         late = min(find_dense_end(steps), len(steps) - 1)
         end = average_end(losses[late:], math.nan if minimum is None else minimum)
         values = np.append(losses[:late], end) - (minimum or 0.0)
         return {
-            "batch": int(run["batch_size"]),
+            "batch": batch,
             "loss": {"step": [*steps[:late].tolist(), int(steps[-1])], "value": short(values)},
         }
 

@@ -164,7 +164,8 @@ class Answer:
         else:
             targets = self.coded.targets if TIME in self.choose_by else None
             table = code_runs(self.runs, chosen, of, measure, targets)
-        judged = judge_runs(self.runs, check_levels(table, self.runs), of, self.look, self.edges, self.labels)
+        table = check_levels(table, self.runs)
+        judged = judge_runs(self.runs, table, of, self.look, self.edges, self.labels, plan=False)
         return replace(judged, macro=self.judged.macro)
 
     def firsts(self, problem: str) -> list[str]:
@@ -339,15 +340,21 @@ def chosen_for(judge_by: str, choose_by: Sequence[str]) -> str:
 
 
 def judge_runs(
-    runs: pd.DataFrame, table: CodedRuns, of: str, look: int, edges: pd.DataFrame, called: Mapping[str, str]
+    runs: pd.DataFrame,
+    table: CodedRuns,
+    of: str,
+    look: int,
+    edges: pd.DataFrame,
+    called: Mapping[str, str],
+    plan: bool = True,
 ) -> Judged:
     """Return the verdicts on the levels of a column.
 
     table: the runs as `tune_levels` returns them; look, edges: as for `optbench.analysis.verdicts`; called:
-    `Answer.labels`.
+    `Answer.labels`; plan: with the number of blocks that open verdicts take.
     """
     judge_by = table.judge_by
-    pairs = compare_levels(table, look=look, edges=edges)
+    pairs = compare_levels(table, look=look, edges=edges, plan=plan)
     values = clip_intervals(measure_levels(table, edges=edges), runs, judge_by)
     tuned = held_out(table)
     shares = failure_shares(np.nansum(tuned.bad, axis=2), (~np.isnan(tuned.bad)).sum(axis=2))
