@@ -489,19 +489,17 @@ def select_best_draws(runs: pd.DataFrame, tuning_seeds: Iterable[int], choose_by
     return _name_rows(table, ranked[ranked["place"] <= (ranked["trials"] // 4).clip(lower=3)])
 
 
-def select_chosen_runs(
-    runs: pd.DataFrame, choose_by: str = LOSS, of: str = "optimizer", coded: CodedRuns | None = None
-) -> pd.DataFrame:
+def select_chosen_runs(runs: pd.DataFrame, choose_by: str = LOSS, of: str = "optimizer") -> pd.DataFrame:
     """Return the rows of `runs` that `verdicts` compares: each block's chosen setting on the block's reporting seeds.
 
-    Costs and profiles of these rows are thus those of the whole procedure, tuning included, on seeds that were not used
+    Costs of these rows are thus those of the whole procedure, tuning included, on seeds that were not used
     for the choice. choose_by, of: as for `verdicts`; a plain table is divided into blocks as there. Runs that a
-    deadline cut are left out. coded: what `code_runs` returns, where it is there already.
+    deadline cut are left out.
 
     Returns rows of `runs` in their order, with `stage` "holdout" and the `block` that each belongs to; where every
     level has a single setting, each seed is a block.
     """
-    table = coded or code_runs(runs, choose_by, of)
+    table = code_runs(runs, choose_by, of)
     used = table.reporting[table.reporting["place"] == 1].sort_values("at")
     return runs.iloc[table.row[used["at"]]].assign(stage=HOLDOUT, block=used["block"].to_numpy())
 
@@ -513,7 +511,7 @@ def recommend_settings(
 
     In a sweep with blocks the race is held on seeds that the choices have in common, and which no block has tuned on.
     Where it has not been run (a shard, or a time limit), and in a plain table, the choice with the lowest mean y over
-    the tuning seeds is taken. Ties: `select_finalists`. coded: as for `select_chosen_runs`.
+    the tuning seeds is taken. Ties: `select_finalists`. coded: what `code_runs` returns, where it is there already.
 
     Returns one row for each (problem, optimizer): the setting; block, the one that drew it (-1 in a plain table);
     score, failures_tuning, n_tuning of the race or the tuning seeds; trials; and from fresh seeds, which are not used

@@ -22,15 +22,17 @@ from optbench.analysis import (
     curve_bands,
     metric_columns,
     reported_runs,
-    select_chosen_runs,
     select_screening_runs,
+    time_to_target,
     trajectories,
     varied_hyperparameters,
 )
 from optbench.analysis.columns import drop_lost_runs
 from optbench.analysis.costs import SHARES, targets_of
 from optbench.analysis.measures import LOSS, TIME
+from optbench.analysis.runtimes import count_epochs
 from optbench.analysis.selection import is_staged, measure_overfitting
+from optbench.contract.columns import TARGETS
 from optbench.contract.errors import OptbenchError
 from optbench.wording import labels
 from optbench.wording.answers import Answer, answer_of, chosen_for
@@ -259,11 +261,6 @@ class ReportData:
         return float(runs.loc[runs["problem"] == problem, "samples"].max())
 
     @cached_property
-    def chosen_runs(self) -> pd.DataFrame:
-        """The rows of ``runs`` that the verdicts compare: those of the setting that each block chose."""
-        return select_chosen_runs(self.results.runs, self.choose_by, coded=self.answer.coded)
-
-    @cached_property
     def best_of_n(self) -> pd.DataFrame:
         """`analysis.best_of_n` at COUNTS by `shown_measure`, of all problems."""
         return best_of_n(self.results.runs, COUNTS, self.shown_measure)
@@ -385,8 +382,15 @@ class ReportData:
         The targets are the usual ones and those that verdicts are by.
         """
         judged = [share for share in self.answer.judged.targets.values() if math.isfinite(share)]
-        targets = targets_of(self.results.runs, self.results.problems, list(dict.fromkeys([*SHARES, *judged])))
-        return costs(self.results, ("problem", "optimizer"), runs=self.reported_runs, targets=targets)
+        times = self.times[self.times["target"].isin([*SHARES, *judged])]
+        return costs(self.results, ("problem", "optimizer"), runs=self.reported_runs, times=times)
+
+    @cached_property
+    def times(self) -> pd.DataFrame:
+        """`optbench.analysis.time_to_target` of `reported_runs` at all TARGETS, with `epochs`."""
+        of = self.results
+        times = time_to_target(of, targets_of(of.runs, of.problems, TARGETS), self.reported_runs)
+        return times.assign(epochs=count_epochs(times, of.problems))
 
     @cached_property
     def line_styles(self) -> dict[str, dict[str, dict]]:
