@@ -26,11 +26,12 @@ def runtime_shares(times: pd.DataFrame, clock: str = "epochs") -> pd.DataFrame:
 
 
 def count_epochs(times: pd.DataFrame, problems: pd.DataFrame | None) -> np.ndarray:
-    """Return the samples of each row as epochs, (rows,): over the examples of its problem, 1 where they are not known.
+    """Return the samples of each row, at least one, as epochs, (rows,): over the examples of its problem.
 
-    problems: the table.
+    problems: the table; where it does not know the examples, they are 1.
     """
+    samples = np.maximum(times["samples"].to_numpy(dtype=np.float64), 1.0)  # a start may be there already
     if problems is None or "examples" not in problems:
-        return times["samples"].to_numpy(dtype=np.float64)
+        return samples
     examples = problems.drop_duplicates("problem").set_index("problem")["examples"]
-    return (times["samples"] / times["problem"].map(examples).fillna(1).clip(lower=1)).to_numpy(dtype=np.float64)
+    return samples / times["problem"].map(examples).fillna(1).clip(lower=1).to_numpy(dtype=np.float64)

@@ -91,7 +91,7 @@ def _draw_cells(ax: Axes, found: Matrix, names: list[str], texts: list[str], abo
 
     names, texts: what optimizers and problems are called; above: the height of the names, in rows.
     """
-    usual, small = current().small + 1, current().small - 0.5
+    usual, small = current().small + 1, max(current().small - 0.5, 7)
     bottom = float(len(texts))
     for y, row in enumerate(found.cells.values()):
         for x, cell in enumerate(row):

@@ -194,26 +194,25 @@ def runtimes(
     texts = {name: data.short_names[name] for name in styles}
     where = data.label(problems[0]) if len(problems) == 1 else f"{len(problems)} problems"
     what = "all targets" if target is None else labels.share_text(target)
-    first = table["epochs"].min() if len(table) else most / 10
-    ends = table.groupby("optimizer")["share"].max().to_dict()
-    edges = [
-        {"optimizer": name, "epochs": at, "share": share}
-        for name in names
-        for at, share in ((0.9 * first, 0.0), (most, ends.get(name, 0.0)))
-    ]
-    table = pd.concat([table, pd.DataFrame(edges)]).sort_values(["optimizer", "epochs"], kind="stable")
+    ends = dict.fromkeys(names, 0.0) | table.groupby("optimizer")["share"].max().to_dict()
+    first = 0.9 * table["epochs"].min()
+    edges = [pd.DataFrame({"optimizer": names, "epochs": first, "share": 0.0}),
+             pd.DataFrame({"optimizer": names, "epochs": most, "share": [ends[name] for name in names]})]  # fmt: skip
     title = panels.join_title("Runtimes", f"{where}, {what}")
     with panels.axes(ax, title, ends=texts.values()) as drawn:
+        if table.empty:
+            panels.draw_note(drawn, "no run reached a target")
+            return drawn
         marks = {"marks": 8, "drawstyle": "steps-post"}
-        panels.draw_lines(drawn, table, "epochs", "share", styles, texts, **marks)
-        drawn.set(xscale="log", xlim=(0.9 * first, most), ylim=(-0.02, 1.02))
-        panels.log_ticks(drawn.xaxis, 0.9 * first, most, plain=True)
+        panels.draw_lines(drawn, pd.concat([table, *edges]), "epochs", "share", styles, texts, **marks)
+        drawn.set(xscale="log", xlim=(first, most), ylim=(-0.02, 1.02))
+        panels.log_ticks(drawn.xaxis, first, most, plain=True)
         drawn.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         drawn.set(xlabel="epochs (samples over examples)", ylabel="share of targets reached")
         for name, line in zip(styles, drawn.lines, strict=False):
             line.set_gid(f"runtime {name}")
         if ax is None:
-            panels.name_ends(drawn, {texts[name]: (ends.get(name, 0.0), styles[name]["color"]) for name in styles})
+            panels.name_ends(drawn, {texts[name]: (ends[name], styles[name]["color"]) for name in styles})
     return drawn
 
 

@@ -17,7 +17,6 @@ from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.protocol import WIDEN
 from optbench.analysis.selection import is_staged
 from optbench.contract.names import count_noun
-from optbench.figures.data import Tables
 from optbench.report.explorer import explorer
 from optbench.report.forest import build_forest, find_looks
 from optbench.report.loaded import LoadedSweep
@@ -46,7 +45,7 @@ from optbench.wording.certainty import (
 )
 from optbench.wording.eager import describe_eager
 from optbench.wording.headlines import headline
-from optbench.wording.judged import PLAIN_LOSS, SAMPLES, describe_share, name_metric
+from optbench.wording.judged import PLAIN_LOSS, SAMPLES, name_metric
 from optbench.wording.matrix import (
     Matrix,
     build_matrix,
@@ -55,6 +54,7 @@ from optbench.wording.matrix import (
     list_factors,
     tell_ratio,
 )
+from optbench.wording.summary import count_runs
 from optbench.wording.wider_search import describe_limits
 
 MAX_SETTINGS = 3
@@ -136,7 +136,7 @@ class Page:
         self.hyperparameters, self.codes = hyperparameter_columns(runs), group_codes(results.snippets)
 
         # The answer, by each measure of the sweep; its own comes first
-        self.counts = count_runs(results)
+        self.counts = f"{count_runs(runs)}."
         self.basis, self.spoils, self.details = answers.split_measure(answer, results.targets_before)
         self.unequal = answer.unequal_trials
         self.views = list_views(sweep)
@@ -380,22 +380,6 @@ def select_rows(table: pd.DataFrame, values: Mapping) -> pd.DataFrame:
     for name, value in values.items():
         same &= table[name] == value
     return table[same]
-
-
-def count_runs(results: Tables) -> str:
-    """Return the sentences that count runs, optimizers, problems, seeds, and runs that diverged or were stopped."""
-    runs = results.runs
-    kinds = [count_noun(runs[name].nunique(), name) for name in ("optimizer", "problem", "seed")]
-    if "block" in runs and runs["block"].max() >= 0:
-        kinds[2] = f"{count_noun(int(runs['block'].max()) + 1, 'block')} of seeds"
-    text = f"{count_noun(len(runs), 'run')}: {kinds[0]} on {kinds[1]}, {kinds[2]}"
-    if budget := results.provenance.get("budget"):
-        text += f", {budget} a run"
-    diverged, failed, stopped = (int((runs["status"] == name).sum()) for name in ("diverged", "failed", "deadline"))
-    share = describe_share(diverged / max(len(runs), 1), math.nan, math.nan)
-    text += f". {diverged:,} diverged, {share}" if diverged else ". None diverged"
-    text += f"; {failed:,} failed" if failed else ""
-    return text + (f"; {stopped:,} stopped by --run-timeout." if stopped else ".")
 
 
 def describe_problem(facts: dict) -> str:

@@ -333,12 +333,6 @@ def format_interval(low: float, high: float, level: str = "") -> str:
     return f"[{f'{level} CI ' * bool(level)}{format_ratio(low)}–{format_ratio(high)}]"
 
 
-def describe_share(share: float, low: float, high: float) -> str:
-    """Return a share of failed runs with its interval in percent: "25% of runs [12–43]"; without one where NaN."""
-    ends = f" [{100 * low:.0f}–{100 * high:.0f}]" if math.isfinite(low) and math.isfinite(high) else ""
-    return f"{'<1' if 0 < share < 0.005 else f'{100 * share:.0f}'}% of runs{ends}"
-
-
 def describe_failures(row: Mapping) -> str:
     """Return "25% fail" of a row of the ranking; "" where no run failed."""
     share = row["failures"]

@@ -150,7 +150,7 @@ def test_a_single_run(tmp_path):
     tables = make_tables(["rosenbrock"], ["adam"], ["full"], ["constant"], [0.01], seeds=[0])
     page, pictures = report(tmp_path, tables)
     assert len(pictures) == 3
-    assert "1 run: 1 optimizer on 1 problem, 1 seed" in page.text
+    assert "1 run of 1 optimizer on 1 problem, 1 seed" in page.text
     assert "Not held out" in page.text and "one seed: no interval" in page.text
     assert "rate of the grid" not in page.text
 

@@ -4,7 +4,7 @@ optbench.views.runtimes = (() => {
   const { number, plain, count, shorten } = optbench.text;
   const { make } = optbench.controls;
   const POINTS = 400; // of a line at most
-  const LETTER = 7.8; // pixels of a letter of a name at a line's end
+  const LETTER = 8.2; // pixels of a letter of a name at a line's end
   const APART = 15; // pixels from one such name to the next
 
   const percent = (share) => `${Number((100 * share).toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3, maximumFractionDigits: 20 })}%`;
@@ -94,10 +94,12 @@ optbench.views.runtimes = (() => {
       layout: none ? optbench.theme.empty("No optimizer reached a target") : {
         margin: { l: narrow ? 44 : 60, r: room, t: 12, b: 44 }, annotations,
         xaxis: { type: "log", range: [low, high], text: clock === "epochs" ? (narrow ? "epochs" : "epochs (samples over examples)") : "samples" },
-        yaxis: { type: "linear", range: [-0.02, 1.04], text: narrow ? "reached" : "share of targets reached", tickformat: ".0%" },
+        yaxis: { type: "linear", range: [-0.02, 1.04], text: narrow ? "reached" : `share of ${pairs === 1 ? "runs that have arrived" : "targets reached"}`, tickformat: ".0%" },
       },
       note: [
-        `How much of ${what} the recommended settings have reached after so many ${clock}, over ${count(pairs, "pair")} of problem and target that count alike; a run that misses never arrives.`,
+        pairs === 1
+          ? `The share of runs of the recommended settings that have reached ${what} after so many ${clock}; one that misses never arrives.`
+          : `The share of ${count(pairs, "pair")} of problem and target, which count alike, that runs of the recommended settings have reached after so many ${clock}; one that misses never arrives.`,
         "It describes: settings were tuned for the target of the verdicts, and others would be chosen for another one.",
         left.length && `Without ${optbench.text.listed(left)}, where not all of these optimizers have runs.`,
       ].filter(Boolean).join(" "),
