@@ -16,9 +16,9 @@ from optbench.analysis.columns import (
 from optbench.analysis.costs import costs, fixed_targets, targets_of, time_to_target, timing_summary
 from optbench.analysis.curves import cost_noise, curve_bands
 from optbench.analysis.measures import find_reference_values, tail_values
-from optbench.analysis.profiles import performance_profiles
 from optbench.analysis.protocol import choose_settings, recommend_settings, select_chosen_runs, select_finalists
 from optbench.analysis.ranking import ranking
+from optbench.analysis.runtimes import runtime_shares
 from optbench.analysis.selection import best_configurations, reported_runs, select_screening_runs
 from optbench.analysis.statistics import grouped_intervals, interval_ranks
 from optbench.analysis.trajectories import log_area
@@ -43,10 +43,10 @@ __all__ = [
     "interval_ranks",
     "log_area",
     "metric_columns",
-    "performance_profiles",
     "ranking",
     "recommend_settings",
     "reported_runs",
+    "runtime_shares",
     "select_chosen_runs",
     "select_finalists",
     "select_screening_runs",

@@ -28,6 +28,7 @@ def best_of_n(
     of: str = "optimizer",
     confidence: float = 0.95,
     defaults: pd.DataFrame | None = None,
+    coded: CodedRuns | None = None,
 ) -> pd.DataFrame:
     """Return the expected result of the best of n trials: one row for each problem, level and n.
 
@@ -38,7 +39,8 @@ def best_of_n(
 
     defaults: the settings to show beside it, one row for each optimizer (or optimizer and problem): any columns that
     together name one setting, such as optimizer, lr and schedule; only where `of` is the optimizer. All runs of that
-    setting in the table count, since nothing was chosen, except those cut by a deadline or unable to run.
+    setting in the table count, since nothing was chosen, except those cut by a deadline or unable to run. coded: what
+    `code_runs` returns, where it is there already.
 
     Returns columns problem, `of`, kind ("trials" or "defaults"), n (0 for the defaults), trials (N), value, low, high
     (exp of the mean y over blocks, with its t interval), blocks and failures (the expected share).
@@ -46,11 +48,11 @@ def best_of_n(
     counts = arguments.list_items("counts", counts)
     if wrong := [n for n in counts if not is_real(n) or n < 1 or n % 1]:
         raise OptbenchError(f"counts: numbers of trials begin at 1, got {shown(wrong[0])}")
-    table = code_runs(runs, choose_by, of)
+    table = coded or code_runs(runs, choose_by, of)
     most = table.trials
-    fewer = [int(n) for n in sorted(set(counts)) if (n < most).any()]
-    parts = [_measure_trials(table, n, most, n < most, confidence) for n in fewer]
-    result = pd.concat([*parts, _measure_trials(table, most, most, most > 0, confidence)]).assign(kind=TRIALS)
+    drawn: list[np.ndarray | int] = [*(int(n) for n in sorted(set(counts)) if (n < most).any()), most]
+    found = zip(drawn, best_of(table, drawn), strict=True)
+    result = pd.concat([_measure_trials(table, n, *each, confidence) for n, each in found]).assign(kind=TRIALS)
     if defaults is not None:
         result = pd.concat([result, _measure_defaults(runs, table, defaults, choose_by, confidence)])
     order = ["problem", of, "kind", "n", "trials", "value", "low", "high", "blocks", "failures"]
@@ -58,13 +60,14 @@ def best_of_n(
 
 
 def _measure_trials(
-    table: CodedRuns, n: np.ndarray | int, most: np.ndarray, keep: np.ndarray, confidence: float
+    table: CodedRuns, n: np.ndarray | int, values: np.ndarray, failures: np.ndarray, confidence: float
 ) -> pd.DataFrame:
-    """Return the rows of `best_of_n` for the best of n trials, one for each cell (pair of problem and level) to keep.
+    """Return the rows of `best_of_n` for the best of n trials, one for each cell that has more, or n where that is all.
 
-    n: one number, or (cells,). most: (cells,) the trials that each cell has. keep: (cells,) bool.
+    n: one number, or (cells,), all trials; values, failures: of `best_of`.
     """
-    values, failures = best_of(table, n)
+    most = table.trials
+    keep = most > (0 if isinstance(n, np.ndarray) else n)
     effect = mean_effects(values, confidence)
     with np.errstate(over="ignore"):
         numbers = {"value": np.exp(effect["mean"]), "low": np.exp(effect["low"]), "high": np.exp(effect["high"])}

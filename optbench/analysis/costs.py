@@ -184,11 +184,13 @@ def costs(
     by: Sequence[str] | None = None,
     runs: pd.DataFrame | None = None,
     targets: pd.DataFrame | None = None,
+    times: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return all costs of each configuration, or of each group, in one table.
 
     by: columns that name a group; by default problem and configuration. runs: those rows of `results.runs` that
-    count, such as the reported ones; by default all. targets: as for `time_to_target`.
+    count, such as the reported ones; by default all. targets: as for `time_to_target`. times:
+    what that returns, where it is there already.
 
     Returns one row for each group, in order of appearance, with
       `by`, runs, seeds, failures (their share, 0 to 1), unfinished (the share that a deadline stopped);
@@ -213,7 +215,7 @@ def costs(
         log_area=pd.Series(log_area(results, chosen)).groupby(group).median(),
         **metric_medians(mine, group, len(table)),
     )
-    times = time_to_target(results, targets, mine)
+    times = time_to_target(results, targets, mine) if times is None else times
     wide = times.groupby([*by, "target"], sort=False, dropna=False, observed=True)
     sums = wide[["reached", "samples", "seconds"]].sum()
     sums["share"] = wide["reached"].mean()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.protocol import HOLDS_OUT, CodedRuns, code_runs
+from optbench.analysis.protocol import HOLDS_OUT, CodedRuns
 from optbench.analysis.sampling import Sampling, fold_sampling, sampling_variance
 
 # Half a run: an expected running time without a success is then at least twice the samples that were spent
@@ -183,6 +184,9 @@ def held_out(table: CodedRuns, values: np.ndarray | None = None) -> HeldOut:
     """
     names = ("seed", "judged", "bad", "start")
     columns = {name: getattr(table, name) for name in names} | table.times._asdict()
+    if table.unmeasured:
+        spoiled = table.cells["problem"].isin(list(table.unmeasured)).to_numpy()[table.cell]
+        columns |= {name: np.where(spoiled, np.nan, columns[name]) for name in ("judged", "samples")}
     if values is not None:
         columns["judged"] = values
     runs = table.reporting.join(pd.DataFrame(columns), on="at")
@@ -228,13 +232,12 @@ def _spread_of_choices(table: CodedRuns, best: HeldOut, second: HeldOut) -> np.n
     return np.where(chosen, SEARCH * (gap**2 + _PRIOR * usual[problem] ** 2) / (1 + _PRIOR), 0.0)
 
 
-def count_report_seeds(runs: pd.DataFrame, choose_by: str, of: str, judge_by: str) -> dict[str, int]:
+def count_report_seeds(table: CodedRuns) -> dict[str, int]:
     """Return by problem the number of seeds on which its recommended settings should report.
 
     It brings the standard error of every difference to the leader down to `ERROR`. 0 where a problem has not reported
-    in common. Arguments as for `code_runs`.
+    in common.
     """
-    table = code_runs(runs, choose_by, of, judge_by)
     values, needed = held_out(table).values, {}
     for problem, cells in table.cells.groupby("problem", sort=False).indices.items():
         means = _mean_known(values[cells])
@@ -246,18 +249,16 @@ def count_report_seeds(runs: pd.DataFrame, choose_by: str, of: str, judge_by: st
     return needed
 
 
-def best_of(table: CodedRuns, count: np.ndarray | int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the expected result of the best of `count` trials drawn from those of a block, and the failures.
+def best_of(table: CodedRuns, counts: Iterable[np.ndarray | int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield for each count the expected result of the best of so many trials of a block, and the failures.
 
     Results are those on the block's reporting seeds where all of its settings ran there, as in a plain grid; else the
-    mean y on its tuning seeds, which is a little too good. count: one number, or (cells,).
+    mean y on its tuning seeds, which is a little too good. counts: of each one number, or (cells,).
 
-    Returns the result, (cells, blocks), and the expected share of failures, (cells,).
+    Yields the result, (cells, blocks), and the expected share of failures, (cells,).
     """
     ranked = table.ranked
     size = ranked.groupby(["cell", "block"])["setting"].transform("size").to_numpy()
-    drawn = np.broadcast_to(count, len(table.cells))[ranked["cell"]]
-    weight = choice_weights(size, drawn, ranked["place"].to_numpy())
     value, failed = ranked["score"].to_numpy(), (ranked["failures"] / ranked["n"].clip(lower=1)).to_numpy()
     runs = pd.DataFrame({"block": table.block, "setting": table.setting, "y": table.reported, "bad": table.bad})
     runs = runs[(table.stage == HOLDS_OUT) & ~table.cut].groupby(["block", "setting"])[["y", "bad"]].mean()
@@ -266,11 +267,14 @@ def best_of(table: CodedRuns, count: np.ndarray | int) -> tuple[np.ndarray, np.n
         value, failed = fresh["y"].to_numpy(), fresh["bad"].to_numpy(dtype=np.float64)
     place = ranked["cell"].to_numpy(), ranked["block"].to_numpy()
     shape = (len(table.cells), int(ranked["block"].to_numpy().max(initial=-1)) + 1)
-    sums, failures, total = (np.zeros(shape) for _ in range(3))
-    for array, each in ((sums, value), (failures, failed), (total, np.ones(len(ranked)))):
-        np.add.at(array, place, weight * each)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return sums / total, failures.sum(axis=1) / total.sum(axis=1)
+    for count in counts:
+        drawn = np.broadcast_to(count, len(table.cells))[place[0]]
+        weight = choice_weights(size, drawn, ranked["place"].to_numpy())
+        sums, failures, total = (np.zeros(shape) for _ in range(3))
+        for array, each in ((sums, value), (failures, failed), (total, np.ones(len(ranked)))):
+            np.add.at(array, place, weight * each)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            yield sums / total, failures.sum(axis=1) / total.sum(axis=1)
 
 
 def _mean_known(values: np.ndarray) -> np.ndarray:

@@ -10,10 +10,11 @@ killed sweep resumes to the same bytes. No choice depends on the order of rows.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -70,14 +71,13 @@ class Targets(NamedTuple):
     by_block: pd.Series
     """By problem and block: the target that settings race for."""
 
-    def of_runs(self, problem: pd.Series, block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the shared target of each run, and that of its block, (runs,) each.
+    def of_runs(self, problem: pd.Series) -> np.ndarray:
+        """Return the shared target of each run, (runs,); problem: theirs."""
+        return problem.map(self.shared).to_numpy(dtype=np.float64)
 
-        problem, block: those of the runs.
-        """
-        shared = problem.map(self.shared).to_numpy(dtype=np.float64)
-        own = self.by_block.reindex(pd.MultiIndex.from_arrays([problem, block])).to_numpy(dtype=np.float64)
-        return shared, own
+    def of_blocks(self, problem: pd.Series, block: np.ndarray) -> np.ndarray:
+        """Return the target of each run's block, (runs,); problem, block: theirs."""
+        return self.by_block.reindex(pd.MultiIndex.from_arrays([problem, block])).to_numpy(dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,10 @@ class CodedRuns:
     "time"."""
     solved: np.ndarray
     """(cells,), the share of the first suboptimality below which runs count as equal."""
+    runs: pd.DataFrame
+    """The rows of the table without those of lost levels."""
+    used: np.ndarray
+    """(rows of `runs`,) bool, True for the runs that take part."""
     judge_by: str = LOSS
     """The measure of `judged`."""
     fold: np.ndarray | None = None
@@ -133,6 +137,18 @@ class CodedRuns:
     """By problem, the reason why its values mean nothing (`explain_unmeasured`)."""
     unjudged: Mapping[str, str] = field(default_factory=dict)
     """By problem, the reason why its values give no verdict (`explain_few_test_rows`)."""
+
+    def judged_by(self, measure: str) -> CodedRuns:
+        """Return the same runs with their choices, judged by another measure; nothing is chosen anew."""
+        judged, jackknife = _judge_runs(self.runs, measure, self.targets, self.fold is not None)
+        jackknife = None if jackknife is None else jackknife[self.used]
+        return self.with_values(judge_by=measure, judged=judged[self.used], jackknife=jackknife)
+
+    def with_values(self, **values: Any) -> CodedRuns:
+        """Return a copy with other values of fields on which no choice depends: what has been chosen stays."""
+        coded = copy.copy(self)
+        coded.__dict__.update(values)
+        return coded
 
     @property
     def cell(self) -> np.ndarray:
@@ -180,6 +196,19 @@ class CodedRuns:
         best = self.choices.sort_values(["cell", "score", "failures", "setting"]).drop_duplicates("cell")
         rest = best[~best["cell"].isin(raced["cell"])].assign(place=1)
         return pd.concat([raced, rest]).sort_values(["cell", "place"], ignore_index=True)
+
+    def name_finalists(self, count: int) -> pd.DataFrame:
+        """Return the table of `select_finalists`."""
+        return _name_rows(self, rank_settings(self, count))
+
+    def name_choices(self) -> pd.DataFrame:
+        """Return the table of `choose_settings`."""
+        return _name_rows(self, self.choices).drop(columns="place")
+
+    def name_best_in_common(self, count: int) -> pd.DataFrame:
+        """Return rows as `select_finalists` of the settings of `rank_in_common`, with block -1."""
+        best = self.rank_in_common(count)
+        return _name_rows(self, best.assign(block=-1, trials=self.trials[best["cell"]], left_out=0))
 
     @cached_property
     def recommended(self) -> pd.DataFrame:
@@ -275,28 +304,35 @@ def code_runs(
     if targets is None and timed:
         targets = _find_targets(runs, setting, stage, block, used & ~cut)
     targets = targets or Targets(pd.Series(np.nan, index=runs["problem"].unique()), pd.Series(dtype=np.float64))
-    shared, own = targets.of_runs(runs["problem"], block)
+    shared = targets.of_runs(runs["problem"])
     reported, y = pair_tail_values(runs, choose_by, shared)
-    screened = tail_values(runs, choose_by, own) if choose_by == TIME else y
-    judged = reported if judge_by == choose_by else tail_values(runs, judge_by, shared)
-    start = np.log(first_gaps(runs))
-    if judge_by in (TIME, LOSS):
-        judged = clip_solved(judged if judge_by == LOSS else tail_values(runs, LOSS), start, runs)
-    entries = {
-        "y": y, "reported": reported, "screened": screened, "judged": np.where(bad, np.nan, judged), "bad": bad,
-        "cut": cut, "stage": stage,
-        "block": block, "seed": runs["seed"].to_numpy(), "row": place, "setting": setting, "widened": widened,
-        "start": start,
-    }  # fmt: skip
+    screened = tail_values(runs, choose_by, targets.of_blocks(runs["problem"], block)) if choose_by == TIME else y
     fold = runs["fold"].to_numpy() if count_folds(runs) else None
-    jackknife = jackknife_values(runs, judge_by) if fold is None else None
+    judged, jackknife = _judge_runs(runs, judge_by, targets, fold is not None)
+    entries = {
+        "y": y, "reported": reported, "screened": screened, "judged": judged, "bad": bad, "cut": cut, "stage": stage,
+        "block": block, "seed": runs["seed"].to_numpy(), "row": place, "setting": setting, "widened": widened,
+        "start": np.log(first_gaps(runs)),
+    }  # fmt: skip
     spent = Times(*(each[used] for each in read_times(runs, shared)))
     return CodedRuns(
         **{name: values[used] for name, values in entries.items()}, times=spent, settings=settings,
         cells=cells.rename(columns={"level": of}), targets=targets, judge_by=judge_by,
         jackknife=None if jackknife is None else jackknife[used], solved=solved_shares(runs, cells["problem"]),
-        fold=None if fold is None else fold[used],
+        fold=None if fold is None else fold[used], runs=runs, used=used,
     )  # fmt: skip
+
+
+def _judge_runs(
+    runs: pd.DataFrame, measure: str, targets: Targets, folds: bool
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return `judged` and `jackknife` of `CodedRuns` by a measure, for all rows. folds: the data are split by folds."""
+    if measure in (TIME, LOSS):
+        judged = clip_solved(tail_values(runs, LOSS), np.log(first_gaps(runs)), runs)
+    else:
+        judged = tail_values(runs, measure, targets.of_runs(runs["problem"]))
+    jackknife = None if folds else jackknife_values(runs, measure)
+    return np.where(find_failed_runs(runs), np.nan, judged), jackknife
 
 
 def find_targets(runs: pd.DataFrame) -> pd.Series:
@@ -424,8 +460,7 @@ def select_finalists(
     n (its runs), trials (settings screened) and left_out (those not considered). A block without any setting to
     consider has no row.
     """
-    table = code_runs(runs, choose_by, of, targets=targets)
-    return _name_rows(table, rank_settings(table, count), of)
+    return code_runs(runs, choose_by, of, targets=targets).name_finalists(count)
 
 
 def choose_settings(runs: pd.DataFrame, choose_by: str = LOSS, of: str = "optimizer") -> pd.DataFrame:
@@ -434,8 +469,7 @@ def choose_settings(runs: pd.DataFrame, choose_by: str = LOSS, of: str = "optimi
     Tuning seeds are those of the screening and of the race; without a race all settings that were screened may be
     chosen. Ties, cuts and columns: `select_finalists`.
     """
-    table = code_runs(runs, choose_by, of)
-    return _name_rows(table, table.choices, of).drop(columns="place")
+    return code_runs(runs, choose_by, of).name_choices()
 
 
 def select_best_draws(runs: pd.DataFrame, tuning_seeds: Iterable[int], choose_by: str = LOSS) -> pd.DataFrame:
@@ -452,13 +486,13 @@ def select_best_draws(runs: pd.DataFrame, tuning_seeds: Iterable[int], choose_by
     tunes |= ~tunes.groupby([runs["problem"], runs["optimizer"]]).transform("any")
     table = code_runs(runs[tunes], choose_by)
     ranked = rank_settings(table, len(table.settings), np.ones(len(table.y), dtype=bool), pooled=True)
-    return _name_rows(table, ranked[ranked["place"] <= (ranked["trials"] // 4).clip(lower=3)], "optimizer")
+    return _name_rows(table, ranked[ranked["place"] <= (ranked["trials"] // 4).clip(lower=3)])
 
 
 def select_chosen_runs(runs: pd.DataFrame, choose_by: str = LOSS, of: str = "optimizer") -> pd.DataFrame:
     """Return the rows of `runs` that `verdicts` compares: each block's chosen setting on the block's reporting seeds.
 
-    Costs and profiles of these rows are thus those of the whole procedure, tuning included, on seeds that were not used
+    Costs of these rows are thus those of the whole procedure, tuning included, on seeds that were not used
     for the choice. choose_by, of: as for `verdicts`; a plain table is divided into blocks as there. Runs that a
     deadline cut are left out.
 
@@ -470,29 +504,21 @@ def select_chosen_runs(runs: pd.DataFrame, choose_by: str = LOSS, of: str = "opt
     return runs.iloc[table.row[used["at"]]].assign(stage=HOLDOUT, block=used["block"].to_numpy())
 
 
-def select_best_in_common(runs: pd.DataFrame, count: int, choose_by: str = LOSS, of: str = "optimizer") -> pd.DataFrame:
-    """Return the `count` best settings of each problem and level in the last race (`CodedRuns.rank_in_common`).
-
-    Returns rows as `select_finalists`, with block -1.
-    """
-    table = code_runs(runs, choose_by, of)
-    best = table.rank_in_common(count)
-    return _name_rows(table, best.assign(block=-1, trials=table.trials[best["cell"]], left_out=0), of)
-
-
-def recommend_settings(runs: pd.DataFrame, choose_by: str = LOSS, confidence: float = 0.95) -> pd.DataFrame:
+def recommend_settings(
+    runs: pd.DataFrame, choose_by: str = LOSS, confidence: float = 0.95, coded: CodedRuns | None = None
+) -> pd.DataFrame:
     """Return one setting for each problem and optimizer: the best of the blocks' choices in their last race.
 
     In a sweep with blocks the race is held on seeds that the choices have in common, and which no block has tuned on.
     Where it has not been run (a shard, or a time limit), and in a plain table, the choice with the lowest mean y over
-    the tuning seeds is taken. Ties: `select_finalists`.
+    the tuning seeds is taken. Ties: `select_finalists`. coded: what `code_runs` returns, where it is there already.
 
     Returns one row for each (problem, optimizer): the setting; block, the one that drew it (-1 in a plain table);
     score, failures_tuning, n_tuning of the race or the tuning seeds; trials; and from fresh seeds, which are not used
     for the choice, median, low, high, coverage (exp of y, failures as inf), n and failures. With folds these are the
     numbers of all blocks' choices, each on the test rows of its own fold.
     """
-    table = code_runs(runs, choose_by)
+    table = coded or code_runs(runs, choose_by)
     best = table.recommended[table.recommended["place"] == 1].reset_index(drop=True)
     tried = pd.DataFrame({"setting": table.setting, "block": table.block})[table.stage == TUNES]
     drew = pd.concat([each.sort_values("block") for each in (table.choices[["setting", "block"]], tried)])
@@ -501,7 +527,7 @@ def recommend_settings(runs: pd.DataFrame, choose_by: str = LOSS, confidence: fl
         block=drew.reindex(best["setting"]).fillna(-1).astype(np.int64).to_numpy(),
         trials=table.trials[best["cell"]], left_out=0,
     )  # fmt: skip
-    result = _name_rows(table, best, "optimizer").drop(columns=["place", "left_out"])
+    result = _name_rows(table, best).drop(columns=["place", "left_out"])
     result = result.rename(columns={"failures": "failures_tuning", "n": "n_tuning"})
     at = np.full(len(table.settings), -1)
     at[best["setting"]] = np.arange(len(best))
@@ -573,12 +599,12 @@ def add_only_settings(table: CodedRuns, best: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([best, rows]).sort_values(["cell", "block"], ignore_index=True)
 
 
-def _name_rows(table: CodedRuns, best: pd.DataFrame, of: str) -> pd.DataFrame:
-    """Return `best` with the names of problems, levels and settings in place of their numbers.
+def _name_rows(table: CodedRuns, best: pd.DataFrame) -> pd.DataFrame:
+    """Return `best` with the names of problems and settings in place of their numbers, and of levels in `level`.
 
-    best: rows of `choose_coded_settings` or `rank_settings`; of: the column of the levels, whose texts are in `level`
-    unless they are the optimizers.
+    best: rows of `rank_settings`. Where the levels are the optimizers, these are in the setting.
     """
+    of = table.cells.columns[1]
     names = table.settings.iloc[best["setting"]].reset_index(drop=True).drop(columns="cell")
     level = {} if of == "optimizer" else {"level": table.cells[of].to_numpy()[best["cell"]]}
     numbers = best[["block", "place", "score", "failures", "n", "trials", "left_out"]].reset_index(drop=True)

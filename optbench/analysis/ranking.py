@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -109,7 +111,8 @@ def rank_levels(pairs: pd.DataFrame, values: pd.DataFrame, of: str) -> pd.DataFr
     leaders = order.sort_values(["by", "rank"], kind="stable").groupby("problem", sort=False).head(1).index
     table["leader"] = table.index.isin(leaders)
     table = _add_ratios(table, both, of)
-    states = {problem: _find_states(part, both, of) for problem, part in table.groupby("problem", sort=False)}
+    grades = dict(zip(zip(both["problem"], both[of], both["b"], strict=True), both["verdict"], strict=True))
+    states = {problem: _find_states(part, grades, of) for problem, part in table.groupby("problem", sort=False)}
     table["state"] = [states[problem][level] for problem, level in zip(table["problem"], table[of], strict=True)]
     rivals = table.groupby("problem", sort=False)[of].transform("size") - 1
     limit = table["limit"].astype("boolean").fillna(False).astype(bool)
@@ -135,17 +138,15 @@ def _add_ratios(table: pd.DataFrame, both: pd.DataFrame, of: str) -> pd.DataFram
     return table.assign(bound=table["bound"].fillna(""))
 
 
-def _find_states(part: pd.DataFrame, both: pd.DataFrame, of: str) -> dict[str, str]:
+def _find_states(part: pd.DataFrame, verdicts: Mapping[tuple[str, str, str], str], of: str) -> dict[str, str]:
     """Return the state of each level of a problem.
 
-    part: the problem's rows of the table; both: the verdicts with each pair in both directions.
+    part: the problem's rows of the table; verdicts: by problem and both levels, in either order.
     """
     names, states = list(part[of]), dict.fromkeys(part[of], OPEN)
     problem = part["problem"].iloc[0]
-    pairs = both[both["problem"] == problem]
-    verdict = {(row.a, row.b): row.verdict for row in pairs.rename(columns={of: "a"}).itertuples()}
-    leader = next(iter(part.loc[part["leader"], of]), None)
-    grades = {name: verdict.get((leader, name), OPEN) for name in names if name != leader}
+    leader = next(iter(part.loc[part["leader"], of]), "")
+    grades = {name: verdicts.get((problem, leader, name), OPEN) for name in names if name != leader}
     leads = WINS in grades.values() or (bool(grades) and set(grades.values()) == {TIE})
     for name, beaten, failed, trials in zip(names, part["beaten_by"], part["failures"], part["trials"], strict=True):
         if failed == 1:

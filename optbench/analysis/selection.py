@@ -27,7 +27,8 @@ from optbench.analysis.protocol import (
     REPORT,
     SCREEN,
     WIDEN,
-    find_targets,
+    CodedRuns,
+    code_runs,
     recommend_settings,
     select_chosen_runs,
 )
@@ -45,12 +46,13 @@ def best_configurations(
     by: Sequence[str] = ("problem", "optimizer"),
     confidence: float = 0.95,
     choose_by: str | None = None,
+    coded: CodedRuns | None = None,
 ) -> pd.DataFrame:
     """Return the best configuration of each group, chosen on `tuning_seeds` and measured on all other seeds.
 
     runs: the `runs` table. by: columns that name a group; "problem" must be among them, since suboptimalities of
     different problems cannot be compared. choose_by: the measure to choose by and to report, as in `tail_values`, here
-    as exp(y); None: suboptimality_final.
+    as exp(y); None: suboptimality_final. coded: what `protocol.code_runs` returns for it, where it is there already.
 
     In a sweep with blocks of seeds, for each problem and optimizer it is the setting that the last race of the blocks'
     choices recommends, measured on fresh seeds, with `block`, the one that drew it. Of other groups the best is that of
@@ -86,7 +88,7 @@ def best_configurations(
     code, table = number_groups(runs, keys)
     group = number_groups(table, by)[0]
     bad = find_failed_runs(runs)
-    value, chosen_by = _measure_runs(runs, bad, choose_by)
+    value, chosen_by = _measure_runs(runs, bad, choose_by, coded)
 
     tuning, reporting = _split_runs(runs, tuning_seeds)
     has_tuning = np.bincount(group[code], weights=tuning) > 0
@@ -94,7 +96,7 @@ def best_configurations(
     offered, late = tuning, (runs["status"] == "deadline").to_numpy() & ~bad
     owner = None
     if is_staged(runs) and choose_by is not None and by == ["problem", "optimizer"]:
-        owner = _find_recommended(runs, choose_by, table)
+        owner = _find_recommended(runs, choose_by, table, coded)
         wanted = owner.notna().to_numpy()[code] & tuning
         offered = wanted | tuning & ~(np.bincount(group[code], weights=wanted) > 0)[group[code]]
         reports, held = ((runs["stage"] == stage).to_numpy() for stage in (REPORT, HOLDOUT))
@@ -150,15 +152,19 @@ def _nest_folds(
     return np.where(nested, chosen & (row[group] >= 0), used), np.where(nested, row[group], at)
 
 
-def _measure_runs(runs: pd.DataFrame, bad: np.ndarray, choose_by: str | None) -> tuple[np.ndarray, np.ndarray]:
+def _measure_runs(
+    runs: pd.DataFrame, bad: np.ndarray, choose_by: str | None, coded: CodedRuns | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the values to report and those to choose by, (runs,) each; inf for failures.
 
-    bad: (runs,) bool, True for a failure; choose_by: as for `best_configurations`.
+    bad: (runs,) bool, True for a failure; choose_by, coded: as for `best_configurations`.
     """
     if choose_by is None:
         value = final_suboptimality(runs)
         return value, value
-    targets = runs["problem"].map(find_targets(runs)).to_numpy(dtype=np.float64) if choose_by == TIME else None
+    targets = None
+    if choose_by == TIME:
+        targets = (coded or code_runs(runs, TIME)).targets.of_runs(runs["problem"])
     reported, chosen_by = (
         np.where(bad, np.inf, np.exp(np.minimum(y, _LARGEST))) for y in pair_tail_values(runs, choose_by, targets)
     )
@@ -214,12 +220,11 @@ def _split_runs(runs: pd.DataFrame, tuning_seeds: Iterable[int]) -> tuple[np.nda
     return tuning, ~tuning
 
 
-def _find_recommended(runs: pd.DataFrame, choose_by: str, table: pd.DataFrame) -> pd.Series:
+def _find_recommended(runs: pd.DataFrame, choose_by: str, table: pd.DataFrame, coded: CodedRuns | None) -> pd.Series:
     """Return for each configuration of `table` the block that drew it, if `recommend_settings` names it; else NA."""
     keys = list(table)
-    return table.merge(recommend_settings(runs, choose_by)[[*keys, "block"]], on=keys, how="left")["block"].astype(
-        "Int64"
-    )
+    found = recommend_settings(runs, choose_by, coded=coded)[[*keys, "block"]]
+    return table.merge(found, on=keys, how="left")["block"].astype("Int64")
 
 
 def reported_runs(runs: pd.DataFrame, best: pd.DataFrame, tuning_seeds: Iterable[int]) -> pd.DataFrame:

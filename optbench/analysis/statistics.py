@@ -103,15 +103,6 @@ def resample_counts(n: int, seed: int = 0) -> np.ndarray:
     return np.vstack([np.ones(n), flat.reshape(RESAMPLES, n)])
 
 
-def resampled_units(times: pd.DataFrame) -> pd.Series:
-    """Return for each run what a bootstrap draws as a whole: its block, where every run is in one, else its seed.
-
-    Runs of a block share a chosen setting and are not independent. times: a table with the column seed and optionally
-    block (-1: in none).
-    """
-    return times["block"] if "block" in times and (times["block"] >= 0).all() else times["seed"]
-
-
 def percentile_bounds(values: np.ndarray, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return (measured, low, high), (...) each: the measured values and their bootstrap percentile intervals.
 

@@ -10,7 +10,6 @@ given these.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -106,18 +105,14 @@ def verdicts(
 
 
 def tune_levels(runs: pd.DataFrame, judge_by: str, of: str, choose_by: str | None = None) -> CodedRuns:
-    """Return the runs with their stages and blocks, those of unmeasurable problems without values.
+    """Return the runs with their stages and blocks, and the problems that cannot be judged. Arguments: `verdicts`."""
+    return check_levels(code_runs(runs, choose_by or judge_by, of, judge_by), runs)
 
-    Arguments as for `verdicts`.
-    """
-    table = code_runs(runs, choose_by or judge_by, of, judge_by)
-    table = replace(table, unjudged=explain_few_test_rows(runs, judge_by))
-    if unmeasured := explain_unmeasured(runs, judge_by):
-        spoiled = table.cells["problem"].isin(list(unmeasured)).to_numpy()[table.cell]
-        table.judged[spoiled] = np.nan
-        table.times.samples[spoiled] = np.nan
-        return replace(table, unmeasured=unmeasured)
-    return table
+
+def check_levels(table: CodedRuns, runs: pd.DataFrame) -> CodedRuns:
+    """Return coded runs with the problems that their measure cannot judge. runs: the whole table."""
+    few, unmeasured = explain_few_test_rows(runs, table.judge_by), explain_unmeasured(runs, table.judge_by)
+    return table.with_values(unjudged=few, unmeasured=unmeasured)
 
 
 def compare_levels(
@@ -125,16 +120,18 @@ def compare_levels(
     confidence: float = 0.95,
     look: int = 1,
     edges: pd.DataFrame | None = None,
+    plan: bool = True,
 ) -> pd.DataFrame:
-    """Return the table that `verdicts` returns, for levels that are tuned."""
+    """Return the table that `verdicts` returns, for levels that are tuned; plan: with blocks_needed."""
     problem, name = (table.cells.iloc[:, column].to_numpy() for column in (0, 1))
     a, b = np.triu_indices(len(problem), 1)
     a, b = (side[problem[a] == problem[b]] for side in (a, b))
     pair, trials = pair_cells(table, a, b), table.trials
     levels = pd.Series(problem).groupby(problem).size().reindex(problem[a]).to_numpy()
     rows = judge_differences(
-        pair.differences, problem[a], levels, pair.failed, confidence, look, pair.sampling, table.reported_in_common[a]
-    )
+        pair.differences, problem[a], levels, pair.failed, confidence, look, pair.sampling, table.reported_in_common[a],
+        plan,
+    )  # fmt: skip
     rows = rows.assign(
         problem=problem[a], a=name[a], b=name[b], seeds=pair.seeds, probability=pair.probability,
         trials=np.minimum(trials[a], trials[b]),
@@ -163,16 +160,12 @@ def compare_levels(
     return pd.concat([rows, over[list(COLUMNS)]], ignore_index=True) if len(over) else rows
 
 
-def block_ratios(
-    runs: pd.DataFrame, leaders: Mapping[str, str], judge_by: str = TIME, choose_by: str | None = None
-) -> pd.DataFrame:
+def block_ratios(table: CodedRuns, leaders: Mapping[str, str]) -> pd.DataFrame:
     """Return a row for each problem, optimizer and block that verdicts compare, with its ratio to the leader.
 
-    leaders: an optimizer by problem. judge_by, choose_by: as for `verdicts`. ratio: exp(y - y of the leader) in that
-    block, above 1 where the leader is better; its geometric mean over blocks is the ratio of the verdict, if that is
-    not capped.
+    table: of `tune_levels`; leaders: an optimizer by problem. ratio: exp(y - y of the leader) in that block, above 1
+    where the leader is better; its geometric mean over blocks is the ratio of the verdict, if that is not capped.
     """
-    table = tune_levels(runs, judge_by, "optimizer", choose_by)
     cells = table.cells.reset_index(drop=True)
     first = pd.MultiIndex.from_frame(cells).get_indexer(
         pd.MultiIndex.from_arrays([cells["problem"], cells["problem"].map(leaders)])
@@ -192,13 +185,14 @@ def judge_differences(
     look: int = 1,
     sampling: Sampling | None = None,
     in_common: ArrayLike = False,
+    plan: bool = True,
 ) -> pd.DataFrame:
     """Return one row for each pair with the verdict on a, from its differences y_b - y_a, (pairs, blocks).
 
     family, levels, sampling: as for `judge`. failed: (pairs, blocks, 2, 2), of a and of b the numbers of failed and
     of all runs; None where failures do not count. look: as for `verdicts`. in_common: (pairs,) bool, True where the
     pair has reported on seeds in common (`CodedRuns.reported_in_common`): levels are then compared with the best
-    (`judge`), and no further blocks are named.
+    (`judge`), and no further blocks are named; nor are they without `plan`.
 
     Returns columns ratio, low, high (exp of the mean difference and of its simultaneous interval), p, p_adjusted,
     blocks, verdict, known, blocks_needed and reason.
@@ -214,7 +208,7 @@ def judge_differences(
     count = rows.groupby(family)["n"].transform(lambda n: (n > 1).sum())
     sizes = {"rows": count[open_]} if levels is None else {"levels": levels[open_]}
     needed = np.full(len(rows), np.nan)
-    if open_.any() and not (sampling and sampling.share):  # more blocks would have the same folds
+    if plan and open_.any() and not (sampling and sampling.share):  # more blocks would have the same folds
         mean, sd, n = (rows.loc[open_, name] for name in ("mean", "sd", "n"))
         common = 0.0 if sampling is None else sampling.variance[open_]
         later = spent_alpha(look + 1, 1 - confidence)

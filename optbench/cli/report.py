@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 FIGURES = (
     "matrix", "forest", "curves", "rates", "heatmap", "paths", "best_of_n", "divergence", "batch_scaling", "noise",
-    "mean_ranks", "profiles", "time_per_step",
+    "mean_ranks", "runtimes", "time_per_step",
 )  # fmt: skip
 """The kinds of figures: the keys of `optbench.report.pictures.KINDS`, which takes a while to import."""
-USUAL = "curves, mean_ranks and profiles"
+USUAL = "curves, mean_ranks and runtimes"
 """Those that are written unless others are named."""
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Plot", "animate_paths", "batch_scaling", "best_of_n", "curves", "divergence", "ewa", "ewa_weights", "forest",
-    "heatmap", "matrix", "mean_ranks", "noise", "paths", "profiles", "rates", "schedules", "styled", "time_per_step",
+    "heatmap", "matrix", "mean_ranks", "noise", "paths", "rates", "runtimes", "schedules", "styled", "time_per_step",
 ]  # fmt: skip
 
 # Function -> the module of this package that has it; no module is called as a function is.
@@ -31,7 +31,7 @@ OF_RESULTS = {
     "divergence": "maps",
     "paths": "trajectories",
     "best_of_n": "comparisons",
-    "profiles": "comparisons",
+    "runtimes": "comparisons",
     "time_per_step": "comparisons",
     "forest": "forest_plot",
     "mean_ranks": "rank_diagram",
@@ -47,7 +47,7 @@ _OTHERS = {
     "styled": "style",
 }
 
-_FORMER = {"critical_difference": "mean_ranks"}
+_FORMER = {"critical_difference": "mean_ranks", "profiles": "runtimes"}
 """Functions by the name that they had in 0.14 -> their name."""
 
 

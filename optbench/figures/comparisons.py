@@ -1,4 +1,4 @@
-"""Figures that compare optimizers: the value of tuning, performance profiles, and the time of a step."""
+"""Figures that compare optimizers: the value of tuning, runtimes, and the time of a step."""
 
 from __future__ import annotations
 
@@ -11,23 +11,27 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator, PercentFormatter
 
 from optbench.analysis import best_of_n as trials_table
-from optbench.analysis import fixed_targets, performance_profiles, select_chosen_runs, time_to_target, timing_summary
+from optbench.analysis import runtime_shares, timing_summary
 from optbench.analysis.best_of_n import DEFAULTS, TRIALS
 from optbench.analysis.measures import LOSS
 from optbench.analysis.selection import is_staged
 from optbench.analysis.verdicts import ALL
 from optbench.contract import arguments
+from optbench.contract.arguments import one_of
+from optbench.contract.columns import TARGETS
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.figures import panels
 from optbench.figures.data import COUNTS, ReportData, Tables, report_data
 from optbench.figures.selection import select_optimizers, select_problem, select_problems, select_styles
 from optbench.figures.style import GRAY, current
+from optbench.wording import labels
 from optbench.wording.answers import name_measure
 
-PROFILES_CAPTION = (
-    "The share of pairs of problem and target that an optimizer solves within a multiple of the least expected cost "
-    "among all; at 1 it is the share that it solves at the least cost. Bands are 95% of bootstrap samples, of problems "
-    "and of seeds."
+RUNTIMES_CAPTION = (
+    "The share of all problems, targets (50% to 1e-8 of the gap at the start) and runs that the recommended setting of "
+    "an optimizer has reached after so many epochs, which are samples over the examples of a problem; each problem and "
+    "target counts alike, and a run that misses never arrives. It describes: settings were tuned for the verdicts' "
+    "target alone."
 )
 TIME_CAPTION = (
     "Nanoseconds of one step of one run against the number of parameters, evaluations left out. Dashed: slope 1, the "
@@ -144,74 +148,72 @@ def _draw_best_of_n(ax: Axes, table: pd.DataFrame, styles: Mapping[str, dict], t
         panels.log_ticks(ax.yaxis, *limits)
 
 
-def profiles(
+def runtimes(
     results: Tables | ReportData,
     problem: str | None = None,
     *,
     optimizers: Iterable[str] | None = None,
     ax: Axes | None = None,
-    clock: str = "samples",
-    losses: float | Mapping[str, float] | None = None,
-    choose_by: str | None = None,
-    confidence: float = 0.95,
+    target: float | None = None,
 ) -> Axes:
-    """Draw performance profiles of the tuned optimizers over pairs of problem and target, with bootstrap bands.
+    """Draw the empirical distribution of runtimes: the share of targets reached against the epochs spent.
 
-    A line is the share of pairs whose target the optimizer is expected to reach within r times the least expected cost
-    of all, which is that of the best one of those shown. Far to the right it is the share that it reaches at all.
+    A line is the share of problems, targets and runs of the recommended setting that the optimizer has reached, each
+    problem and target counting alike. Where it ends is the share that it reaches at all. An optimizer that is quick to
+    an easy target and slow to a sharp one crosses the others.
 
     Args:
         results: of a sweep.
-        problem: one of its problems, whose targets alone then count; by default all of them.
-        optimizers: those to compare, anew among themselves; by default all.
-        ax: where to draw; by default a new figure.
-        clock: the cost, "samples", "steps" or "seconds".
-        losses: targets as for ``results.costs``; by default shares of the first suboptimality.
-        choose_by: the measure that settings are chosen by; by default that of the sweep.
-        confidence: of the bands, at each ratio by itself.
+        problem: one of its problems; by default all of them.
+        optimizers: those to show; by default all.
+        ax: where to draw; by default a new figure, with the names at the ends of the lines.
+        target: one share of the first suboptimality, such as 0.01; by default all that runs have times of.
 
     Returns:
-        The axes, whose x is the ratio and whose y is the share.
+        The axes, whose x is samples over the examples of the problem, and whose y is the share.
 
     Raises:
-        OptbenchError: a problem, an optimizer or a clock does not exist, or an optimizer has no runs on a
-            problem, or no run reports.
+        OptbenchError: a problem or an optimizer does not exist, or runs have no time to the target.
 
     Example:
         >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
-        >>> [line.get_label() for line in optbench.figures.profiles(sweep(two, seeds=8)).lines]
-        ['gd', 'adam']
+        >>> [line.get_gid() for line in optbench.figures.runtimes(sweep(two, seeds=8)).lines]
+        ['runtime gd', 'runtime adam']
 
     Source:
-        Dolan & Moré 2002, Mathematical Programming 91.
+        Hansen et al. 2021, COCO, Optimization Methods and Software 36(1), section 5.
     """
     data = report_data(results)
     names, problems = select_optimizers(data, optimizers), select_problems(data, problem)
-    of = data.results
-    if optimizers is None and choose_by in (None, data.choose_by):
-        runs = data.chosen_runs
-    else:
-        runs = select_chosen_runs(of.runs[of.runs["optimizer"].isin(names)], choose_by or data.choose_by)
-    runs = runs[runs["problem"].isin(problems)]
-    if runs.empty:
-        raise OptbenchError("profiles: no run reports on a chosen setting: more seeds are needed")
-    targets = None if losses is None else fixed_targets(of.runs, losses, of.problems)
-    table = performance_profiles(time_to_target(of, targets, runs), clock=clock, confidence=confidence)
+    times = data.times[data.times["problem"].isin(problems) & data.times["optimizer"].isin(names)]
+    if target is not None:
+        one_of("target", f"{target:g}", [f"{share:g}" for share in TARGETS])
+        times = times[times["target"] == float(f"{target:g}")]
+    table, most = runtime_shares(times), times["epochs"].max()
     styles = select_styles(data, problems[0] if len(problems) == 1 else ALL, optimizers)
     texts = {name: data.short_names[name] for name in styles}
-    rest = len(names) - len(styles)
-    title = panels.join_title(
-        "Performance profiles", data.label(problems[0]) if len(problems) == 1 else f"{len(problems)} problems"
-    )
-    with panels.axes(ax, title, [*texts.values(), panels.count_others(rest)]) as ax:
-        ends = table["ratio"].min(), table["ratio"].max()
-        step = {"interval": "band", "marks": 8, "drawstyle": "steps-post"}
-        panels.draw_lines(ax, table, "ratio", "share", styles, texts, **step)
-        ax.set(xscale="log", xlim=ends, ylim=(-0.02, 1.02))
-        panels.log_ticks(ax.xaxis, *ends, plain=True)
-        ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        ax.set(xlabel=f"{clock}, as a multiple of the least", ylabel="share of targets reached")
-    return ax
+    where = data.label(problems[0]) if len(problems) == 1 else f"{len(problems)} problems"
+    what = "all targets" if target is None else labels.share_text(target)
+    ends = dict.fromkeys(names, 0.0) | table.groupby("optimizer")["share"].max().to_dict()
+    first = 0.9 * table["epochs"].min()
+    edges = [pd.DataFrame({"optimizer": names, "epochs": first, "share": 0.0}),
+             pd.DataFrame({"optimizer": names, "epochs": most, "share": [ends[name] for name in names]})]  # fmt: skip
+    title = panels.join_title("Runtimes", f"{where}, {what}")
+    with panels.axes(ax, title, ends=texts.values()) as drawn:
+        if table.empty:
+            panels.draw_note(drawn, "no run reached a target")
+            return drawn
+        marks = {"marks": 8, "drawstyle": "steps-post"}
+        panels.draw_lines(drawn, pd.concat([table, *edges]), "epochs", "share", styles, texts, **marks)
+        drawn.set(xscale="log", xlim=(first, most), ylim=(-0.02, 1.02))
+        panels.log_ticks(drawn.xaxis, first, most, plain=True)
+        drawn.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        drawn.set(xlabel="epochs (samples over examples)", ylabel="share of targets reached")
+        for name, line in zip(styles, drawn.lines, strict=False):
+            line.set_gid(f"runtime {name}")
+        if ax is None:
+            panels.name_ends(drawn, {texts[name]: (ends[name], styles[name]["color"]) for name in styles})
+    return drawn
 
 
 def time_per_step(

@@ -22,15 +22,17 @@ from optbench.analysis import (
     curve_bands,
     metric_columns,
     reported_runs,
-    select_chosen_runs,
     select_screening_runs,
+    time_to_target,
     trajectories,
     varied_hyperparameters,
 )
 from optbench.analysis.columns import drop_lost_runs
 from optbench.analysis.costs import SHARES, targets_of
 from optbench.analysis.measures import LOSS, TIME
+from optbench.analysis.runtimes import count_epochs
 from optbench.analysis.selection import is_staged, measure_overfitting
+from optbench.contract.columns import TARGETS
 from optbench.contract.errors import OptbenchError
 from optbench.wording import labels
 from optbench.wording.answers import Answer, answer_of, chosen_for
@@ -119,6 +121,7 @@ class Trajectory:
     """(steps, 2)"""
     failed: bool
     seed: int
+    run_id: str = ""
 
     @property
     def every_step(self) -> bool:
@@ -138,20 +141,23 @@ class ReportData:
         self.results = results
         """The tables without pairs of problem and optimizer all of whose runs failed."""
         self._bands: dict[str, pd.DataFrame] = {}
-        self._trajectories: dict[str, dict[str, Trajectory]] = {}
+
+    @cached_property
+    def _verdicts(self) -> Answer:
+        """The answer, before the curves are looked at."""
+        of = self.results
+        return answer_of(
+            of.runs, of.tuning_seeds, of.judge_by, of.searched, of.choose_by, of.look, of.problems, of.given,
+            of.labels,
+        )  # fmt: skip
 
     @cached_property
     def answer(self) -> Answer:
         """The verdicts of the sweep, and the settings behind them."""
-        of = self.results
-        answer = answer_of(
-            of.runs, of.tuning_seeds, of.judge_by, of.searched, of.choose_by, of.look, of.problems, of.given,
-            of.labels,
-        )  # fmt: skip
+        answer = self._verdicts
         if "validation_loss_final" not in answer.runs or answer.runs["validation_loss_final"].isna().all():
             return answer
-        reported = reported_runs(answer.runs, answer.best, of.tuning_seeds)
-        risen = measure_overfitting(reported, of.curves_of(reported["run_id"], ["validation_loss"]))
+        risen = measure_overfitting(self.reported_runs, self.curves)
         return replace(answer, best=answer.best.merge(risen, on=["problem", "optimizer"], how="left"))
 
     @property
@@ -255,11 +261,6 @@ class ReportData:
         return float(runs.loc[runs["problem"] == problem, "samples"].max())
 
     @cached_property
-    def chosen_runs(self) -> pd.DataFrame:
-        """The rows of ``runs`` that the verdicts compare: those of the setting that each block chose."""
-        return select_chosen_runs(self.results.runs, self.choose_by)
-
-    @cached_property
     def best_of_n(self) -> pd.DataFrame:
         """`analysis.best_of_n` at COUNTS by `shown_measure`, of all problems."""
         return best_of_n(self.results.runs, COUNTS, self.shown_measure)
@@ -267,12 +268,12 @@ class ReportData:
     @cached_property
     def reported_runs(self) -> pd.DataFrame:
         """The rows of ``runs`` of the settings in `best` on the seeds that report."""
-        return reported_runs(self.results.runs, self.best, self.results.tuning_seeds)
+        return reported_runs(self.results.runs, self._verdicts.best, self.results.tuning_seeds)
 
     @cached_property
     def curves(self) -> pd.DataFrame:
-        """The rows of ``curves`` of `reported_runs`."""
-        return self.results.curves_of(self.reported_runs["run_id"])
+        """The rows of ``curves`` of `reported_runs`, with their validation loss."""
+        return self.results.curves_of(self.reported_runs["run_id"], ["validation_loss"])
 
     def bands_of(self, column: str) -> pd.DataFrame:
         """Return the median and interval over `reported_runs` of a column of ``curves``: see `analysis.curve_bands`.
@@ -342,24 +343,31 @@ class ReportData:
 
         It has all steps, or of a run whose steps are not kept, such as one of over 20,000, the points of its curve.
         """
-        if problem not in self._trajectories:
-            reported = self.reported_runs[self.reported_runs["problem"] == problem]
-            columns, found = ["run_id", "step", "w_1", "w_2"], {}
-            for table in (self.curves, self.results.paths):  # every step comes last, and takes the place of few
-                if set(columns) <= set(table.columns):
-                    rows = table[columns].merge(reported[["run_id", "optimizer", "seed", "status"]], on="run_id")
-                    rows = rows[np.isfinite(rows[["w_1", "w_2"]].astype(float)).all(axis=1)].sort_values("step")
-                    rows = rows[rows["seed"] == rows["seed"].min()]
-                    found |= {
-                        name: Trajectory(
-                            part["step"].to_numpy(), part[["w_1", "w_2"]].to_numpy(),
-                            part["status"].iloc[0] == "diverged", int(part["seed"].iloc[0]),
-                        )
-                        for name, part in rows.groupby("optimizer", sort=False)
-                    }  # fmt: skip
-            names = reported["optimizer"].unique()
-            self._trajectories[problem] = {name: found[name] for name in names if name in found}
-        return self._trajectories[problem]
+        return self._trajectories.get(problem, {})
+
+    @cached_property
+    def _trajectories(self) -> dict[str, dict[str, Trajectory]]:
+        """By problem what `trajectories` returns."""
+        columns, names = ["run_id", "step", "w_1", "w_2"], ["problem", "optimizer"]
+        reported = self.reported_runs[["run_id", *names, "seed", "status"]]
+        found: dict[tuple[str, str], Trajectory] = {}
+        for table in (self.curves, self.results.paths):  # every step comes last, and takes the place of few
+            if set(columns) <= set(table.columns):
+                rows = table.loc[np.isfinite(table[["w_1", "w_2"]].astype(float)).all(axis=1), columns]
+                rows = rows.merge(reported, on="run_id").sort_values("step")
+                rows = rows[rows["seed"] == rows.groupby("problem")["seed"].transform("min")]
+                found |= {
+                    pair: Trajectory(
+                        part["step"].to_numpy(), part[["w_1", "w_2"]].to_numpy(),
+                        part["status"].iloc[0] == "diverged", int(part["seed"].iloc[0]), part["run_id"].iloc[0],
+                    )
+                    for pair, part in rows.groupby(names, sort=False)
+                }  # fmt: skip
+        by_problem: dict[str, dict[str, Trajectory]] = {}
+        for problem, name in reported[names].drop_duplicates().itertuples(index=False):
+            if (problem, name) in found:
+                by_problem.setdefault(problem, {})[name] = found[problem, name]
+        return by_problem
 
     def step_seconds(self, problem: str) -> dict[str, float]:
         """Return, by optimizer, the median seconds that a step of its reported runs takes."""
@@ -374,8 +382,15 @@ class ReportData:
         The targets are the usual ones and those that verdicts are by.
         """
         judged = [share for share in self.answer.judged.targets.values() if math.isfinite(share)]
-        targets = targets_of(self.results.runs, self.results.problems, list(dict.fromkeys([*SHARES, *judged])))
-        return costs(self.results, ("problem", "optimizer"), runs=self.reported_runs, targets=targets)
+        times = self.times[self.times["target"].isin([*SHARES, *judged])]
+        return costs(self.results, ("problem", "optimizer"), runs=self.reported_runs, times=times)
+
+    @cached_property
+    def times(self) -> pd.DataFrame:
+        """`optbench.analysis.time_to_target` of `reported_runs` at all TARGETS, with `epochs`."""
+        of = self.results
+        times = time_to_target(of, targets_of(of.runs, of.problems, TARGETS), self.reported_runs)
+        return times.assign(epochs=count_epochs(times, of.problems))
 
     @cached_property
     def line_styles(self) -> dict[str, dict[str, dict]]:

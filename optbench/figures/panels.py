@@ -48,6 +48,7 @@ def axes(
     left: float = 0.75,
     right: float = 0.12,
     width: float | None = None,
+    ends: Iterable[str] = (),
 ) -> Iterator[Axes]:
     """Yield the axes that are given, or those of a new figure of a good size, in the style of the context.
 
@@ -56,7 +57,7 @@ def axes(
 
     title: of a new figure; legend: its texts, which room is made for; height: of the panel, as a multiple of the
     usual; left, right: inches beside the panel, right where no legend stands; width: of the figure, by default the
-    style's.
+    style's; ends: texts of `name_ends`.
     """
     if ax is not None:
         if not isinstance(ax, Axes):
@@ -71,6 +72,7 @@ def axes(
     with figure_style() as now:
         texts = tuple(filter(None, legend))
         left, right, bottom = left * now.scale, right * now.scale, 0.5 * now.scale
+        right = max([right, *(0.3 + text_width(text, now.legend) for text in ends)])
         # A column has no room beside the panel.
         below = now.width < 5 or (now.name == "paper" and left + legend_width(texts) > 0.6 * now.width)
         if texts and below:
@@ -230,6 +232,30 @@ def draw_level(ax: Axes, height: float, label: str) -> None:
 def draw_guide(ax: Axes, x: Any, y: Any, label: str) -> None:
     """Draw a dashed gray line through x and y, for comparison: that of a law; label: its text in the legend."""
     ax.plot(x, y, color=GRAY, linewidth=current().lines, linestyle=(0, (4, 3)), label=label, zorder=1)
+
+
+def name_ends(ax: Axes, ends: Mapping[str, tuple[float, str]]) -> None:
+    """Write texts right of the panel at their heights, apart from each other, in place of a legend.
+
+    ends: for each text a height of the y axis, and a color.
+    """
+    points = current().legend
+    low, high = ax.get_ylim()
+    inches = ax.figure.get_size_inches()[1] * ax.get_position().height
+    apart = (high - low) * 1.25 * points / 72 / inches
+    heights: list[float] = []
+    order = sorted(ends, key=lambda text: -ends[text][0])
+    for text in order:
+        heights.append(min(ends[text][0], heights[-1] - apart if heights else high))
+    lift = max(0.0, low - min(heights, default=low))  # those that would stand below the panel push the others up
+    for place in range(len(order) - 1, -1, -1):
+        below = heights[place + 1] + apart if place + 1 < len(order) else low
+        heights[place] = max(heights[place], below) if lift else heights[place]
+    for text, height in zip(order, heights, strict=True):
+        where = {"xycoords": ax.get_yaxis_transform(), "va": "center", "annotation_clip": False}
+        ax.annotate(text, (1.02, height), color=ends[text][1], fontsize=points, **where)
+    for line in ax.lines:
+        line.set_label(f"_{line.get_label()}")
 
 
 def _read_math(artist: Artist) -> None:

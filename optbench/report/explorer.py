@@ -20,15 +20,14 @@ from matplotlib.colors import to_hex
 from optbench.analysis import (
     best_configurations,
     metric_columns,
-    time_to_target,
 )
 from optbench.analysis.columns import find_failed_runs
-from optbench.analysis.costs import CLOCKS
 from optbench.analysis.curves import average_end, find_dense_end
 from optbench.analysis.measures import TIME, metric_name, read_times, tail_values
 from optbench.analysis.selection import is_staged
 from optbench.analysis.trajectories import step_seconds
 from optbench.analysis.verdicts import block_ratios
+from optbench.contract.columns import TARGETS
 from optbench.contract.errors import OptbenchError
 from optbench.contract.problems import FLOOR
 from optbench.contract.process_state import restored_process
@@ -53,6 +52,8 @@ MAX_SINGLE = 80_000
 """Numbers of single seeds of a page, about 7 bytes each."""
 MAX_SETTINGS = 8_000
 """Settings of a page, about 50 bytes each; the default sweep has 5,250."""
+MAX_TIMES, LEAST_TIMES = 20_000, 5
+"""Runtimes of a page, about 6 bytes each, and those of each problem, optimizer and target at least."""
 GRID_SIDE = 121
 """Grid points along a side of a landscape: enough for smooth contours."""
 LOWEST = 3e-4
@@ -95,7 +96,7 @@ def explorer_data(data: ReportData) -> dict[str, Any]:
         **parts.line_styles(),
         **{
             name: getattr(parts, name)()
-            for name in ("curves", "rates", "screened", "tuning", "profiles", "ranks", "seeds", "paths")
+            for name in ("curves", "rates", "screened", "tuning", "runtimes", "ranks", "seeds", "paths")
         },
     }
 
@@ -333,37 +334,37 @@ class ExplorerData:
             "value": short(table["value"]), "low": short(table["low"]), "high": short(table["high"]),
         }  # fmt: skip
 
-    def profiles(self) -> dict[str, Any]:
-        """Return expected running times, so that a script can leave an optimizer out and compare the rest.
+    def runtimes(self) -> dict[str, Any]:
+        """Return when each optimizer reaches the targets, as lists by name, an entry a problem and optimizer.
 
-        `problem` and `target` of each pair; `times`: for each clock and pair, by optimizer; null: never reached. The
-        pairs are those of `optbench.analysis.performance_profiles`: of the runs that verdicts compare, each optimizer
-        at what its blocks chose. `missing`: problem and optimizer without such runs.
+        `targets`: shares of the first suboptimality; `examples`: of each problem, what samples are divided by.
+        `places`: for each entry the number of runs, or fewer that stand for them evenly; `times`: for each entry and
+        target the samples of those that arrive, in order. `reached`, `runs`: numbers of runs. `value`: samples, the
+        geometric mean over all runs, as of verdicts: one that misses counts with two budgets; null: none arrives.
         """
-        try:
-            times = time_to_target(self.results, None, self.data.chosen_runs)
-        except OptbenchError:
-            times = pd.DataFrame(columns=["problem", "target", "optimizer", "reached", *CLOCKS])
-        pairs = times[["problem", "target"]].drop_duplicates(ignore_index=True)
-        row = pd.MultiIndex.from_frame(pairs).get_indexer(pd.MultiIndex.from_frame(times[["problem", "target"]]))
-        place = row, pd.Index(self.optimizers).get_indexer(times["optimizer"])
-        sums = {name: np.zeros((len(pairs), len(self.optimizers))) for name in ("reached", *CLOCKS)}
-        for name, total in sums.items():
-            np.add.at(total, place, times[name].to_numpy(dtype=np.float64))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            spent = {clock: sums[clock] / sums["reached"] for clock in CLOCKS}
-        there = set(map(tuple, times[["problem", "optimizer"]].drop_duplicates().to_numpy()))
-        return {
-            "problem": list(map(self.problems.index, pairs["problem"])),
-            "target": list(map(exact, pairs["target"])),
-            "times": {clock: [list(map(exact, line)) for line in table] for clock, table in spent.items()},
-            "missing": [
-                [row, column]
-                for row, problem in enumerate(self.problems)
-                for column, name in enumerate(self.optimizers)
-                if (problem, name) not in there
-            ],
+        times, of = self.data.times, self.results
+        most = max(LEAST_TIMES, MAX_TIMES // (len(self.data.best) * len(TARGETS)))
+        entries: dict[str, list] = {
+            name: [] for name in ("problem", "optimizer", "places", "times", "runs", "reached", "value")
         }
+        for (problem, optimizer), part in times.groupby(["problem", "optimizer"], sort=False):
+            spent = part["samples"].to_numpy(dtype=np.float64).reshape(-1, len(TARGETS))
+            reached = part["reached"].to_numpy(dtype=bool).reshape(-1, len(TARGETS))
+            runs = len(spent)
+            places = min(runs, most)
+            at = ((np.arange(places) + 0.5) * runs / places).astype(int)
+            ordered = np.sort(np.where(reached, spent, np.inf), axis=0)[at]
+            mean = np.exp(np.log(np.maximum(np.where(reached, spent, 2 * spent), 1.0)).mean(axis=0))
+            entry = {
+                "problem": self.problems.index(problem), "optimizer": self.optimizers.index(optimizer),
+                "places": places, "times": [short(column[np.isfinite(column)]) for column in ordered.T], "runs": runs,
+                "reached": reached.sum(axis=0).tolist(), "value": short(np.where(reached.any(axis=0), mean, np.nan)),
+            }  # fmt: skip
+            for name, value in entry.items():
+                entries[name].append(value)
+        known = of.problems.drop_duplicates("problem").set_index("problem") if "examples" in of.problems else {}
+        examples = known["examples"].reindex(self.problems).fillna(1) if len(known) else np.ones(len(self.problems))
+        return {"targets": TARGETS, "examples": list(map(float, examples)), **entries}
 
     def ranks(self) -> dict[str, Any]:
         """Return which optimizer is ahead on each problem, from which a script computes mean ranks.
@@ -397,7 +398,7 @@ class ExplorerData:
         of, judged = self.results, self.data.answer.judged
         leaders = {problem: judged.leader(problem) or judged.rows(problem)["optimizer"].iloc[0]
                    for problem in self.problems}  # fmt: skip
-        blocks = block_ratios(of.runs, leaders, of.judge_by, self.data.choose_by)
+        blocks = block_ratios(self.data.answer.coded, leaders)
         lists = blocks.pivot(index=["problem", "optimizer"], columns="block", values="ratio")
         targets = of.runs["problem"].map(judged.targets).to_numpy(dtype=np.float64)
         value = np.exp(tail_values(of.runs, of.judge_by, targets if judged.judge_by == TIME else None))
@@ -448,7 +449,7 @@ class ExplorerData:
         )
         lines = [
             {"optimizer": self.optimizers.index(name), **_encode_path(path, across, along),
-             **self._describe_run(problem, name, path.seed)}
+             **self._describe_run(problem, path.run_id)}
             for name, path in paths.items()
         ]  # fmt: skip
         return {
@@ -460,20 +461,30 @@ class ExplorerData:
             "every": all(path.every_step for path in paths.values()),
         }  # fmt: skip
 
-    def _describe_run(self, problem: str, optimizer: str, seed: int) -> dict[str, Any]:
+    @cached_property
+    def _runs_of_paths(self) -> dict[str, tuple[int, pd.DataFrame]]:
+        """By run that has a path, its batch size and its curve."""
+        ids = {path.run_id for problem in self.problems for path in self.data.trajectories(problem).values()}
+        runs, curves = (table[table["run_id"].isin(ids)] for table in (self.data.reported_runs, self.data.curves))
+        by_run, sizes = curves.groupby("run_id"), runs.set_index("run_id")["batch_size"]
+        return {
+            name: (int(size), by_run.get_group(name).sort_values("step"))
+            if name in by_run.groups
+            else (int(size), curves[:0])
+            for name, size in sizes.items()
+        }
+
+    def _describe_run(self, problem: str, run_id: str) -> dict[str, Any]:
         """Return `batch` and `loss` of the run of a path, as of the method `paths`."""
-        runs = self.data.reported_runs
-        same = (runs["problem"] == problem) & (runs["optimizer"] == optimizer) & (runs["seed"] == seed)
-        run, curves = runs[same].iloc[0], self.data.curves
-        curve = curves[curves["run_id"] == run["run_id"]].sort_values("step")
+        batch, curve = self._runs_of_paths[run_id]
         minimum, steps, losses = self.data.minimum(problem), curve["step"].to_numpy(), curve["train_loss"].to_numpy()
         if not len(steps):  # of a damaged folder
-            return {"batch": int(run["batch_size"]), "loss": {"step": [], "value": []}}
+            return {"batch": batch, "loss": {"step": [], "value": []}}
         late = min(find_dense_end(steps), len(steps) - 1)
         end = average_end(losses[late:], math.nan if minimum is None else minimum)
         values = np.append(losses[:late], end) - (minimum or 0.0)
         return {
-            "batch": int(run["batch_size"]),
+            "batch": batch,
             "loss": {"step": [*steps[:late].tolist(), int(steps[-1])], "value": short(values)},
         }
 

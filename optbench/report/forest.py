@@ -89,11 +89,6 @@ class Forest:
     title: str
 
     @property
-    def overtaken(self) -> bool:
-        """Whether a mark stands left of its leader's."""
-        return any(mark.x < row.marks[0].x for row in self.rows.values() for mark in row.marks)
-
-    @property
     def arrows(self) -> bool:
         """Whether an interval goes on beyond the axis."""
         return any(mark.low <= 0 or mark.high >= 100 for row in self.rows.values() for mark in row.marks)

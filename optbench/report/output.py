@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
 
 from optbench.contract.arguments import one_of
 from optbench.contract.errors import OptbenchError
@@ -140,10 +141,12 @@ def write_digests(path: Path, digests: Mapping[str, str], *comments: str) -> Non
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     """Return the Jinja environment of the templates: it escapes values, and an unknown name is an error."""
+    folder = files(__package__) / "templates"
     environment = Environment(
-        loader=FunctionLoader(lambda name: (files(__package__) / "templates" / name).read_text(encoding="utf-8")),
+        loader=FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined,
     )  # fmt: skip
     environment.globals["count_noun"] = count_noun
+    environment.globals["script"] = lambda name: Markup((folder / name).read_text("utf-8").rstrip())  # noqa: S704
     environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
     return environment

@@ -17,7 +17,6 @@ from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.protocol import WIDEN
 from optbench.analysis.selection import is_staged
 from optbench.contract.names import count_noun
-from optbench.figures.data import Tables
 from optbench.report.explorer import explorer
 from optbench.report.forest import build_forest, find_looks
 from optbench.report.loaded import LoadedSweep
@@ -46,7 +45,7 @@ from optbench.wording.certainty import (
 )
 from optbench.wording.eager import describe_eager
 from optbench.wording.headlines import headline
-from optbench.wording.judged import PLAIN_LOSS, SAMPLES, describe_share, name_metric
+from optbench.wording.judged import PLAIN_LOSS, SAMPLES, name_metric
 from optbench.wording.matrix import (
     Matrix,
     build_matrix,
@@ -55,6 +54,7 @@ from optbench.wording.matrix import (
     list_factors,
     tell_ratio,
 )
+from optbench.wording.summary import count_runs
 from optbench.wording.wider_search import describe_limits
 
 MAX_SETTINGS = 3
@@ -64,6 +64,8 @@ LEGEND = (
     ("tie", "tie: within 10%"), ("behind", "shown to be behind"), ("failed", "no run ends well"), ("none", "no result"),
 )  # fmt: skip
 """States of cells with their words."""
+SETTING = ("problem", "optimizer", "schedule", "batch_size", "hyperparameters", "lr")
+"""The columns of the table of code that name a setting."""
 LONGEST = 100.0
 """The ratio at which a bar ends."""
 TORCH = "PyTorch"
@@ -131,10 +133,10 @@ class Page:
         runs, provenance = results.runs, results.provenance
         self.sweep, self.undrawn = sweep, undrawn
         self.missing, self.failures = results.missing, sweep.failures
-        self.hyperparameters = hyperparameter_columns(runs)
+        self.hyperparameters, self.codes = hyperparameter_columns(runs), group_codes(results.snippets)
 
         # The answer, by each measure of the sweep; its own comes first
-        self.counts = count_runs(results)
+        self.counts = f"{count_runs(runs)}."
         self.basis, self.spoils, self.details = answers.split_measure(answer, results.targets_before)
         self.unequal = answer.unequal_trials
         self.views = list_views(sweep)
@@ -286,7 +288,7 @@ class Page:
         batch = "full batch" if row["full_batch"] else f"batch {int(row['batch_size'])}"
         parts = [batch, self.sweep.short_schedules[row["schedule"]], f"rate {labels.number(row['lr'])}"]
         fails = labels.describe_failures(row)
-        codes = find_code(self.sweep.results.snippets, row, self.hyperparameters)
+        codes = find_code(self.codes, row, self.hyperparameters)
         other = next((code["rate"] for code in codes if code["name"] == TORCH), None)
         return {
             "name": labels.optimizer_label(row, self.sweep.varied, self.sweep.label),
@@ -348,21 +350,29 @@ def name_unit(sweep: LoadedSweep, problem: str) -> str:
     return "loss at the end" if unit == PLAIN_LOSS else unit
 
 
-def find_code(snippets: pd.DataFrame, row: Mapping, hyperparameters: Sequence[str]) -> list[dict]:
+def group_codes(snippets: pd.DataFrame) -> dict[tuple, list[dict]]:
+    """Return the rows of the sweep's table of code by their setting, in the order of `find_code`."""
+    codes: dict[tuple, list[dict]] = {}
+    for row in snippets.to_dict("records"):
+        codes.setdefault(tuple(row[key] for key in SETTING), []).append(row)
+    return codes
+
+
+def find_code(codes: Mapping[tuple, list[dict]], row: Mapping, hyperparameters: Sequence[str]) -> list[dict]:
     """Return the code of a recommended setting for each library: name, equal (takes the same steps), code, rate.
 
-    snippets: the sweep's table of code; row: the setting; rate: the library's where it is a share of the setting's, as
+    codes: of `group_codes`; row: the setting; rate: the library's where it is a share of the setting's, as
     of the momentum that sums gradients instead of averaging them, else None. An empty list if the sweep has no code.
     """
     values = {key: row[key] for key in hyperparameters if not pd.isna(row[key])}
-    same = {key: row[key] for key in ("problem", "optimizer", "schedule", "batch_size")}
+    same = {key: row[key] for key in SETTING[:4]}
     same |= {"hyperparameters": format_hyperparameters(values), "lr": 1.0 if pd.isna(row["lr"]) else row["lr"]}
-    found = select_rows(snippets, same)
-    rates = [re.search(r"\blr=([\d.e+-]+) \* \(1 - ([\d.e-]+)\)", code) for code in found["code"]]
+    found = codes.get(tuple(same.values()), [])
+    rates = [re.search(r"\blr=([\d.e+-]+) \* \(1 - ([\d.e-]+)\)", each["code"]) for each in found]
     return [
-        {"name": each.library, "equal": bool(each.equal), "code": each.code,
+        {"name": each["library"], "equal": bool(each["equal"]), "code": each["code"],
          "rate": float(rate[1]) * (1 - float(rate[2])) if rate else None}
-        for each, rate in zip(found.itertuples(), rates, strict=True)
+        for each, rate in zip(found, rates, strict=True)
     ]  # fmt: skip
 
 
@@ -372,22 +382,6 @@ def select_rows(table: pd.DataFrame, values: Mapping) -> pd.DataFrame:
     for name, value in values.items():
         same &= table[name] == value
     return table[same]
-
-
-def count_runs(results: Tables) -> str:
-    """Return the sentences that count runs, optimizers, problems, seeds, and runs that diverged or were stopped."""
-    runs = results.runs
-    kinds = [count_noun(runs[name].nunique(), name) for name in ("optimizer", "problem", "seed")]
-    if "block" in runs and runs["block"].max() >= 0:
-        kinds[2] = f"{count_noun(int(runs['block'].max()) + 1, 'block')} of seeds"
-    text = f"{count_noun(len(runs), 'run')}: {kinds[0]} on {kinds[1]}, {kinds[2]}"
-    if budget := results.provenance.get("budget"):
-        text += f", {budget} a run"
-    diverged, failed, stopped = (int((runs["status"] == name).sum()) for name in ("diverged", "failed", "deadline"))
-    share = describe_share(diverged / max(len(runs), 1), math.nan, math.nan)
-    text += f". {diverged:,} diverged, {share}" if diverged else ". None diverged"
-    text += f"; {failed:,} failed" if failed else ""
-    return text + (f"; {stopped:,} stopped by --run-timeout." if stopped else ".")
 
 
 def describe_problem(facts: dict) -> str:

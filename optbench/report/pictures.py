@@ -221,9 +221,9 @@ def _has_mean_ranks(data: ReportData, problem: str) -> bool:
 
 
 def _has_all_pairs(data: ReportData, problem: str) -> bool:
-    """Return True if every optimizer has held-out runs on every problem, of several."""
-    runs, pairs = data.results.runs, data.chosen_runs.groupby("problem")["optimizer"].nunique()
-    return len(pairs) == runs["problem"].nunique() > 1 and bool((pairs == runs["optimizer"].nunique()).all())
+    """Return True if every optimizer has a recommended setting on every problem, of several."""
+    problems, optimizers = (data.results.runs[name].nunique() for name in ("problem", "optimizer"))
+    return problems > 1 and len(data.best) == problems * optimizers
 
 
 def _find_family(data: ReportData) -> str:
@@ -296,9 +296,9 @@ KINDS = {
     "mean_ranks": Kind(
         "mean ranks over all problems", _draw_by("mean_ranks"), rank_diagram.CAPTION, _has_mean_ranks, overall=True,
     ),
-    "profiles": Kind(
-        "performance profiles over all problems", _draw_by("profiles"), comparisons.PROFILES_CAPTION, _has_all_pairs,
-        overall=True,
+    "runtimes": Kind(
+        "share of all targets that is reached, by the samples spent", _draw_by("runtimes"),
+        comparisons.RUNTIMES_CAPTION, _has_all_pairs, overall=True,
     ),
     "time_per_step": Kind(
         "time of a step against the number of parameters",
@@ -307,7 +307,7 @@ KINDS = {
     ),
 }  # fmt: skip
 """Kinds of figures by name, in the order of a page."""
-USUAL = ("curves", "mean_ranks", "profiles")
+USUAL = ("curves", "mean_ranks", "runtimes")
 """The kinds that are written as files unless others are named: what a paper has beside its table."""
 
 

@@ -18,7 +18,6 @@ from optbench.report.forest import Look, build_comparison, find_looks
 from optbench.report.loaded import LoadedSweep
 from optbench.report.output import Options, fill, write_file
 from optbench.report.overlay import overlay
-from optbench.report.page import count_runs
 from optbench.report.tables import BEST, MARKS, OPEN, Cell, Table, number_cell, text_cell
 from optbench.sweeps.candidates import compare
 from optbench.sweeps.results import load, share_labels, with_plain_labels
@@ -36,6 +35,7 @@ from optbench.wording.comparisons import (
     name_state,
 )
 from optbench.wording.judged import SAMPLES
+from optbench.wording.summary import count_runs
 
 FACTS = ("optbench", "date", "cpu", "cores", "device", "python", "numpy", "numba", "budget", "command")
 MAX_FOLDERS = 8
@@ -188,7 +188,7 @@ def _describe_side(side: Side) -> dict:
         "letter": side.letter,
         "folder": str(sweep.directory),
         "version": f"optbench {results.provenance['optbench']}" if "optbench" in results.provenance else "",
-        "counts": count_runs(results),
+        "counts": f"{count_runs(results.runs)}.",
         "overall": sweep.answer.overall(),
         "warnings": [*filter(None, [results.missing]), *sweep.failures],
         "measure": answers.describe_measure(sweep.answer, results.targets_before),

@@ -20,6 +20,7 @@ from optbench.analysis import protocol
 from optbench.analysis.columns import configuration_columns, drop_lost_runs, find_full_batch_runs
 from optbench.analysis.edges import find_edges
 from optbench.analysis.held_out import count_report_seeds
+from optbench.analysis.measures import TIME
 from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline
 from optbench.contract.problems import Problem
@@ -68,11 +69,12 @@ def plan_widening(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     runs = drop_lost_runs(runs)
     if runs.empty:
         return []  # nothing ran
-    best = [protocol.select_finalists(runs, _WIDENED, measure) for measure in plan.spec.choose_by]
+    coded = {measure: protocol.code_runs(runs, measure) for measure in plan.spec.choose_by}
+    best = [each.name_finalists(_WIDENED) for each in coded.values()]
     keys = ["problem", *configuration_columns(runs), "block"]
     rows = pd.concat(best)[keys].assign(best=True)
     if plan.spec.rate_grid is not None:  # at a smaller batch size another schedule may be the best
-        rows = pd.concat([rows, *(each[keys].assign(best=False) for each in _select_by_schedule(plan, runs))])
+        rows = pd.concat([rows, *(each[keys].assign(best=False) for each in _select_by_schedule(coded, runs))])
     rows = rows.drop_duplicates(keys, ignore_index=True)
     full = runs[["problem", "batch_size"]].assign(full_batch=find_full_batch_runs(runs)).drop_duplicates()
     rows = rows.merge(full, on=["problem", "batch_size"], how="left")
@@ -97,12 +99,14 @@ def plan_widening(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     return _plan_settings(plan, "widen", found[found["tried"].isna()].drop(columns="tried"))
 
 
-def _select_by_schedule(plan: Plan, runs: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """Yield the best settings of each block with each schedule, for each measure. runs: those of the screen."""
-    for measure in plan.spec.choose_by:
-        targets = protocol.code_runs(runs, measure).targets
+def _select_by_schedule(coded: dict[str, protocol.CodedRuns], runs: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield the best settings of each block with each schedule, for each measure.
+
+    coded: by measure, the coded runs; runs: those of the screen.
+    """
+    for measure, each in coded.items():
         for _, part in runs.groupby("schedule", sort=False):
-            yield protocol.select_finalists(part.reset_index(drop=True), 1, measure, targets=targets)
+            yield protocol.select_finalists(part.reset_index(drop=True), 1, measure, targets=each.targets)
 
 
 def _step_over(
@@ -148,8 +152,7 @@ def plan_race(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     if runs.empty:
         return []  # nothing ran
     count = plan.spec.finalists
-    finalists = [protocol.select_finalists(part, count, measure, of) for part, measure, of in _divide(plan, runs)]
-    return _plan_settings(plan, "race", pd.concat(finalists))
+    return _plan_settings(plan, "race", pd.concat([coded.name_finalists(count) for coded in _divide(plan, runs)]))
 
 
 def plan_holdout(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
@@ -160,8 +163,7 @@ def plan_holdout(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     runs = drop_lost_runs(runs)
     if runs.empty:
         return []
-    chosen = [protocol.choose_settings(part, measure, of) for part, measure, of in _divide(plan, runs)]
-    return _plan_settings(plan, "holdout", pd.concat(chosen))
+    return _plan_settings(plan, "holdout", pd.concat([coded.name_choices() for coded in _divide(plan, runs)]))
 
 
 def plan_final(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
@@ -172,7 +174,7 @@ def plan_final(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     runs = drop_lost_runs(runs)
     if runs.empty:
         return []
-    chosen = [protocol.choose_settings(part, measure, of) for part, measure, of in _divide(plan, runs)]
+    chosen = [coded.name_choices() for coded in _divide(plan, runs)]
     return _plan_settings(plan, "final", pd.concat(chosen).assign(block=-1), stop=_count_first(plan))
 
 
@@ -181,9 +183,7 @@ def plan_end_of_final(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     runs = drop_lost_runs(runs)
     if runs.empty:
         return []
-    best = [
-        protocol.select_best_in_common(part, _LAST_RIVALS, measure, of) for part, measure, of in _divide(plan, runs)
-    ]
+    best = [coded.name_best_in_common(_LAST_RIVALS) for coded in _divide(plan, runs)]
     return _plan_settings(plan, "final", pd.concat(best), start=_count_first(plan))
 
 
@@ -192,7 +192,7 @@ def plan_report(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     runs = drop_lost_runs(runs)
     if runs.empty:
         return []
-    best = [protocol.select_best_in_common(part, 2, measure, of) for part, measure, of in _divide(plan, runs)]
+    best = [coded.name_best_in_common(2) for coded in _divide(plan, runs)]
     return _plan_settings(plan, "report", pd.concat(best), stop=FIRST_REPORTS)
 
 
@@ -206,9 +206,9 @@ def plan_more_reports(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     if runs.empty:
         return []
     found, needed = [], dict[str, int]()
-    for part, measure, of in _divide(plan, runs):
-        found.append(protocol.select_best_in_common(part, 1, measure, of))
-        for problem, count in count_report_seeds(part, measure, of, plan.spec.judge_by).items():
+    for coded in _divide(plan, runs):
+        found.append(coded.name_best_in_common(1))
+        for problem, count in count_report_seeds(coded).items():
             needed[problem] = max(count, needed.get(problem, 0))
     best = pd.concat(found, ignore_index=True)
     seeds = best["problem"].map(needed)
@@ -227,19 +227,21 @@ def _count_first(plan: Plan) -> int:
     return -(-plan.spec.final // 4)
 
 
-def _divide(plan: Plan, runs: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, str, str]]:
-    """Yield the choices that race and report: the runs, the measure to choose by, and the column of the levels.
+def _divide(plan: Plan, runs: pd.DataFrame) -> Iterator[protocol.CodedRuns]:
+    """Yield the runs that race and report, coded for each measure to choose by and each column of levels.
 
     Optimizers choose by every measure; batch sizes and schedules, on the problems that have several, by the one that
     verdicts are about.
     """
+    by, targets = plan.spec.judge_by, None
     for measure in plan.spec.choose_by:
-        yield runs, measure, "optimizer"
+        yield (coded := protocol.code_runs(runs, measure, judge_by=by))
+        targets = coded.targets if by == TIME else None
     levels = runs["problem"].map({problem.name: _list_levels(plan, problem) for problem in plan.problems})
     for name in ("batch_size", "schedule"):
         there = levels.map(lambda found, name=name: name in found).to_numpy(dtype=bool)
         if there.any():
-            yield runs[there].reset_index(drop=True), plan.spec.judge_by, name
+            yield protocol.code_runs(runs[there].reset_index(drop=True), by, name, targets=targets)
 
 
 def _list_levels(plan: Plan, problem: Problem) -> list[str]:

@@ -20,10 +20,10 @@ from optbench.analysis.edges import find_edges
 from optbench.analysis.failures import failure_shares
 from optbench.analysis.held_out import held_out
 from optbench.analysis.measures import LOSS, TEST_LOSS, TIME, clip_intervals, metric_name
-from optbench.analysis.protocol import HOLDOUT, SCREEN, WIDEN, select_best_draws
+from optbench.analysis.protocol import HOLDOUT, SCREEN, WIDEN, CodedRuns, code_runs, select_best_draws
 from optbench.analysis.ranking import measure_levels, rank_levels
 from optbench.analysis.texts import BEST_OF_MORE, join_with_and
-from optbench.analysis.verdicts import ALL, compare_levels, tune_levels
+from optbench.analysis.verdicts import ALL, check_levels, compare_levels, tune_levels
 from optbench.contract import names
 from optbench.contract.columns import CONSTANT, TARGETS, TEST, is_gain
 from optbench.contract.eager import library_and_name
@@ -65,6 +65,8 @@ class Answer:
     """The texts of optimizers that were given values of hyperparameters, by optimizer."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """The user's own names for problems and optimizers, by those in the tables: texts and figures show them."""
+    coded: CodedRuns = field(kw_only=True, repr=False)
+    """The runs as arrays, judged by the measure of the sweep."""
 
     def label(self, name: str) -> str:
         """Return what a problem or an optimizer is called."""
@@ -156,7 +158,14 @@ class Answer:
 
     def judge(self, measure: str, of: str = "optimizer") -> Judged:
         """Return the verdicts by another measure, or on the levels of another column."""
-        judged = judge_runs(self.runs, measure, of, self.choose_by, self.look, self.edges, self.labels)
+        chosen = chosen_for(measure, self.choose_by)
+        if of == "optimizer" and chosen == chosen_for(self.judge_by, self.choose_by):
+            table = self.coded.judged_by(measure)
+        else:
+            targets = self.coded.targets if TIME in self.choose_by else None
+            table = code_runs(self.runs, chosen, of, measure, targets)
+        table = check_levels(table, self.runs)
+        judged = judge_runs(self.runs, table, of, self.look, self.edges, self.labels, plan=False)
         return replace(judged, macro=self.judged.macro)
 
     def firsts(self, problem: str) -> list[str]:
@@ -332,20 +341,20 @@ def chosen_for(judge_by: str, choose_by: Sequence[str]) -> str:
 
 def judge_runs(
     runs: pd.DataFrame,
-    judge_by: str,
-    of: str = "optimizer",
-    choose_by: Sequence[str] = CHOOSE_BY,
-    look: int = 1,
-    edges: pd.DataFrame | None = None,
-    called: Mapping[str, str] | None = None,
+    table: CodedRuns,
+    of: str,
+    look: int,
+    edges: pd.DataFrame,
+    called: Mapping[str, str],
+    plan: bool = True,
 ) -> Judged:
-    """Return the verdicts on the levels of a column by a measure.
+    """Return the verdicts on the levels of a column.
 
-    choose_by: the measures that the sweep chose by; look, edges: as for `optbench.analysis.verdicts`.
-    called: `Answer.labels`.
+    table: the runs as `tune_levels` returns them; look, edges: as for `optbench.analysis.verdicts`; called:
+    `Answer.labels`; plan: with the number of blocks that open verdicts take.
     """
-    table = tune_levels(runs, judge_by, of, chosen_for(judge_by, choose_by))
-    pairs = compare_levels(table, look=look, edges=edges)
+    judge_by = table.judge_by
+    pairs = compare_levels(table, look=look, edges=edges, plan=plan)
     values = clip_intervals(measure_levels(table, edges=edges), runs, judge_by)
     tuned = held_out(table)
     shares = failure_shares(np.nansum(tuned.bad, axis=2), (~np.isnan(tuned.bad)).sum(axis=2))
@@ -365,7 +374,7 @@ def judge_runs(
     if judge_by not in (TIME, LOSS):
         has = runs[column].notna().groupby(runs["problem"], sort=False).any()
         without = frozenset(has.index[~has])
-    names = {**(called or {})}
+    names = {**called}
     if of != "optimizer":
         names |= labels.name_schedules(runs["schedule"].unique()) if of == "schedule" else {}
     plain = "block" not in runs or bool((runs["block"] < 0).all())
@@ -377,14 +386,19 @@ def judge_runs(
 
 
 def find_recommended(
-    runs: pd.DataFrame, tuning_seeds: Iterable[int], choose_by: str, searched: Mapping | None = None
+    runs: pd.DataFrame,
+    tuning_seeds: Iterable[int],
+    choose_by: str,
+    searched: Mapping | None = None,
+    coded: CodedRuns | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the recommended settings, and those of them that lie at an edge of what was tried.
 
-    Returns the tables of `optbench.analysis.best_configurations` and of `find_edges`; arguments as for `answer_of`.
+    coded: as for `best_configurations`. Returns the tables of that function and of `find_edges`; other arguments as
+    for `answer_of`.
     """
     seeds = list(tuning_seeds)
-    best = best_configurations(runs, seeds, choose_by=choose_by)
+    best = best_configurations(runs, seeds, choose_by=choose_by, coded=coded)
     draws = select_best_draws(runs, seeds, choose_by) if searched else None
     return best, find_edges(runs, best, searched, find_shipped_limits, draws)
 
@@ -407,8 +421,10 @@ def answer_of(
     chose by. look: as for `optbench.analysis.verdicts`. problems: the table, for what a constant answer has. given: the
     texts of optimizers that were given values of hyperparameters, by optimizer. called: `Answer.labels`.
     """
-    best, wider = find_recommended(runs, tuning_seeds, chosen_for(judge_by, choose_by), searched)
-    judged = judge_runs(runs, judge_by, "optimizer", choose_by, look, wider, called)
+    chosen = chosen_for(judge_by, choose_by)
+    coded = tune_levels(runs, judge_by, "optimizer", chosen)
+    best, wider = find_recommended(runs, tuning_seeds, chosen, searched, coded)
+    judged = judge_runs(runs, coded, "optimizer", look, wider, called or {})
     keys = ["problem", "optimizer"]
     best = best.merge(judged.ranking[[*keys, "place", "trials"]], on=keys, how="left")
     # The edges of rates are those that `wider` has: trials from a range have other ends.
@@ -423,8 +439,9 @@ def answer_of(
     macro = frozenset(name for name, size in sizes.items() if size and int(size[1]) > 2)
     judged = replace(judged, macro=macro)
     return Answer(
-        judged, best, wider, runs, searched or {}, tuple(choose_by), look, constants, given or {}, called or {}
-    )
+        judged, best, wider, runs, searched or {}, tuple(choose_by), look, constants, given or {}, called or {},
+        coded=coded,
+    )  # fmt: skip
 
 
 @cache

@@ -77,13 +77,15 @@ class Judged:
     @cached_property
     def pairs(self) -> dict[tuple[str, str, str], Beside]:
         """The pairs by problem and both levels, in either order."""
-        found = {}
-        for row in pd.concat([self.verdicts, exchange_sides(self.verdicts)]).itertuples():
-            more = row.blocks_needed if np.isinf(row.blocks_needed) else row.blocks_needed - row.blocks
-            known = row.known if isinstance(row.known, str) else ""
-            numbers = row.verdict, row.ratio, row.low, row.high, known, more, row.reason or ""
-            found[row.problem, row.a, row.b] = Beside(*numbers)
-        return found
+        rows = pd.concat([self.verdicts, exchange_sides(self.verdicts)])
+        needed = rows["blocks_needed"].to_numpy(dtype=np.float64)
+        rows = rows.assign(
+            more=np.where(np.isinf(needed), needed, needed - rows["blocks"]), reason=rows["reason"].fillna(""),
+            known=rows["known"].where(rows["known"].map(lambda text: isinstance(text, str)), ""),
+        )  # fmt: skip
+        keys = zip(*(rows[name].tolist() for name in ("problem", "a", "b")), strict=True)
+        numbers = zip(*(rows[name].tolist() for name in Beside._fields), strict=True)
+        return {key: Beside(*each) for key, each in zip(keys, numbers, strict=True)}
 
     @property
     def at_once(self) -> str:
@@ -265,8 +267,13 @@ class Judged:
 
     def count_more(self, pair: Beside) -> int:
         """Return the whole number of blocks, or of seeds in a sweep without blocks, that a pair needs."""
-        there = max(self.verdicts.loc[self.verdicts["problem"] != ALL, "blocks"].max(), 1)
+        there = self._blocks
         return max(1, count_in_all(there + pair.more, there, self.seeds) - (self.seeds or there))
+
+    @cached_property
+    def _blocks(self) -> int:
+        """The most blocks of a pair."""
+        return max(self.verdicts.loc[self.verdicts["problem"] != ALL, "blocks"].max(), 1)
 
     def overall(self) -> str:
         """Return a sentence on the order over all problems; "" of fewer than FEW_PROBLEMS, where it is not tested."""
@@ -328,12 +335,6 @@ def format_ratio(ratio: float) -> str:
 def format_interval(low: float, high: float, level: str = "") -> str:
     """Return the interval of a ratio: "[1.2–3.1]", or "[96% CI 1.2–3.1]" with its level."""
     return f"[{f'{level} CI ' * bool(level)}{format_ratio(low)}–{format_ratio(high)}]"
-
-
-def describe_share(share: float, low: float, high: float) -> str:
-    """Return a share of failed runs with its interval in percent: "25% of runs [12–43]"; without one where NaN."""
-    ends = f" [{100 * low:.0f}–{100 * high:.0f}]" if math.isfinite(low) and math.isfinite(high) else ""
-    return f"{'<1' if 0 < share < 0.005 else f'{100 * share:.0f}'}% of runs{ends}"
 
 
 def describe_failures(row: Mapping) -> str:

@@ -15,7 +15,7 @@ from optbench.analysis.ranking import BEHIND, FAILED
 from optbench.analysis.verdicts import ALL, OPEN, TIE
 from optbench.contract.errors import OptbenchError
 from optbench.wording import labels
-from optbench.wording.answers import Answer
+from optbench.wording.answers import Answer, chosen_for
 from optbench.wording.headlines import weigh
 from optbench.wording.judged import SAMPLES, Judged, format_ratio
 
@@ -239,7 +239,8 @@ def _measure_choice(answer: Answer, name: str, judged: Judged) -> Factor | None:
 def _measure_tuning(answer: Answer) -> Factor | None:
     """Return the factor of tuning; None where too few settings were tried, or nothing measures it."""
     try:
-        table = best_of_n(answer.runs, (FEW,), answer.judge_by)
+        coded = answer.coded if chosen_for(answer.judge_by, answer.choose_by) == answer.judge_by else None
+        table = best_of_n(answer.runs, (FEW,), answer.judge_by, coded=coded)
     except OptbenchError:
         return None
     table = table[table["trials"] >= 2 * FEW]

@@ -27,10 +27,11 @@ def _join_limits(rows: pd.DataFrame) -> str:
     """Return the parameters of some edges with their values: "batch 4 and rate 30"."""
     words = {"lr": "rate", "batch_size": "batch"}
     digits = {"batch_size": 15}  # a batch of 1024, not of 1.02e3
+    first = dict(reversed([*zip(rows["parameter"], rows["value"], strict=True)]))
     return join_with_and(
         [
-            f"{words.get(row.parameter, row.parameter)} {labels.number(row.value, digits.get(row.parameter, 3))}"
-            for row in rows.drop_duplicates("parameter").itertuples()
+            f"{words.get(name, name)} {labels.number(first[name], digits.get(name, 3))}"
+            for name in dict.fromkeys(rows["parameter"])
         ]
     )
 

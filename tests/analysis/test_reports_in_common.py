@@ -92,8 +92,8 @@ def test_costs_are_those_of_what_is_judged():
 def test_seeds_report_until_the_difference_to_the_leader_is_known_well_enough():
     runs = table(report=100)
     spread = [np.var(values_of(runs, name, 0.2) - values_of(runs, "gd", 0.2), ddof=1) for name in OPTIMIZERS[1:]]
-    assert count_report_seeds(runs, "loss", "optimizer", "loss") == {"p": math.ceil(max(spread) / ERROR**2)}
-    assert count_report_seeds(table(report=3), "loss", "optimizer", "loss") == {"p": 0}
+    assert count_report_seeds(code_runs(runs)) == {"p": math.ceil(max(spread) / ERROR**2)}
+    assert count_report_seeds(code_runs(table(report=3))) == {"p": 0}
 
 
 def test_comparisons_with_the_best_find_it_in_a_set_that_holds_it():

@@ -79,7 +79,7 @@ def test_labels_colors_and_a_figure_of_ones_own(run):
     made.write_text(json.dumps({**json.loads(made.read_text()), "labels": {"saddle": "A saddle"}}), encoding="utf-8")
     assert "labels:" not in run("report", "--static", "--label", "saddle=A saddle")[1]
     code, out, err = run("report", "--static", "--format", "png")
-    assert "(curves, mean_ranks and profiles; --figures all, or a list, for others)" in out
+    assert "(curves, mean_ranks and runtimes; --figures all, or a list, for others)" in out
     code, out, err = run("compare", "results", "adam", "gd", "--label", "adam=Ours")
     assert code == 0 and "Ours" in out
 

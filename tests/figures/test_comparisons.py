@@ -1,4 +1,4 @@
-"""Performance profiles, the best of n trials and times of a step: what the axes hold, against counts by hand."""
+"""Runtimes, the best of n trials and times of a step: what the axes hold, against counts by hand."""
 
 import itertools
 
@@ -9,7 +9,10 @@ from staged import plain_table, staged_table
 from synthetic import lines_by_label, make_tables, runs_table
 
 from optbench import figures
-from optbench.analysis import select_chosen_runs, time_to_target
+from optbench.analysis import time_to_target
+from optbench.analysis.costs import targets_of
+from optbench.contract.columns import TARGETS
+from optbench.figures.data import ReportData
 from optbench.sweeps.results import Results
 
 SMALL = {"batch_sizes": (16,), "schedules": ("constant",), "rates": (0.01, 0.1), "seeds": range(6), "points": 8}
@@ -30,34 +33,37 @@ def results():
     return results_of()
 
 
-@pytest.mark.parametrize("names", [None, ["gd", "adam"]])
-def test_shares_and_bands_are_those_counted_from_expected_times(results, names):
-    runs = results.runs if names is None else results.runs[results.runs["optimizer"].isin(names)]
-    times = time_to_target(results, runs=select_chosen_runs(runs))
-    sums = times.groupby(["problem", "target", "optimizer"])[["samples", "reached"]].sum()
-    ert = (sums["samples"] / sums["reached"].where(sums["reached"] > 0)).unstack()
-    ratio = ert.div(ert.min(axis=1), axis=0)
-    ax = figures.profiles(results, optimizers=names)
-    bands = {band.get_gid(): band.get_paths()[0].vertices for band in ax.collections}
-    shown = lines_by_label(ax)
-    assert set(shown) == set(ratio)
+@pytest.mark.parametrize("names, target", [(None, None), (["gd", "adam"], 0.01)])
+def test_runtimes_are_the_shares_that_were_reached(results, names, target):
+    data = ReportData(results)
+    targets = targets_of(results.runs, results.problems, TARGETS if target is None else [target])
+    times = time_to_target(results, targets, data.reported_runs)
+    examples = results.problems.set_index("problem")["examples"]
+    cost = np.where(times["reached"], times["samples"] / times["problem"].map(examples), np.inf)
+    ax = figures.runtimes(data, optimizers=names, target=target)
+    shown = {line.get_gid().removeprefix("runtime "): line.get_xydata() for line in ax.lines}
+    assert list(shown) == list(names or times["optimizer"].unique())
     for name, line in shown.items():
-        assert line[:, 1] == pytest.approx([(ratio[name] <= r + 1e-12).mean() for r in line[:, 0]])
-        assert line[0, 0] == 1 and (np.diff(line[:, 1]) >= 0).all()
-        corners = bands[f"band {name}"]
-        for r, share in line[:: len(line) // 5]:
-            here = corners[np.isclose(corners[:, 0], r), 1]
-            assert here.min() - 1e-9 <= share <= here.max() + 1e-9
+        mine = (times["optimizer"] == name).to_numpy()
+        keys = [times.loc[mine, key] for key in ("problem", "target")]
+        for epochs, share in line[:: max(1, len(line) // 9)]:
+            there = pd.Series(cost[mine] <= epochs + 1e-12, times.index[mine])
+            assert share == pytest.approx(there.groupby(keys).mean().mean())
+        assert (np.diff(line[:, 1]) >= 0).all() and line[-1, 0] == pytest.approx((cost[np.isfinite(cost)]).max(), rel=1)
+    assert ax.get_legend() is None and {text.get_text() for text in ax.texts} == set(shown)
 
 
 @pytest.mark.slow
-def test_profiles_of_what_all_diverged_of_one_and_of_many_optimizers():
-    lost = figures.profiles(results_of(problems=("rosenbrock",), optimizers=("gd", "adam"), diverge_above=0))
-    assert all((line[:, 1] == 0).all() for line in lines_by_label(lost).values())
-    alone = lines_by_label(figures.profiles(results_of(problems=("rosenbrock",), optimizers=('<$가"',))))
-    assert list(alone) == ['<$가"'] and len(set(alone['<$가"'][:, 1])) == 1
+def test_runtimes_of_what_all_diverged_of_one_and_of_many_optimizers():
+    lost = figures.runtimes(results_of(problems=("rosenbrock",), optimizers=("gd", "adam"), diverge_above=0))
+    assert not lost.lines and [text.get_text() for text in lost.texts] == ["no run reached a target"]
+    alone = figures.runtimes(results_of(problems=("rosenbrock",), optimizers=('<$가"',)))
+    assert [text.get_text() for text in alone.texts] == ['<$가"']
     many = results_of(problems=("rosenbrock", "saddle"), optimizers=MANY, rates=(0.1,), seeds=range(2))
-    assert "2 others" in lines_by_label(figures.profiles(many))
+    names = figures.runtimes(many).texts
+    assert len(names) == 10 and {*(name.get_text() for name in names)} < {*MANY}
+    heights = sorted(name.xy[1] for name in names)
+    assert min(np.diff(heights)) > 0.04 and heights[0] >= -0.021
 
 
 def test_the_best_of_n_is_the_mean_over_all_subsets_of_trials():

@@ -8,7 +8,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.figures import style
 from optbench.sweeps.results import Results
 
-NEW = ("batch_scaling", "best_of_n", "forest", "mean_ranks", "divergence", "noise", "profiles", "time_per_step")
+NEW = ("batch_scaling", "best_of_n", "forest", "mean_ranks", "divergence", "noise", "runtimes", "time_per_step")
 ODD = ('<b>$x$ & "q"', "가나다", "long_" * 40)
 
 

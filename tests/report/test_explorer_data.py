@@ -7,7 +7,7 @@ import pytest
 from synthetic import make_tables
 
 from optbench import figures
-from optbench.analysis import select_chosen_runs, time_to_target
+from optbench.contract.columns import TARGETS
 from optbench.figures.data import COUNTS, ReportData
 from optbench.report import explorer
 from optbench.report.explorer import explorer_data, json_text, short
@@ -116,17 +116,52 @@ def test_tuning_has_the_rows_of_best_of_n(usual):
     assert table["value"] == short(wanted["value"]) and len(names) > 6
 
 
-def test_profiles_hold_expected_running_times(usual):
+def arrival(curve, minimum, share):
+    """The samples after which the gap stays below a share of the first one, its logarithm linear; inf if never."""
+    gap = curve["train_loss"].to_numpy() - minimum
+    samples, level = curve["samples"].to_numpy(dtype=float), share * gap[0]
+    above = np.flatnonzero(~(gap <= level))
+    last = above[-1] if len(above) else -1
+    if last == len(gap) - 1:
+        return np.inf
+    if last < 0 or curve["step"].iloc[last + 1] <= 1:
+        return samples[last + 1]
+    part = np.log(gap[last] / level) / np.log(gap[last] / gap[last + 1])
+    return samples[last] + part * (samples[last + 1] - samples[last])
+
+
+def test_runtimes_are_those_counted_from_the_curves_of_what_reports(usual):
     swept, data = usual
-    of, table = swept.results, data["profiles"]
-    times = time_to_target(of, None, select_chosen_runs(of.runs, of.judge_by))
-    sums = times.groupby(["problem", "target", "optimizer"])[["samples", "reached"]].sum()
-    for place, (problem, target) in enumerate(rows(table, "problem", "target")):
-        for optimizer, told in enumerate(table["times"]["samples"][place]):
-            row = sums.loc[data["problems"][problem]["name"], target, data["optimizers"][optimizer]["name"]]
-            wanted = row["samples"] / row["reached"] if row["reached"] else None
-            assert told == (wanted and pytest.approx(wanted, rel=1e-14))
-    assert len(table["problem"]) == 8 and table["missing"] == []
+    runs, curves, table = swept.reported_runs, swept.results.curves, data["runtimes"]
+    assert len(table["problem"]) == 6 and list(table["targets"]) == list(TARGETS)
+    for place, (problem, optimizer) in enumerate(rows(table, "problem", "optimizer")):
+        facts, name = data["problems"][problem], data["optimizers"][optimizer]["name"]
+        mine = runs[(runs["problem"] == facts["name"]) & (runs["optimizer"] == name)]
+        assert table["runs"][place] == table["places"][place] == len(mine) == 6
+        for target, share in enumerate(TARGETS):
+            spent = [
+                arrival(curves[curves["run_id"] == row.run_id], facts["minimum"], share)
+                if row.status == "ok" else np.inf
+                for row in mine.itertuples()
+            ]  # fmt: skip
+            there = np.sort(np.array(spent)[np.isfinite(spent)])
+            assert table["times"][place][target] == pytest.approx(there, rel=1e-3)
+            assert table["reached"][place][target] == len(there)
+            counted = np.where(np.isfinite(spent), spent, 2 * mine["samples"].max())
+            wanted = np.exp(np.log(np.maximum(counted, 1)).mean()) if len(there) else None
+            assert table["value"][place][target] == (wanted and pytest.approx(wanted, rel=1e-3))
+    assert table["examples"] == [256, 455]
+
+
+def test_of_many_runs_as_many_stand_for_them_evenly(usual, monkeypatch):
+    swept, data = usual
+    monkeypatch.setattr(explorer, "MAX_TIMES", 0)
+    monkeypatch.setattr(explorer, "LEAST_TIMES", 3)
+    every, fewer = data["runtimes"], explorer_data(swept)["runtimes"]
+    for all_times, times in zip(every["times"], fewer["times"], strict=True):
+        for column, kept in zip(all_times, times, strict=True):
+            assert kept == (column + [None] * (6 - len(column)))[1::2][: len(kept)] and len(kept) == len(column) // 2
+    assert set(fewer["places"]) == {3} and fewer["value"] == every["value"]
 
 
 def test_ranks_are_those_of_the_ranking(usual):

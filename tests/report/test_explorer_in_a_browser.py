@@ -11,7 +11,7 @@ from browser import opened, scrolls_sideways
 from synthetic import make_tables, write_folder
 
 from optbench import load
-from optbench.analysis import best_of_n, performance_profiles, ranking, select_chosen_runs, time_to_target
+from optbench.analysis import best_of_n, ranking
 from optbench.figures.data import COUNTS, ReportData
 from optbench.report import write_report
 
@@ -171,7 +171,7 @@ def test_where_nothing_can_be_drawn_a_chart_says_why(chromium, tmp_path):
         )
     )
     with opened(chromium, lost) as view:
-        for name in ("curves", "sensitivity", "profiles"):
+        for name in ("curves", "sensitivity", "runtimes"):
             view.evaluate(f"location.hash = '#?view={name}'")
             view.wait_for_function(f"optbench.explorer.shown().name === '{name}'")
             if name == "curves" and view.evaluate(f"{CHART}.data.length"):
@@ -252,7 +252,7 @@ def test_legend_toggles_isolates_and_is_shared_by_all_views(chromium, usual):
         legend(view, "adam").click()
         assert colored(view) == ["gd", "momentum", "rmsprop", "adagrad"] and "hide=adam" in view.url
         assert legend(view, "adam").get_attribute("aria-pressed") == "false"
-        press(view, "Performance profile")
+        press(view, "Runtimes")
         assert colored(view) == ["gd", "momentum", "rmsprop", "adagrad"]
         press(view, "Ranks")
         assert view.locator("#explore-table tbody tr").count() == 4
@@ -301,24 +301,44 @@ def test_best_of_n_is_that_of_analysis(chromium, usual):
         assert [trace["name"] for trace in traces(view)] == list(OPTIMIZERS[1:])
 
 
-def test_profiles_are_those_of_analysis_for_whoever_is_left(chromium, usual):
-    results = load(usual.parents[1])
-    times = time_to_target(results, None, select_chosen_runs(results.runs, results.judge_by))
-    ratios = [1.0, 1.3, 2.0, 7.0, 100.0]
-    with opened(chromium, usual, "#?view=profiles") as view:
-        for left_out, clock in (([], "samples"), (["adam"], "samples"), (["adam", "rmsprop"], "seconds")):
-            part = times[~times["optimizer"].isin(left_out)]
-            wanted = performance_profiles(part, clock=clock, ratios=ratios, over=())
-            for name in left_out[-1:]:
-                legend(view, name).click()
+def test_runtimes_are_counted_for_the_problems_and_the_target_that_are_chosen(chromium, usual):
+    times = ReportData(load(usual.parents[1])).times
+    with opened(chromium, usual, "#?view=runtimes") as view:
+        for over, target, clock in (
+            ("", "", "epochs"),
+            ("rosenbrock", "", "samples"),
+            ("breast_cancer", "0.1", "epochs"),
+        ):
+            view.select_option("select[name=over]", over)
+            view.select_option("select[name=target]", target)
             view.select_option("select[name=clock]", clock)
-            assert colored(view) == [name for name in OPTIMIZERS if name not in left_out]
-            for ratio in ratios:
-                told = view.evaluate(f"optbench.explorer.shown().shares({ratio})")
-                rows = wanted[wanted["ratio"] == ratio].set_index("optimizer")["share"]
-                assert {OPTIMIZERS[place]: share for place, share in told} == pytest.approx(rows.to_dict())
-            last = {trace["name"]: trace["y"][-1] for trace in traces(view)}
-            assert last == pytest.approx(wanted[wanted["ratio"] == 100].set_index("optimizer")["share"].to_dict())
+            part = times[(times["problem"] == over) | (over == "")]
+            part = part[(part["target"] == float(target or 0)) | (target == "")]
+            assert colored(view) == list(OPTIMIZERS)
+            cost = np.where(part["reached"], part[clock], np.inf)
+            for limit in (*np.quantile(cost[np.isfinite(cost)], [0.2, 0.7]) * 1.01, 1e9):
+                there = pd.Series(cost <= limit, part.index)
+                wanted = there.groupby([part[key] for key in ("optimizer", "problem", "target")]).mean()
+                told = view.evaluate(f"optbench.explorer.shown().shares({limit})")
+                rows = wanted.groupby(level=0).mean().to_dict()
+                assert {OPTIMIZERS[place]: share for place, share in told} == pytest.approx(rows, abs=0.02)
+                if limit == 1e9:
+                    assert {trace["name"]: trace["y"][-1] for trace in traces(view)} == pytest.approx(rows)
+            names = view.evaluate(f"{CHART}.layout.annotations.map(each => each.text)")
+            assert sorted(names) == sorted(OPTIMIZERS)
+            table = view.locator("#explore-table tbody tr")
+            assert table.count() == (len(OPTIMIZERS) if over else 0)
+        means = (
+            part.assign(
+                log=np.log(part["samples"].clip(lower=1) * np.where(part["reached"], 1, 2)),
+            )
+            .groupby("optimizer")["log"]
+            .mean()
+        )
+        best = view.locator("#explore-table tr:has(td.strong) th").all_inner_texts()
+        assert best == [means.idxmin()] and table.first.locator("th").inner_text() == means.idxmin()
+        legend(view, "adam").click()
+        assert "adam" not in colored(view) and "target=0.1" in view.url
 
 
 def test_ranks_are_those_of_analysis_for_whoever_is_left(chromium, usual):
@@ -428,7 +448,7 @@ PICTURES = {
     "view=sensitivity": ("rosenbrock-learning_rate", "where each learning rate ends", "batch size 16", []),
     "view=sensitivity&show=settings": ("rosenbrock-settings", "all settings", "", []),
     "view=sensitivity&show=tuning": ("rosenbrock-tuning_effort", "best of n trials", "", []),
-    "view=profiles": ("profile-samples", "Performance profiles over 3 problems", "", []),
+    "view=runtimes": ("runtimes", "Runtimes to all 11 targets: 3 problems", "", []),
     "view=ranks": ("ranks", "Mean ranks over 3 problems", "", None),  # the names stand at the axis
     "view=paths": ("rosenbrock-paths", "Paths on rosenbrock", "990 of 1,536 samples", []),
 }
@@ -472,7 +492,7 @@ def test_what_is_on_the_screen_is_saved_as_csv(chromium, usual):
         for name, rows in table.groupby("optimizer"):
             assert rows["epochs"].tolist() == lines[name]["x"] and rows["test_accuracy"].tolist() == lines[name]["y"]
             assert (rows["low"] <= rows["test_accuracy"]).all() and (rows["test_accuracy"] <= rows["high"]).all()
-        for view_name, wanted in (("seeds", "value"), ("sensitivity", "median"), ("profiles", "targets reached"),
+        for view_name, wanted in (("seeds", "value"), ("sensitivity", "median"), ("runtimes", "targets reached"),
                                   ("ranks", "mean rank"), ("paths", "w_1")):  # fmt: skip
             view.evaluate(f"location.hash = '#?view={view_name}&hide=gd'")
             view.wait_for_function(f"optbench.explorer.shown().name === '{view_name}'")
@@ -542,7 +562,7 @@ def test_names_are_literal(chromium, tmp_path):
         assert options[:2] == list(HOSTILE["problems"][:2]) and options[2].endswith("p…")
         titles = [button.get_attribute("title") for button in view.locator("#explore-legend button[title]").all()]
         assert titles == list(HOSTILE["optimizers"])
-        for name in ("Seeds", "Sensitivity", "Performance profile", "Ranks", "Paths", "Curves"):
+        for name in ("Seeds", "Sensitivity", "Runtimes", "Ranks", "Paths", "Curves"):
             press(view, name)
             wide, room = view.evaluate(
                 "(e => [e.scrollWidth, e.clientWidth])(document.getElementById('explore-section'))"

@@ -61,7 +61,7 @@ def there(of_sweep):
 
 
 def test_each_is_there_where_it_tells_something():
-    assert there(data_of()) == {"best_of_n", "divergence", "mean_ranks", "profiles"}
+    assert there(data_of()) == {"best_of_n", "divergence", "mean_ranks", "runtimes"}
     assert there(data_of(("rosenbrock",), ("gd",), rates=(0.01,), batch_sizes=(16,))) == set()
     many = data_of(("rosenbrock",), batch_sizes=(2, 4, 8, 16, "full"), diverge_above=1e9)
     assert there(many) == {"best_of_n", "batch_scaling"}  # evaluated too seldom for noise

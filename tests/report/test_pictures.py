@@ -81,8 +81,8 @@ def test_a_film_of_each_paths_and_no_link_is_followed(swept, tmp_path):
 
 
 def test_a_few_kinds_are_written_unless_others_are_named():
-    assert select_kinds([]) == ["curves", "mean_ranks", "profiles"]
-    assert select_kinds([], ["gif"]) == ["curves", "paths", "mean_ranks", "profiles"]
+    assert select_kinds([]) == ["curves", "mean_ranks", "runtimes"]
+    assert select_kinds([], ["gif"]) == ["curves", "paths", "mean_ranks", "runtimes"]
     assert select_kinds(["rates", "curves"]) == ["curves", "rates"]
     assert tuple(select_kinds(["all"])) == tuple(KINDS) == FIGURES
 

@@ -15,7 +15,7 @@ import optbench
 from optbench import OptbenchError
 from optbench.analysis import timing_summary
 from optbench.report import write_report
-from optbench.report.page import find_code
+from optbench.report.page import find_code, group_codes
 from optbench.report.pictures import KINDS
 from optbench.wording import labels
 from optbench.wording.answers import answer_of
@@ -150,7 +150,7 @@ def test_a_single_run(tmp_path):
     tables = make_tables(["rosenbrock"], ["adam"], ["full"], ["constant"], [0.01], seeds=[0])
     page, pictures = report(tmp_path, tables)
     assert len(pictures) == 3
-    assert "1 run: 1 optimizer on 1 problem, 1 seed" in page.text
+    assert "1 run of 1 optimizer on 1 problem, 1 seed" in page.text
     assert "Not held out" in page.text and "one seed: no interval" in page.text
     assert "rate of the grid" not in page.text
 
@@ -241,7 +241,7 @@ def test_the_rate_of_pytorch_is_found_where_it_is_a_share_of_ours():
         row = {"problem": "p", "optimizer": name, "schedule": "constant", "batch_size": 4, "lr": 0.5}
         code = optbench.training_code(text, "torch", lr=0.5)
         table = pd.DataFrame([row | {"hyperparameters": "{}", "library": "PyTorch", "equal": True, "code": code}])
-        (found,) = find_code(table, row, [])
+        (found,) = find_code(group_codes(table), row, [])
         assert found["rate"] == (None if rate is None else pytest.approx(rate))
 
 

@@ -8,7 +8,7 @@ from harness import CATALOGUE
 
 import optbench
 from optbench.engine.cohort import Cohort, Lane
-from optbench.report.page import find_code
+from optbench.report.page import find_code, group_codes
 from optbench.sweeps.chosen import format_hyperparameters, write_code
 
 pytestmark = pytest.mark.slow
@@ -64,7 +64,7 @@ def test_the_page_shows_it_for_that_setting_alone(folder):
     results = optbench.load(folder / "out")
     run = results.runs[results.runs["optimizer"] == "adam"].iloc[0]
     names = ["beta1", "beta2", "eps", "eps_root"]
-    found = find_code(results.snippets, run, names)
+    found = find_code(group_codes(results.snippets), run, names)
     assert [part["name"] for part in found] == ["PyTorch", "optax"]
-    assert find_code(results.snippets, pd.Series({**run, "lr": 0.5}), names) == []
+    assert find_code(group_codes(results.snippets), pd.Series({**run, "lr": 0.5}), names) == []
     assert format_hyperparameters({"b": 1, "a": math.pi}) == f'{{"a": {math.pi!r}, "b": 1.0}}'

@@ -4,7 +4,7 @@ optbench.explorer = (() => {
   const { state, data, views, theme, controls, legend, hover, cross, picture } = optbench;
   const element = (name) => document.getElementById("explore-" + name);
   const KEYS = [
-    "view", "show", "problem", "over", "x", "y", "lx", "ly", "batch", "schedule", "color", "others", "bands", "single", "clock", "hide", "at", "brush", "zoom",
+    "view", "show", "problem", "over", "x", "y", "lx", "ly", "batch", "schedule", "color", "others", "bands", "single", "clock", "target", "hide", "at", "brush", "zoom",
   ];
   const chart = element("chart");
   let current = null;
