@@ -41,7 +41,7 @@ from optbench.analysis.measures import (
 from optbench.analysis.sampling import group_sampling, sample_folds, widen_intervals
 from optbench.analysis.statistics import grouped_intervals
 from optbench.contract import arguments
-from optbench.contract.columns import TARGETS, target_column
+from optbench.contract.columns import FIRST_TARGET, TARGETS, target_column
 from optbench.contract.errors import OptbenchError
 
 # Blocks formed of a plain grid's seeds: the quantile of t at 7 degrees of freedom is 2.4; more blocks would leave
@@ -302,12 +302,21 @@ def code_runs(
 def find_targets(runs: pd.DataFrame) -> pd.Series:
     """Return by problem the target of the measure "time", a share of the first suboptimality; NaN where there is none.
 
-    It is the one that the problem states, or an easier one: the hardest that at least one optimizer reaches in all
-    blocks, with three settings, on all seeds that these have tuned on. It follows from tuning runs alone. What races in
-    a block is chosen for the hardest target that an optimizer reaches in it, so that a block can screen and race by
-    itself.
+    It is that of the first look (`keep_targets`). Before, it is the one that the problem states, or an easier one: the
+    hardest that at least one optimizer reaches in all blocks, with three settings, on all seeds that these have tuned
+    on. It follows from tuning runs alone. What races in a block is chosen for the hardest target that an optimizer
+    reaches in it, so that a block can screen and race by itself.
     """
     return code_runs(runs, TIME).targets.shared
+
+
+def keep_targets(runs: pd.DataFrame, targets: Mapping[str, float | None]) -> pd.DataFrame:
+    """Return the runs with the targets of an earlier look, by problem, that stay; None: there was none.
+
+    Other numbers than `TARGETS` are left out.
+    """
+    kept = {name: np.inf if each is None else each for name, each in targets.items() if each in (None, *TARGETS)}
+    return runs.assign(**{FIRST_TARGET: runs["problem"].map(kept).astype(np.float64)}) if kept else runs
 
 
 def _find_targets(
@@ -340,6 +349,9 @@ def _find_targets(
         stated[problem] = np.nan_to_num(runs["target"].to_numpy(dtype=np.float64))
     found = _find_hardest(solved).reindex(range(len(problems))).to_numpy()
     targets = pd.Series(np.maximum(found, stated), index=problems)  # NaN stays
+    if FIRST_TARGET in runs:
+        first = runs.groupby("problem", observed=True)[FIRST_TARGET].first().reindex(problems)
+        targets = targets.where(first.isna(), first).replace(np.inf, np.nan)
     own = _find_hardest(by_block.groupby(["problem", "block"]).any())
     own = own.clip(lower=pd.Series(stated[own.index.get_level_values(0)], index=own.index))
     own.index = pd.MultiIndex.from_arrays([problems[own.index.get_level_values(0)], own.index.get_level_values(1)])

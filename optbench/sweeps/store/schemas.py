@@ -28,7 +28,6 @@ class _Provenance(BaseModel):
     added: list[str] = []
     looks: list[int] = []
     targets: dict[str, float | None] = {}
-    targets_before: dict[str, float | None] = {}
     tuning_seeds: list[int] = []
     plugin_files: list[str] = []
     plugins: dict[str, str] | None = None
