@@ -92,11 +92,11 @@ class Judged:
 
     @property
     def level(self) -> str:
-        """The level of the intervals: "96%"."""
+        """The level of the intervals: "97.5%"."""
         return f"{100 * (1 - spent_alpha(self.look)):.4g}%"
 
     def describe_further_look(self) -> str:
-        """Return what more runs mean: "a further look: intervals are then at 99.5% and not at 96%"."""
+        """Return what more runs mean: "a further look: intervals are then at 98.5% and not at 97.5%"."""
         after = replace(self, look=self.look + 1)
         return f"a further look: intervals are then at {after.level} and not at {self.level}"
 
@@ -322,7 +322,7 @@ def format_ratio(ratio: float) -> str:
 
 
 def format_interval(low: float, high: float, level: str = "") -> str:
-    """Return the interval of a ratio: "[1.2–3.1]", or "[96% CI 1.2–3.1]" with its level."""
+    """Return the interval of a ratio: "[1.2–3.1]", or "[97.5% CI 1.2–3.1]" with its level."""
     return f"[{f'{level} CI ' * bool(level)}{format_ratio(low)}–{format_ratio(high)}]"
 
 
