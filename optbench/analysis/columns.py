@@ -15,6 +15,7 @@ import pandas as pd
 
 from optbench.contract.columns import (
     EARLY,
+    FIRST_LOOK,
     FIRST_TARGET,
     FORMER,
     JACKKNIFE,
@@ -38,7 +39,7 @@ def read_floats(table: pd.DataFrame, column: str) -> np.ndarray:
 
 def hyperparameter_columns(runs: pd.DataFrame) -> list[str]:
     """Return the names of the hyperparameter columns, in the table's order."""
-    fixed = {*RUNS, *FORMER, FIRST_TARGET, STANDING_IN}
+    fixed = {*RUNS, *FORMER, FIRST_LOOK, FIRST_TARGET, STANDING_IN}
     return [name for name in runs.columns if name not in fixed and not is_metric(name)]
 
 

@@ -93,15 +93,15 @@ def count_comparisons(levels: ArrayLike | None, rows: ArrayLike | None) -> np.nd
     return np.maximum(1 if rows is None else rows, 1)
 
 
-def spent_alpha(look: int, alpha: float = 0.05) -> float:
+def spent_alpha(look: ArrayLike, alpha: float = 0.05) -> np.ndarray:
     """Return the part of alpha for the verdicts of a look, from 1: 0.025 of 0.05, 0.015, then 0.005, 0.0025, ...
 
     Each look after the planned ones spends half of what is left, so however often a growing sweep is looked at, the
     chance of a false verdict at any look stays within alpha.
     """
-    if look <= len(PLANNED_LOOKS):
-        return PLANNED_LOOKS[look - 1] * alpha
-    return (1 - sum(PLANNED_LOOKS)) * alpha / 2 ** (look - len(PLANNED_LOOKS))
+    first, second = PLANNED_LOOKS
+    look = np.asarray(look, dtype=np.float64)
+    return alpha * np.select([look == 1, look == 2], [first, second], (1 - first - second) / 2.0 ** (look - 2))[()]
 
 
 def signed_ranks(differences: ArrayLike, confidence: float = 0.95) -> dict[str, float]:

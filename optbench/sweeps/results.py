@@ -17,7 +17,7 @@ import pandas as pd
 from optbench import analysis
 from optbench.analysis.columns import count_folds, drop_lost_runs
 from optbench.analysis.measures import LOG_TAIL, LOSS, TIME, metric_name
-from optbench.analysis.protocol import keep_targets
+from optbench.analysis.protocol import keep_looks, keep_targets
 from optbench.analysis.selection import is_staged
 from optbench.analysis.texts import describe_left_blocks, join_with_and
 from optbench.analysis.verdicts import ALL
@@ -721,6 +721,7 @@ def _read(place: Path) -> Results:
     if "diverged_at" in runs:
         runs["diverged_at"] = runs["diverged_at"].astype("Int64")
     runs = keep_targets(fill_unknown(runs, partial(_read_curves, folder)), provenance.get("targets", {}))
+    runs = keep_looks(runs, provenance.get("reports", {}))
     names = ("problems", "landscapes", "paths", "snippets")
     problems, landscapes, paths, snippets = (folder.read_optional(name) for name in names)
     found = Results(runs, None, timings, problems, landscapes, {}, folder.path, folder, paths, snippets)

@@ -368,11 +368,12 @@ def judge_runs(
     names = {**(called or {})}
     if of != "optimizer":
         names |= labels.name_schedules(runs["schedule"].unique()) if of == "schedule" else {}
+    looks = np.where(np.isfinite(table.looks), table.looks, look)
     plain = "block" not in runs or bool((runs["block"] < 0).all())
     return Judged(
         places, pairs, of, judge_by, table.targets.shared.to_dict(), without, names,
-        int(runs.groupby("problem")["seed"].nunique().max()) if plain else 0, look=look,
-        crashed=crashed, in_common=bool(table.reported_in_common.all()),
+        int(runs.groupby("problem")["seed"].nunique().max()) if plain else 0,
+        looks=(int(looks.min()), int(looks.max())), crashed=crashed, in_common=bool(table.reported_in_common.all()),
     )  # fmt: skip
 
 
@@ -535,10 +536,12 @@ def _describe_tuning(answer: Answer) -> str:
 
 def _describe_intervals(answer: Answer) -> str:
     """Return the sentence on the level of the intervals, which depends on how often a sweep was looked at."""
-    if answer.look == 1:
-        return f"Intervals cover {answer.judged.level}, for {answer.judged.at_once}."
-    look = labels.ordinal(answer.look).capitalize()
-    return f"{look} look at this growing sweep: intervals cover {answer.judged.level}, for {answer.judged.at_once}."
+    judged, (first, last) = answer.judged, answer.judged.looks
+    text = f"ntervals cover {judged.level}, for {judged.at_once}"
+    if last == 1:
+        return f"I{text}."
+    which = f" ({labels.ordinal(first)} to {labels.ordinal(last)} look at what they compare)" if last > first else ""
+    return f"{labels.ordinal(answer.look).capitalize()} look at this growing sweep: i{text}{which}."
 
 
 def describe_data(problems: Iterable[tuple[str, str]], label: Label = str) -> list[str]:

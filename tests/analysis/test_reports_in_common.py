@@ -11,7 +11,7 @@ from optbench.analysis import protocol
 from optbench.analysis.held_out import ERROR, SEARCH, SEARCH_FREEDOM, count_report_seeds
 from optbench.analysis.judging import judge
 from optbench.analysis.pair_statistics import spent_alpha
-from optbench.analysis.protocol import code_runs, select_chosen_runs
+from optbench.analysis.protocol import code_runs, keep_looks, select_chosen_runs
 from optbench.analysis.ranking import ranking
 from optbench.analysis.verdicts import verdicts
 from tests.staged import staged_table
@@ -50,11 +50,32 @@ def test_a_ratio_is_that_of_recommended_settings_on_common_seeds():
         search = SEARCH * sum((gaps[name] ** 2 + 2 * usual**2) / 3 for name in (a, b))
         within = each.var(ddof=1) / 12
         freedom = (within + search) ** 2 / (within**2 / 11 + search**2 / SEARCH_FREEDOM)
-        # One end each of two comparisons with the best, at 4% together.
+        # One end each of two comparisons with the best, at 2.5% together.
         half = stats.t.ppf(1 - 0.025 / 2, freedom) * math.sqrt(within + search)
         assert row["ratio"] == pytest.approx(math.exp(each.mean())) and row["blocks"] == 12
         assert [row["low"], row["high"]] == pytest.approx([math.exp(each.mean() - half), math.exp(each.mean() + half)])
         assert math.isnan(row["blocks_needed"])
+
+
+def test_what_is_added_pays_for_its_own_pairs():
+    """A third optimizer at the second look: the pair of the first stays as it was, whatever the third is like."""
+    runs = table()
+    before = verdicts(runs[runs["optimizer"] != "sign"].reset_index(drop=True), "loss")
+    looks = {"gd": 1, "adam": 1, "sign": 2}
+    runs = keep_looks(runs, {"p": {name: {"a digest": look} for name, look in looks.items()}})
+    rows = verdicts(runs, "loss", look=2).set_index(["a", "b"])
+    pd.testing.assert_series_equal(rows.loc["gd", "adam"], before.set_index(["a", "b"]).loc["gd", "adam"])
+    gaps = {name: abs(np.mean(values_of(runs, name, 0.3) - values_of(runs, name, 0.2))) for name in OPTIMIZERS}
+    usual = {"gd": (gaps["gd"] + gaps["adam"]) / 2, "sign": np.mean(list(gaps.values()))}
+    each = values_of(runs, "sign", 0.2) - values_of(runs, "gd", 0.2)
+    search = SEARCH * sum((gaps[name] ** 2 + 2 * usual[name] ** 2) / 3 for name in usual)
+    within = each.var(ddof=1) / 12
+    freedom = (within + search) ** 2 / (within**2 / 11 + search**2 / SEARCH_FREEDOM)
+    half = stats.t.ppf(1 - 0.015 / 2, freedom) * math.sqrt(within + search)
+    assert rows.loc[("gd", "sign"), "low"] == pytest.approx(math.exp(each.mean() - half))
+    assert not verdicts(runs, "loss", of="optimizer", look=7)["low"].equals(verdicts(table(), "loss", look=7)["low"])
+    unknown = keep_looks(table(), {"p": {"gd": {}}})
+    pd.testing.assert_frame_equal(verdicts(unknown, "loss", look=2), verdicts(table(), "loss", look=2))
 
 
 def test_ranks_say_who_may_be_best_and_divide_by_the_leader():

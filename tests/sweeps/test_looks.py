@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 
+import pandas as pd
 import pytest
 from records import finished
 
@@ -51,6 +52,33 @@ def test_a_wider_search_is_a_look(tmp_path):
     assert looks(tmp_path) == [2, 2]
     optbench.sweep(out=tmp_path, extend=True, workers=1, widen=2)
     assert looks(tmp_path) == [2, 2], "no run was added"
+
+
+def test_verdicts_stay_where_an_optimizer_is_added(tmp_path):
+    """It pays for its own pairs; settings that another rate replaces count from the third look on."""
+
+    def of(results, pair):
+        rows = results.verdicts("loss").query("a == @pair[0] and b == @pair[1]")
+        return rows[rows["problem"] != "all"].reset_index(drop=True)
+
+    spec = LONG | FAST | {"optimizers": ["gd", "momentum"], "final": 4, "report": 8, "blocks": 3}
+    before = optbench.sweep(spec, out=tmp_path, workers=1)
+    after = optbench.sweep(out=tmp_path, extend=True, workers=1, optimizers="adam")
+    pd.testing.assert_frame_equal(of(before, ("gd", "momentum")), of(after, ("gd", "momentum")))
+    assert after.look == 2 and set(after.runs.groupby("optimizer")["first_look"].max().items()) == {
+        ("gd", 1), ("momentum", 1), ("adam", 2)
+    }  # fmt: skip
+    more = optbench.sweep(out=tmp_path, extend=True, workers=1, learning_rates=[0.03])
+    assert {1, 2, 3} >= set(more.runs.groupby(["problem", "optimizer"])["first_look"].max()) >= {3}
+    problem = optbench.sweep(out=tmp_path, extend=True, workers=1, problems="quadratic")
+    assert problem.look == 4 and (problem.runs.query("problem == 'quadratic'")["first_look"] == 1).all()
+
+
+def test_a_folder_that_does_not_say_since_when_it_reports_counts_all_looks(tmp_path):
+    optbench.sweep(GRID, out=tmp_path, workers=1)
+    file = tmp_path / "provenance.json"
+    file.write_text(json.dumps({key: each for key, each in json.loads(file.read_text()).items() if key != "reports"}))
+    assert (optbench.sweep(out=tmp_path, extend=True, workers=1, seeds=5).runs["first_look"] == 2).all()
 
 
 def test_the_command_is_the_first_one_and_what_extensions_added_is_named(tmp_path):

@@ -33,7 +33,7 @@ from optbench.sweeps.store.manifest import DamagedManifest, Entry, Manifest, dig
 from optbench.sweeps.tables import make_failed_tables, shorten_reason
 from optbench.sweeps.unknown_minima import COLUMNS, fill_unknown
 
-_KEPT = ("looked_at", "extended_by", "added")
+_KEPT = ("looked_at", "reports", "extended_by", "added")
 """Keys of provenance.json that another run into the folder keeps."""
 _WHOLE_STAGES = ("holdout", *COMMON_STAGES)
 """Stages whose cohorts run as a whole, or come from a record of just these runs: one machine's bits."""
@@ -370,11 +370,12 @@ class Store:
         begun: bool = True,
         only: frozenset[str] | None = None,
         targets: Mapping[str, float] | None = None,
+        reports: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         """Write the final tables from the saved cohorts, and the ``extra`` tables.
 
         begun: all stages of the sweep were planned; only: the cohorts that count; targets: those of verdicts by
-        samples, a share by problem.
+        samples, a share by problem; reports: digests of what verdicts are about, by problem and optimizer.
         """
         sources = self._find_sources(only)
         self._runs.clear()  # a million take as much memory as what puts the tables together
@@ -386,17 +387,20 @@ class Store:
                     add(table)
             there = {entry.cohort_id for entry, cohort_id in sources if cohort_id == entry.cohort_id}
             missing = self._manifest.describe_missing(sources, begun)
-            self._record_look(there, {} if missing else targets or {})
+            self._record_look(there, {} if missing else targets or {}, reports or {})
             self._write_manifest(replace(self._manifest, finished=True, missing=missing), (*TABLES, *extra))
             flush_to_disk(self.directory)
 
-    def _record_look(self, there: set[str], targets: Mapping[str, float]) -> None:
+    def _record_look(
+        self, there: set[str], targets: Mapping[str, float], reports: Mapping[str, Mapping[str, str]]
+    ) -> None:
         """Add the number of complete blocks, or seeds, to the looks of provenance.json, if the last look had another.
 
         It is that of the problem that has most. A block is complete when it has reported: verdicts on these tables are
         a look at that many. An extension that adds other runs is one, too, such as of a wider search at the same
         number: `looked_at` is a digest of the cohorts that verdicts are about. there: the ids of the cohorts
-        that the tables have. targets: by problem, those of a whole sweep, which further looks keep.
+        that the tables have. targets: by problem, those of a whole sweep, which further looks keep. reports:
+        as for `finish`; what has changed, or was added, counts from this look at its problem on.
         """
         complete = {
             unit: cohorts
@@ -412,6 +416,11 @@ class Store:
         if number:
             found = {name: share if math.isfinite(share) else None for name, share in targets.items()}
             self._provenance |= {"looks": looks, "looked_at": now, "targets": self._provenance["targets"] | found}
+            before, first = self._provenance.get("reports"), {"": {"": len(looks) - 1}}  # of a folder that lacks them
+            self._provenance["reports"] = {
+                problem: _number_reports(first if before is None else before.get(problem, {}), digests, len(looks))
+                for problem, digests in reports.items()
+            }
             self._write_provenance()
 
     def _write_provenance(self) -> None:
@@ -438,6 +447,17 @@ def _select_lanes(planned: PlannedCohort, selected: Sequence[bool]) -> PlannedCo
         return planned
     lanes = tuple(lane for lane, used in zip(planned.cohort.lanes, selected, strict=True) if used)
     return plan_cohort(replace(planned.cohort, lanes=lanes), planned.stage, planned.block) if lanes else None
+
+
+def _number_reports(
+    before: Mapping[str, Mapping[str, int]], digests: Mapping[str, str], most: int
+) -> dict[str, dict[str, int]]:
+    """Return by optimizer the digest of its reports, and the first look at one problem that had them.
+
+    before: the same at the last look; most: the number of looks at the folder.
+    """
+    look = min(1 + max((last for found in before.values() for last in found.values()), default=0), most)
+    return {name: {digest: before.get(name, {}).get(digest, look)} for name, digest in digests.items()}
 
 
 def _find_targets(before: Mapping, now: Mapping) -> dict[str, float | None]:
