@@ -15,6 +15,8 @@ import pandas as pd
 
 from optbench.contract.columns import (
     EARLY,
+    FIRST_LOOK,
+    FIRST_TARGET,
     FORMER,
     JACKKNIFE,
     RUNS,
@@ -37,7 +39,8 @@ def read_floats(table: pd.DataFrame, column: str) -> np.ndarray:
 
 def hyperparameter_columns(runs: pd.DataFrame) -> list[str]:
     """Return the names of the hyperparameter columns, in the table's order."""
-    return [name for name in runs.columns if name not in (*RUNS, *FORMER, STANDING_IN) and not is_metric(name)]
+    fixed = {*RUNS, *FORMER, FIRST_LOOK, FIRST_TARGET, STANDING_IN}
+    return [name for name in runs.columns if name not in fixed and not is_metric(name)]
 
 
 def metric_columns(runs: pd.DataFrame) -> list[str]:

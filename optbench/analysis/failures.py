@@ -58,7 +58,7 @@ def failure_shares(failed: ArrayLike, runs: ArrayLike, confidence: float = 0.95)
 
 
 def compare_failures(
-    failed_a: ArrayLike, runs_a: ArrayLike, failed_b: ArrayLike, runs_b: ArrayLike, alpha: float = 0.05
+    failed_a: ArrayLike, runs_a: ArrayLike, failed_b: ArrayLike, runs_b: ArrayLike, alpha: ArrayLike = 0.05
 ) -> pd.DataFrame:
     """Return one row for each pair: the shares of failed runs with their intervals, p, and who fails more often.
 

@@ -155,7 +155,7 @@ def compare_tables(
     rows = effects.rows.assign(reason=effects.rows["reason"].mask(spoiled.notna(), spoiled))
     differences = np.where(spoiled.notna().to_numpy()[:, None], np.nan, effects.differences)
     judged = _judge_rows(Effects(rows, differences, effects.failed, effects.sampling), by, above, confidence, look)
-    level = 1 - spent_alpha(look, 1 - confidence)
+    level = float(1 - spent_alpha(look, 1 - confidence))
     return Comparison(judged, by, level, judge_by, count_folds(table), without)
 
 

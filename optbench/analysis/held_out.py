@@ -223,13 +223,18 @@ def _spread_of_choices(table: CodedRuns, best: HeldOut, second: HeldOut) -> np.n
 
     It is estimated from the gap between the recommended setting and its runner-up on the same seeds: what another
     search might have found lies about as far away. A squared gap is drawn towards the square of the mean gap of the
-    problem's levels, as if two more had it. 0 where there is no runner-up, as there was nothing to choose.
+    problem's levels, as if two more had it; of those that were there at the first look at it, so that what is added
+    later does not change it. 0 where there is no runner-up, as there was nothing to choose.
     """
     gap = np.abs(_mean_known(second.values - best.values))
     chosen, gap = ~np.isnan(gap), np.nan_to_num(gap)
     problem = pd.factorize(table.cells["problem"])[0]
-    usual = np.bincount(problem, gap) / np.maximum(np.bincount(problem, chosen), 1)
-    return np.where(chosen, SEARCH * (gap**2 + _PRIOR * usual[problem] ** 2) / (1 + _PRIOR), 0.0)
+    usual = np.zeros(len(gap))
+    for look in np.unique(table.looks):
+        there = table.looks <= look
+        means = np.bincount(problem, gap * there) / np.maximum(np.bincount(problem, chosen & there), 1)
+        usual = np.where(table.looks == look, means[problem], usual)
+    return np.where(chosen, SEARCH * (gap**2 + _PRIOR * usual**2) / (1 + _PRIOR), 0.0)
 
 
 def count_report_seeds(table: CodedRuns) -> dict[str, int]:

@@ -11,6 +11,7 @@ killed sweep resumes to the same bytes. No choice depends on the order of rows.
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -42,7 +43,7 @@ from optbench.analysis.measures import (
 from optbench.analysis.sampling import group_sampling, sample_folds, widen_intervals
 from optbench.analysis.statistics import grouped_intervals
 from optbench.contract import arguments
-from optbench.contract.columns import TARGETS, target_column
+from optbench.contract.columns import FIRST_LOOK, FIRST_TARGET, TARGETS, target_column
 from optbench.contract.errors import OptbenchError
 
 # Blocks formed of a plain grid's seeds: the quantile of t at 7 degrees of freedom is 2.4; more blocks would leave
@@ -126,6 +127,9 @@ class CodedRuns:
     """The rows of the table without those of lost levels."""
     used: np.ndarray
     """(rows of `runs`,) bool, True for the runs that take part."""
+    looks: np.ndarray
+    """(cells,), the first look at what they report; of levels that are no optimizers the latest one at their problem;
+    inf where that is not known."""
     judge_by: str = LOSS
     """The measure of `judged`."""
     fold: np.ndarray | None = None
@@ -319,6 +323,7 @@ def code_runs(
         **{name: values[used] for name, values in entries.items()}, times=spent, settings=settings,
         cells=cells.rename(columns={"level": of}), targets=targets, judge_by=judge_by,
         jackknife=None if jackknife is None else jackknife[used], solved=solved_shares(runs, cells["problem"]),
+        looks=_find_looks(runs, cells, cell, of),
         fold=None if fold is None else fold[used], runs=runs, used=used,
     )  # fmt: skip
 
@@ -338,12 +343,21 @@ def _judge_runs(
 def find_targets(runs: pd.DataFrame) -> pd.Series:
     """Return by problem the target of the measure "time", a share of the first suboptimality; NaN where there is none.
 
-    It is the one that the problem states, or an easier one: the hardest that at least one optimizer reaches in all
-    blocks, with three settings, on all seeds that these have tuned on. It follows from tuning runs alone. What races in
-    a block is chosen for the hardest target that an optimizer reaches in it, so that a block can screen and race by
-    itself.
+    It is that of the first look (`keep_targets`). Before, it is the one that the problem states, or an easier one: the
+    hardest that at least one optimizer reaches in all blocks, with three settings, on all seeds that these have tuned
+    on. It follows from tuning runs alone. What races in a block is chosen for the hardest target that an optimizer
+    reaches in it, so that a block can screen and race by itself.
     """
     return code_runs(runs, TIME).targets.shared
+
+
+def keep_targets(runs: pd.DataFrame, targets: Mapping[str, float | None]) -> pd.DataFrame:
+    """Return the runs with the targets of an earlier look, by problem, that stay; None: there was none.
+
+    Other numbers than `TARGETS` are left out.
+    """
+    kept = {name: np.inf if each is None else each for name, each in targets.items() if each in (None, *TARGETS)}
+    return runs.assign(**{FIRST_TARGET: runs["problem"].map(kept).astype(np.float64)}) if kept else runs
 
 
 def _find_targets(
@@ -376,6 +390,9 @@ def _find_targets(
         stated[problem] = np.nan_to_num(runs["target"].to_numpy(dtype=np.float64))
     found = _find_hardest(solved).reindex(range(len(problems))).to_numpy()
     targets = pd.Series(np.maximum(found, stated), index=problems)  # NaN stays
+    if FIRST_TARGET in runs:
+        first = runs.groupby("problem", observed=True)[FIRST_TARGET].first().reindex(problems)
+        targets = targets.where(first.isna(), first).replace(np.inf, np.nan)
     own = _find_hardest(by_block.groupby(["problem", "block"]).any())
     own = own.clip(lower=pd.Series(stated[own.index.get_level_values(0)], index=own.index))
     own.index = pd.MultiIndex.from_arrays([problems[own.index.get_level_values(0)], own.index.get_level_values(1)])
@@ -387,6 +404,44 @@ def _find_hardest(reached: pd.DataFrame) -> pd.Series:
     shares = reached.columns.to_numpy(dtype=np.float64)
     least = np.where(reached.to_numpy(dtype=bool), shares, np.inf).min(axis=1, initial=np.inf)
     return pd.Series(np.where(np.isfinite(least), least, np.nan), index=reached.index)
+
+
+def keep_looks(runs: pd.DataFrame, reports: Mapping[str, Mapping[str, Mapping[str, int]]]) -> pd.DataFrame:
+    """Return the runs with the first look at which the reports were these, by problem, optimizer and digest."""
+    looks = {
+        (problem, name): max(found.values()) for problem, names in reports.items()
+        for name, found in names.items() if found
+    }  # fmt: skip
+    if not looks:
+        return runs
+    keys = pd.MultiIndex.from_frame(runs[["problem", "optimizer"]])
+    return runs.assign(**{FIRST_LOOK: pd.Series(looks, dtype=np.float64).reindex(keys).to_numpy()})
+
+
+def digest_reports(runs: pd.DataFrame, tables: Iterable[CodedRuns]) -> dict[str, dict[str, str]]:
+    """Return by problem and optimizer a digest of the runs that it is judged by. tables: `code_runs`, by measures."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for table in tables:
+        problem, optimizer = (
+            table.cells[name].to_numpy()[table.reporting["cell"]] for name in ("problem", "optimizer")
+        )
+        ids = runs["run_id"].to_numpy()[table.row[table.reporting["at"]]]
+        for keys, part in pd.Series(ids).groupby([problem, optimizer], sort=False):
+            found.setdefault(keys[0], {}).setdefault(keys[1], set()).update(part)
+    return {
+        problem: {name: hashlib.sha256(" ".join(sorted(ids)).encode()).hexdigest()[:16] for name, ids in names.items()}
+        for problem, names in found.items()
+    }
+
+
+def _find_looks(runs: pd.DataFrame, cells: pd.DataFrame, cell: np.ndarray, of: str) -> np.ndarray:
+    """Return `CodedRuns.looks`. cell: (runs,) the rows in `cells`; of: the column of their levels."""
+    if FIRST_LOOK not in runs:
+        return np.full(len(cells), np.inf)
+    look = pd.Series(runs[FIRST_LOOK].fillna(np.inf).to_numpy())
+    if of == "optimizer":
+        return look.groupby(cell).max().to_numpy()
+    return cells["problem"].map(look.groupby(runs["problem"].to_numpy()).max()).to_numpy()
 
 
 def levels_of(runs: pd.DataFrame, of: str) -> np.ndarray:

@@ -80,7 +80,8 @@ def verdicts(
     levels are compared by, "time", "loss" or a metric (`tail_values`); choose_by: the one that settings are chosen by,
     by default the same. of: the column whose levels are compared, "optimizer", "batch_size" (the full batch is one
     level on every problem) or "schedule"; all else is tuned. look: how often these blocks, or fewer of them, have been
-    looked at (`spent_alpha`). edges: the recommended settings that lie at a limit of the search (`find_edges`).
+    looked at (`spent_alpha`), where the runs do not say since when they are there (`keep_looks`): what is added later
+    pays for its own pairs. edges: the recommended settings that lie at a limit of the search (`find_edges`).
 
     Every pair has one row, a before b in order of appearance; verdict and ratio are about a. D_k is the difference
     y_b - y_a in block k, or on seed k in common (`CodedRuns.reporting`), and ratio = exp(mean D): above 1 a is better,
@@ -127,9 +128,14 @@ def compare_levels(
     a, b = np.triu_indices(len(problem), 1)
     a, b = (side[problem[a] == problem[b]] for side in (a, b))
     pair, trials = pair_cells(table, a, b), table.trials
-    levels = pd.Series(problem).groupby(problem).size().reindex(problem[a]).to_numpy()
+    looks = np.where(np.isfinite(table.looks), table.looks, look)
+    at = np.maximum(looks[a], looks[b])
+    numbers = pd.factorize(problem)[0]
+    levels = np.array(
+        [np.sum((numbers == numbers[one]) & (looks <= last)) for one, last in zip(a, at, strict=True)], dtype=np.int64
+    )
     rows = judge_differences(
-        pair.differences, problem[a], levels, pair.failed, confidence, look, pair.sampling, table.reported_in_common[a],
+        pair.differences, problem[a], levels, pair.failed, confidence, at, pair.sampling, table.reported_in_common[a],
         plan,
     )  # fmt: skip
     rows = rows.assign(
@@ -182,7 +188,7 @@ def judge_differences(
     levels: np.ndarray | None,
     failed: np.ndarray | None,
     confidence: float = 0.95,
-    look: int = 1,
+    look: ArrayLike = 1,
     sampling: Sampling | None = None,
     in_common: ArrayLike = False,
     plan: bool = True,
@@ -211,7 +217,7 @@ def judge_differences(
     if plan and open_.any() and not (sampling and sampling.share):  # more blocks would have the same folds
         mean, sd, n = (rows.loc[open_, name] for name in ("mean", "sd", "n"))
         common = 0.0 if sampling is None else sampling.variance[open_]
-        later = spent_alpha(look + 1, 1 - confidence)
+        later = spent_alpha(np.broadcast_to(look, len(rows))[open_] + 1, 1 - confidence)
         needed[open_] = blocks_needed(mean, sd, n, **sizes, alpha=later, common=common)
     with np.errstate(over="ignore"):
         ends = {to: np.exp(rows[name]) for to, name in (("ratio", "mean"), ("low", "low"), ("high", "high"))}

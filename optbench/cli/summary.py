@@ -23,7 +23,7 @@ def print_summary(finished: LoadedSweep) -> None:
     for text in filter(None, (*finished.failures, results.missing)):
         paragraph(text, hang=2)
         paragraph("")
-    for line in summarize(finished.answer, console.width, results.targets_before):
+    for line in summarize(finished.answer, console.width):
         print(line)
     paragraph("")
     for text, line in list_next_steps(finished):

@@ -37,7 +37,7 @@ def make_answer(
         "missing": results.missing,
         "judge_by": results.judge_by,
         "choose_by": list(results.choose_by),
-        "level": 1 - spent_alpha(results.look, 0.05),
+        "level": 1 - spent_alpha(answer.judged.looks[0]),
         "headline": headline(answer),
         "answers": {answer.label(problem): answer.sentence(problem) for problem in answer.best["problem"].unique()}
         | ({ALL: overall} if (overall := answer.overall()) else {}),

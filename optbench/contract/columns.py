@@ -137,6 +137,10 @@ FORMER = ("tail_source",)
 """Columns of ``runs`` that folders of older versions have."""
 STANDING_IN = "lowest_loss"
 """The column of ``runs`` in memory with the loss that stands for a minimum which is not known, if there is such one."""
+FIRST_TARGET = "first_target"
+"""The column of ``runs`` in memory with the target of the first look at a problem, inf where there was none."""
+FIRST_LOOK = "first_look"
+"""The column of ``runs`` in memory with the first look at which an optimizer's reports on a problem were these."""
 _ANYWHERE = {column.name: column for table in reversed(TABLES.values()) for column in table}
 _ANYWHERE |= {name: Column(name, "text", optional=True) for name in FORMER}
 VALIDATION, TEST, EARLY, JACKKNIFE = "validation_", "test_", "early_", "jackknife_"

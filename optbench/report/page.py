@@ -137,7 +137,7 @@ class Page:
 
         # The answer, by each measure of the sweep; its own comes first
         self.counts = f"{count_runs(runs)}."
-        self.basis, self.spoils, self.details = answers.split_measure(answer, results.targets_before)
+        self.basis, self.spoils, self.details = answers.split_measure(answer)
         self.unequal = answer.unequal_trials
         self.views = list_views(sweep)
         self.own, self.level = answer.judge_by, answer.judged.level

@@ -9,8 +9,7 @@ from optbench.analysis.protocol import WIDEN
 from optbench.contract.names import count_noun
 from optbench.report.loaded import LoadedSweep
 from optbench.wording import labels
-from optbench.wording.certainty import estimate_seconds, find_open_pairs
-from optbench.wording.judged import MOST_BLOCKS
+from optbench.wording.certainty import count_blocks, estimate_seconds
 from optbench.wording.wider_search import advise_wider_search, begin_extension
 
 FOLDER = "."
@@ -38,10 +37,9 @@ def list_steps(sweep: LoadedSweep) -> list[Step]:
 
 
 def _list_more_runs(sweep: LoadedSweep) -> list[Step]:
-    """Return how many blocks, or seeds, half of what is open needs, and all of it that needs at most MOST_BLOCKS."""
+    """Return how many blocks, or seeds, half of what is open takes, and all of it (`count_blocks`)."""
     answer, made = sweep.answer, sweep.results.provenance
-    judged, pairs = answer.judged, find_open_pairs(answer)
-    needed = {key: judged.count_more(pair) for key, pair in pairs.items() if pair.more <= MOST_BLOCKS}
+    judged, needed = answer.judged, count_blocks(answer)
     there, unit = judged.seeds or answer.blocks, "seed" if judged.seeds else "block"
     counts = sorted(needed.values())
     steps, named = [], []

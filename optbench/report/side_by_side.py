@@ -191,7 +191,7 @@ def _describe_side(side: Side) -> dict:
         "counts": f"{count_runs(results.runs)}.",
         "overall": sweep.answer.overall(),
         "warnings": [*filter(None, [results.missing]), *sweep.failures],
-        "measure": answers.describe_measure(sweep.answer, results.targets_before),
+        "measure": answers.describe_measure(sweep.answer),
     }
 
 

@@ -75,8 +75,8 @@ def compare(
         that would probably show it or rule it out), known (of what is open), blocks_needed (for a verdict), blocks,
         seeds, runs, identical (the share of pairs of runs that are equal in all that was recorded), probability (that B
         is lower), failures_a, failures_b, trials, trials_a, trials_b, reason and measure (by which the row is
-        compared). Beside it ``by``, ``judge_by``, ``level`` (of the intervals, 0.96 at the first look), ``names`` (of a
-        and b, those of the results), ``differences`` (what else is not the same in A and B, a sentence each),
+        compared). Beside it ``by``, ``judge_by``, ``level`` (of the intervals, 0.975 at the first look), ``names`` (of
+        a and b, those of the results), ``differences`` (what else is not the same in A and B, a sentence each),
         ``missing`` (what A alone has: problem, optimizer, a and b as in the rows, and the reason), ``lost`` (those of
         ``missing`` that B has, too, but of which no run could run; their reason is the first error), ``provenance``
         (what differs in provenance.json, by key) and ``time`` (the ratios of a "step" and of "evaluation", without a

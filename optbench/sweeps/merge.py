@@ -1,7 +1,7 @@
 """A sweep dealt to several machines: a part of the plan for each, and their folders merged into one."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,7 +99,13 @@ def merge_folders(
     isolation = Isolation()
     plan = session.load_and_plan(spec, isolation)
     looks = max((_list_looks(folder, before) for folder, (before, _) in zip(folders, parts, strict=True)), key=len)
-    with open_store(out, plan.spec, {**make_provenance(command, plan), "looks": looks}, warn) as store:
+    made = {
+        **make_provenance(command, plan),
+        "looks": looks,
+        "targets": _join_targets(folders),
+        "reports": _join_reports(folders),
+    }
+    with open_store(out, plan.spec, made, warn) as store:
         for folder in folders:
             _copy_missing(CohortFiles(folder), store, warn)
         planned = list(plan.cohorts)
@@ -136,6 +142,28 @@ def _list_looks(folder: Path, manifest: Manifest | None) -> list[int]:
     """Return the looks of a folder; of a shard but the last, for the whole is looked at first when it is merged."""
     looks = list(read_provenance(folder).get("looks") or ())
     return looks[:-1] if manifest is not None and manifest.shard else looks
+
+
+def _join_targets(folders: Iterable[Path]) -> dict[str, float | None]:
+    """Return the targets of the looks at folders, by problem; where two differ, the merged sweep finds another."""
+    found: dict[str, set[float | None]] = {}
+    for folder in folders:
+        for name, share in read_provenance(folder).get("targets", {}).items():
+            found.setdefault(name, set()).add(share)
+    return {name: shares.pop() for name, shares in found.items() if len(shares) == 1}
+
+
+def _join_reports(folders: Iterable[Path]) -> dict[str, dict[str, dict[str, int]]]:
+    """Return what optimizers report in folders, by problem, optimizer and digest, with the looks at it.
+
+    A part has been looked at by itself, and the whole is looked at first when it is merged.
+    """
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for made in map(read_provenance, folders):
+        for problem, names in ({} if made.get("shard") else made.get("reports", {})).items():
+            for name, looks in names.items():
+                found.setdefault(problem, {}).setdefault(name, {}).update(looks)
+    return found
 
 
 def _read_part(folder: Path, warn: Callable[[str], None]) -> tuple[Manifest | None, Spec]:

@@ -17,6 +17,7 @@ import pandas as pd
 from optbench import analysis
 from optbench.analysis.columns import count_folds, drop_lost_runs
 from optbench.analysis.measures import LOG_TAIL, LOSS, TIME, metric_name
+from optbench.analysis.protocol import keep_looks, keep_targets
 from optbench.analysis.selection import is_staged
 from optbench.analysis.texts import describe_left_blocks, join_with_and
 from optbench.analysis.verdicts import ALL
@@ -275,11 +276,6 @@ class Results:
     def look(self) -> int:
         """How often the sweep has been looked at: 1, and 1 more each time that ``--extend`` has finished."""
         return max(1, len(self.provenance.get("looks") or ()))
-
-    @property
-    def targets_before(self) -> dict[str, float | None]:
-        """The targets, by problem, at the look before ``--extend``; None: there was none."""
-        return dict(self.provenance.get("targets_before") or {})
 
     @property
     def searched(self) -> dict[str, dict[str, str]]:
@@ -724,7 +720,8 @@ def _read(place: Path) -> Results:
         raise OptbenchError(f"{str(folder.path / 'runs.parquet')!r} holds no runs: run the sweep again")
     if "diverged_at" in runs:
         runs["diverged_at"] = runs["diverged_at"].astype("Int64")
-    runs = fill_unknown(runs, partial(_read_curves, folder))
+    runs = keep_targets(fill_unknown(runs, partial(_read_curves, folder)), provenance.get("targets", {}))
+    runs = keep_looks(runs, provenance.get("reports", {}))
     names = ("problems", "landscapes", "paths", "snippets")
     problems, landscapes, paths, snippets = (folder.read_optional(name) for name in names)
     found = Results(runs, None, timings, problems, landscapes, {}, folder.path, folder, paths, snippets)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from optbench.analysis.columns import find_lost_runs
 from optbench.analysis.measures import TIME
-from optbench.analysis.protocol import find_targets
+from optbench.analysis.protocol import code_runs, digest_reports
 from optbench.catalogue import loader
 from optbench.catalogue.loader import Catalogue
 from optbench.compiler import device as devices
@@ -251,9 +251,13 @@ def write_tables(
         problems = trajectories.fit_domains(problems, paths)
         grids = user_code.compute_grids(problems)
     ended = runs[["problem", "optimizer", "status", "failure"]]
-    targets = find_targets(runs).to_dict() if TIME in plan.spec.choose_by and not find_lost_runs(runs).all() else {}
-    del runs, settings  # a million take as much memory as what puts the tables together
-    store.finish({**make_problem_tables(problems, grids), "paths": paths, "snippets": code}, begun, only, targets)
+    coded = {} if find_lost_runs(runs).all() else {by: code_runs(runs, by) for by in plan.spec.choose_by}
+    targets = coded[TIME].targets.shared.to_dict() if TIME in coded else {}
+    reports = digest_reports(runs, coded.values())
+    del runs, settings, coded  # a million take as much memory as what puts the tables together
+    store.finish(
+        {**make_problem_tables(problems, grids), "paths": paths, "snippets": code}, begun, only, targets, reports
+    )
     return ended
 
 

@@ -377,11 +377,12 @@ def judge_runs(
     names = {**called}
     if of != "optimizer":
         names |= labels.name_schedules(runs["schedule"].unique()) if of == "schedule" else {}
+    looks = np.where(np.isfinite(table.looks), table.looks, look)
     plain = "block" not in runs or bool((runs["block"] < 0).all())
     return Judged(
         places, pairs, of, judge_by, table.targets.shared.to_dict(), without, names,
-        int(runs.groupby("problem")["seed"].nunique().max()) if plain else 0, look=look,
-        crashed=crashed, in_common=bool(table.reported_in_common.all()),
+        int(runs.groupby("problem")["seed"].nunique().max()) if plain else 0,
+        looks=(int(looks.min()), int(looks.max())), crashed=crashed, in_common=bool(table.reported_in_common.all()),
     )  # fmt: skip
 
 
@@ -457,16 +458,13 @@ def find_shipped_limits(optimizer: str) -> dict[str, str] | None:
         return None
 
 
-def describe_measure(answer: Answer, before: Mapping[str, float | None] | None = None) -> str:
-    """Return all sentences of `split_measure`, whose arguments are the same."""
-    return " ".join(filter(None, split_measure(answer, before)))
+def describe_measure(answer: Answer) -> str:
+    """Return all sentences of `split_measure`."""
+    return " ".join(filter(None, split_measure(answer)))
 
 
-def split_measure(answer: Answer, before: Mapping[str, float | None] | None = None) -> tuple[str, str, str]:
-    """Return what verdicts rest on (measure, tuning, intervals), what spoils them, and the rest, such as ranges.
-
-    before: the targets, by problem, of an earlier look at the sweep.
-    """
+def split_measure(answer: Answer) -> tuple[str, str, str]:
+    """Return what verdicts rest on (measure, tuning, intervals), what spoils them, and the rest, such as ranges."""
     runs, judged = answer.runs, answer.judged
     name = name_measure(answer.judge_by)
     if judged.macro >= {*answer.best["problem"]}:
@@ -475,22 +473,7 @@ def split_measure(answer: Answer, before: Mapping[str, float | None] | None = No
     basis = [f"Compared by {name}.", _describe_tuning(answer), _describe_intervals(answer)]
     spoils, more = [], []
     if answer.judge_by == TIME:
-        more += describe_targets(judged.targets, answer.label)
-        both = {
-            problem: [
-                labels.share_text(each) if each is not None and math.isfinite(each) else "none"
-                for each in (share, judged.targets[problem])
-            ]
-            for problem, share in (before or {}).items()
-            if problem in judged.targets
-        }
-        shown = labels.short_names(judged.targets, answer.label)
-        changed = [f"from {old} to {new} on {shown[name]}" for name, (old, new) in both.items() if old != new]
-        if changed:
-            spoils.append(
-                f"Since the previous look, the target has changed {join_with_and(changed)}, so samples to it differ "
-                "even for unchanged runs."
-            )
+        more += describe_targets(judged.targets, answer.label, answer.look)
     elif judged.without:
         where = join_with_and(sorted(map(answer.label, judged.without)))
         more.append(f"There is none on {where}, where the loss at the end stands in.")
@@ -515,23 +498,27 @@ def _list_hyperparameters(runs: pd.DataFrame) -> dict[str, list[str]]:
     return {str(name): [key for key in there if there.loc[name, key]] for name in there.index}
 
 
-def describe_targets(targets: Mapping[str, float], label: Label = str) -> list[str]:
-    """Return sentences on the targets of the measure "time", problem by problem, and on those that have none."""
+def describe_targets(targets: Mapping[str, float], label: Label = str, look: int = 1) -> list[str]:
+    """Return sentences on the targets of the measure "time", problem by problem, and on those that have none.
+
+    look: how often the sweep has been looked at; the targets are those of the first time.
+    """
     by_share: dict[float, list[str]] = {}
     names = labels.short_names(targets, label)
     for problem, share in targets.items():
         if math.isfinite(share):
             by_share.setdefault(share, []).append(names[problem])
-    texts = []
+    texts, when = [], "" if look == 1 else ", as of the first look"
     if by_share:
         each = [f"{labels.share_text(share)} on {join_with_and(by_share[share])}" for share in sorted(by_share)]
         texts = [
             "A run reaches its target once the gap, its loss above the minimum, stays below a share of the gap at the "
-            f"start: {', '.join(each)}. Each is the hardest target that some optimizer reaches in every block."
+            f"start: {', '.join(each)}. Each is the hardest target that some optimizer reaches in every block{when}."
         ]
     none = [names[problem] for problem, share in targets.items() if not math.isfinite(share)]
     if none:
-        texts.append(f"On {join_with_and(none)} no target is reached in every block, so the loss at the end stands in.")
+        where = join_with_and(none)
+        texts.append(f"On {where} no target is reached in every block{when}, so the loss at the end stands in.")
     return texts
 
 
@@ -566,10 +553,12 @@ def _describe_tuning(answer: Answer) -> str:
 
 def _describe_intervals(answer: Answer) -> str:
     """Return the sentence on the level of the intervals, which depends on how often a sweep was looked at."""
-    if answer.look == 1:
-        return f"Intervals cover {answer.judged.level}, for {answer.judged.at_once}."
-    look = labels.ordinal(answer.look).capitalize()
-    return f"{look} look at this growing sweep: intervals cover {answer.judged.level}, for {answer.judged.at_once}."
+    judged, (first, last) = answer.judged, answer.judged.looks
+    text = f"ntervals cover {judged.level}, for {judged.at_once}"
+    if last == 1:
+        return f"I{text}."
+    which = f" ({labels.ordinal(first)} to {labels.ordinal(last)} look at what they compare)" if last > first else ""
+    return f"{labels.ordinal(answer.look).capitalize()} look at this growing sweep: i{text}{which}."
 
 
 def describe_data(problems: Iterable[tuple[str, str]], label: Label = str) -> list[str]:

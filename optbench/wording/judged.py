@@ -67,8 +67,8 @@ class Judged:
     """The seeds of a sweep without blocks; 0 with blocks."""
     macro: frozenset[str] = frozenset()
     """The problems of more than two classes, whose F1 is the macro F1."""
-    look: int = 1
-    """How often the sweep has been looked at, on which the level of the intervals depends."""
+    looks: tuple[int, int] = (1, 1)
+    """The earliest and the latest of the first looks at what is compared, from which the level of intervals follows."""
     crashed: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """By problem and level, the share of its reporting runs that failed without having diverged, if there is one."""
     in_common: bool = False
@@ -94,12 +94,12 @@ class Judged:
 
     @property
     def level(self) -> str:
-        """The level of the intervals: "96%"."""
-        return f"{100 * (1 - spent_alpha(self.look)):.4g}%"
+        """The level of the intervals: "97.5%", or "97.5–98.5%" where some of what is compared was added later."""
+        return f"{'–'.join(dict.fromkeys(f'{100 * (1 - spent_alpha(look)):.4g}' for look in self.looks))}%"
 
     def describe_further_look(self) -> str:
-        """Return what more runs mean: "a further look: intervals are then at 99.5% and not at 96%"."""
-        after = replace(self, look=self.look + 1)
+        """Return what more runs mean: "a further look: intervals are then at 98.5% and not at 97.5%"."""
+        after = replace(self, looks=(self.looks[1] + 1,) * 2)
         return f"a further look: intervals are then at {after.level} and not at {self.level}"
 
     def rows(self, problem: str) -> pd.DataFrame:
@@ -333,7 +333,7 @@ def format_ratio(ratio: float) -> str:
 
 
 def format_interval(low: float, high: float, level: str = "") -> str:
-    """Return the interval of a ratio: "[1.2–3.1]", or "[96% CI 1.2–3.1]" with its level."""
+    """Return the interval of a ratio: "[1.2–3.1]", or "[97.5% CI 1.2–3.1]" with its level."""
     return f"[{f'{level} CI ' * bool(level)}{format_ratio(low)}–{format_ratio(high)}]"
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.measures import LOSS, TIME
-from optbench.analysis.pair_statistics import spent_alpha
 from optbench.analysis.ranking import FAILED
 from optbench.analysis.verdicts import ALL, OPEN, TIE
 from optbench.contract.names import join_names
@@ -179,13 +178,12 @@ def _write_caption(answer: Answer, names: list[str], total: int) -> str:
         if answer.drawn_anew
         else f"Geometric mean over{how or ' the'} blocks of seeds{_TRIMMED}, with its 95% interval."
     )
-    level = f"{100 * (1 - spent_alpha(answer.look)):.4g}%"
     parts.append("Bold: the best, unless all are open. Underlined: tied with the best, within 10%.")
     if answer.unequal_trials:
         parts.append(f"{answer.unequal_trials} Nothing is bold there.")
     text = latex_escaped(" ".join(parts))
     dagger = r"\textsuperscript{\textdagger}"
-    text += f" {dagger}: not told apart from the best, at {latex_escaped(level)} for all pairs of a row."
+    text += f" {dagger}: not told apart from the best, at {latex_escaped(answer.judged.level)} for all pairs of a row."
     if _is_untested(answer):
         text += f" Mean ranks are not tested with fewer than {FEW_PROBLEMS} problems."
     shown = answer.ranking[answer.ranking["optimizer"].isin(names)]

@@ -40,15 +40,12 @@ Columns = Mapping[str, Sequence[Cell]]
 """The columns of a table by their title."""
 
 
-def summarize(answer: Answer, width: int = 80, before: Mapping[str, float | None] | None = None) -> list[str]:
-    """Return the lines of the answer: the headline, tables, and what spoils them.
-
-    width: of a line; before: the targets, by problem, of an earlier look at the sweep.
-    """
+def summarize(answer: Answer, width: int = 80) -> list[str]:
+    """Return the lines of the answer, of this width: the headline, tables, and what spoils them."""
     problems = [*answer.best["problem"].unique()]
     many = len(problems) >= FEW_PROBLEMS
     tables = _tabulate_levels(answer, width) if many else _tabulate_problems(answer, problems, width)
-    notes = [*_list_notes(answer, problems), *filter(None, [split_measure(answer, before)[1]])]
+    notes = [*_list_notes(answer, problems), *filter(None, [split_measure(answer)[1]])]
     lines = [headline(answer)]
     for block in filter(None, [*tables, notes]):
         lines += ["", *block]

@@ -25,7 +25,7 @@ def compare_tables(*arguments, **keywords):
     return folders.compare_tables(*arguments, **keywords).table
 
 
-def at_once(rows, alpha=0.04):
+def at_once(rows, alpha=0.025):
     """Return the level of each of so many intervals that hold at once: Sidak's, for what a first look may spend."""
     return (1 - alpha) ** (1 / rows)
 
@@ -69,7 +69,7 @@ def test_the_same_settings_equal_a_naive_twin():
         limits.append(stats.ttest_1samp(each, math.log(1.05)).pvalue)
     assert table["p_adjusted"][:4].to_numpy() == pytest.approx(multipletests(p, method="sidak")[1])
     assert table["p_regression"][:4].to_numpy() == pytest.approx(multipletests(limits, method="sidak")[1])
-    assert found.level == pytest.approx(0.96)
+    assert found.level == pytest.approx(0.975)
 
 
 def test_tuned_sides_equal_a_naive_twin():
@@ -184,7 +184,7 @@ def test_a_regression_follows_from_the_interval():
             assert (rows["regression"] == "shown").equals(rows["low"] > 1 + limit)
             assert (rows["regression"] == "ruled out").equals(rows["high"] <= 1 + limit)
             assert (rows.loc[rows["verdict"] == "wins", "regression"] == "ruled out").all()
-            assert ((rows["p_regression"] < 0.04) == (rows["regression"] != "open")).all()
+            assert ((rows["p_regression"] < 0.025) == (rows["regression"] != "open")).all()
     tie = compare_tables(*with_effects([(0.03, 0.001)]), above=0.0).iloc[0]
     assert (tie["verdict"], tie["regression"]) == ("tie", "shown")  # 3% is within a tenth, and more than none
 

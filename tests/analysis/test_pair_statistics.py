@@ -68,8 +68,8 @@ def test_p_is_below_alpha_where_t_exceeds_its_critical_value(family):
 
 def test_looks_spend_no_more_than_alpha():
     spent = [spent_alpha(look) for look in range(1, 40)]
-    assert spent[:4] == pytest.approx([0.04, 0.005, 0.0025, 0.00125])
-    assert sum(spent) == pytest.approx(0.05) and spent_alpha(1, 0.1) == pytest.approx(0.08)
+    assert spent[:4] == pytest.approx([0.025, 0.015, 0.005, 0.0025])
+    assert sum(spent) == pytest.approx(0.05) and spent_alpha(1, 0.1) == pytest.approx(0.05)
 
 
 def test_few_blocks_and_blocks_that_agree():

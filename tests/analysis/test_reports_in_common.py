@@ -10,7 +10,8 @@ from scipy import stats
 from optbench.analysis import protocol
 from optbench.analysis.held_out import ERROR, SEARCH, SEARCH_FREEDOM, count_report_seeds
 from optbench.analysis.judging import judge
-from optbench.analysis.protocol import code_runs, select_chosen_runs
+from optbench.analysis.pair_statistics import spent_alpha
+from optbench.analysis.protocol import code_runs, keep_looks, select_chosen_runs
 from optbench.analysis.ranking import ranking
 from optbench.analysis.verdicts import verdicts
 from tests.staged import staged_table
@@ -49,11 +50,32 @@ def test_a_ratio_is_that_of_recommended_settings_on_common_seeds():
         search = SEARCH * sum((gaps[name] ** 2 + 2 * usual**2) / 3 for name in (a, b))
         within = each.var(ddof=1) / 12
         freedom = (within + search) ** 2 / (within**2 / 11 + search**2 / SEARCH_FREEDOM)
-        # One end each of two comparisons with the best, at 4% together.
-        half = stats.t.ppf(1 - 0.04 / 2, freedom) * math.sqrt(within + search)
+        # One end each of two comparisons with the best, at 2.5% together.
+        half = stats.t.ppf(1 - 0.025 / 2, freedom) * math.sqrt(within + search)
         assert row["ratio"] == pytest.approx(math.exp(each.mean())) and row["blocks"] == 12
         assert [row["low"], row["high"]] == pytest.approx([math.exp(each.mean() - half), math.exp(each.mean() + half)])
         assert math.isnan(row["blocks_needed"])
+
+
+def test_what_is_added_pays_for_its_own_pairs():
+    """A third optimizer at the second look: the pair of the first stays as it was, whatever the third is like."""
+    runs = table()
+    before = verdicts(runs[runs["optimizer"] != "sign"].reset_index(drop=True), "loss")
+    looks = {"gd": 1, "adam": 1, "sign": 2}
+    runs = keep_looks(runs, {"p": {name: {"a digest": look} for name, look in looks.items()}})
+    rows = verdicts(runs, "loss", look=2).set_index(["a", "b"])
+    pd.testing.assert_series_equal(rows.loc["gd", "adam"], before.set_index(["a", "b"]).loc["gd", "adam"])
+    gaps = {name: abs(np.mean(values_of(runs, name, 0.3) - values_of(runs, name, 0.2))) for name in OPTIMIZERS}
+    usual = {"gd": (gaps["gd"] + gaps["adam"]) / 2, "sign": np.mean(list(gaps.values()))}
+    each = values_of(runs, "sign", 0.2) - values_of(runs, "gd", 0.2)
+    search = SEARCH * sum((gaps[name] ** 2 + 2 * usual[name] ** 2) / 3 for name in usual)
+    within = each.var(ddof=1) / 12
+    freedom = (within + search) ** 2 / (within**2 / 11 + search**2 / SEARCH_FREEDOM)
+    half = stats.t.ppf(1 - 0.015 / 2, freedom) * math.sqrt(within + search)
+    assert rows.loc[("gd", "sign"), "low"] == pytest.approx(math.exp(each.mean() - half))
+    assert not verdicts(runs, "loss", of="optimizer", look=7)["low"].equals(verdicts(table(), "loss", look=7)["low"])
+    unknown = keep_looks(table(), {"p": {"gd": {}}})
+    pd.testing.assert_frame_equal(verdicts(unknown, "loss", look=2), verdicts(table(), "loss", look=2))
 
 
 def test_ranks_say_who_may_be_best_and_divide_by_the_leader():
@@ -101,13 +123,24 @@ def test_comparisons_with_the_best_find_it_in_a_set_that_holds_it():
     rng, count = np.random.default_rng(1), 400
     y = rng.normal(0, 1, (count, 5, 20)) + np.array([0.0, 0.3, 0.3, 0.6, 1.0])[:, None]
     a, b = np.triu_indices(5, 1)
-    rows = judge((y[:, b] - y[:, a]).reshape(-1, 20), np.repeat(np.arange(count), 10), 5, 0.04, with_best=True)
+    rows = judge((y[:, b] - y[:, a]).reshape(-1, 20), np.repeat(np.arange(count), 10), 5, 0.025, with_best=True)
     loses = rows["verdict"].to_numpy().reshape(count, 10) == "loses"
     assert loses[:, a == 0].any(axis=1).mean() <= 0.05
-    wide = judge((y[:, b] - y[:, a]).reshape(-1, 20), np.repeat(np.arange(count), 10), 5, 0.04)
+    wide = judge((y[:, b] - y[:, a]).reshape(-1, 20), np.repeat(np.arange(count), 10), 5, 0.025)
     assert ((rows["verdict"] == "wins").sum() > (wide["verdict"] == "wins").sum()) and (
         rows["high"] < wide["high"]
     ).all()
+
+
+def test_looking_again_at_more_seeds_leaves_the_best_in_the_set():
+    """Four looks at twice the seeds each: of five equal levels the best loses at some in at most 5%, and in some."""
+    rng, count, lost = np.random.default_rng(2), 1000, []
+    y = rng.normal(0, 1, (count, 5, 160))
+    for look, seeds in enumerate((20, 40, 80, 160), 1):
+        part = (y[:, 1:, :seeds] - y[:, :1, :seeds]).reshape(-1, seeds)
+        rows = judge(part, np.repeat(np.arange(count), 4), 5, spent_alpha(look), with_best=True)
+        lost.append((rows["high"] < 0).to_numpy().reshape(count, 4).any(axis=1))
+    assert 0.01 <= np.mean(np.any(lost, axis=0)) <= 0.05 and np.mean(lost[0]) < np.mean(np.any(lost, axis=0))
 
 
 def with_targets(runs, stated, reached):

@@ -204,7 +204,7 @@ def test_it_is_in_the_intervals_of_two_folders(by):
     row = folders.compare_tables(*sides, by=by, judge_by="test_accuracy").table.iloc[0]
     without = (left[0, 1] - left[0, 0])[0]
     deviation = np.sqrt(39 / 40 * np.sum((without - without.mean()) ** 2))
-    half = stats.t.ppf(1 - 0.04 / 2, 39) * deviation
+    half = stats.t.ppf(1 - 0.025 / 2, 39) * deviation
     assert np.log(row["high"] / row["ratio"]) == pytest.approx(half, rel=1e-4)
     assert np.log(row["ratio"] / row["low"]) == pytest.approx(half, rel=1e-4)
     same = folders.compare_tables(sides[0], sides[0], by=by, judge_by="test_accuracy").table.iloc[0]
@@ -285,7 +285,7 @@ def test_the_blocks_of_a_fold_are_one_observation():
     np.testing.assert_allclose(np.log(table["value"]), y.mean(axis=1))
     np.testing.assert_allclose(np.log(table["high"] / table["value"]), half)
     difference = y.loc["b"] - y.loc["a"]
-    half = stats.t.ppf(1 - 0.04 / 2, 2) * np.sqrt(share * difference.var(ddof=1))
+    half = stats.t.ppf(1 - 0.025 / 2, 2) * np.sqrt(share * difference.var(ddof=1))
     row = verdicts(runs, "test_accuracy").iloc[0]
     assert np.log(row[["ratio", "high"]].astype(float)).tolist() == pytest.approx([d := difference.mean(), d + half])
     assert row["blocks"] == 3 and np.isnan(row["blocks_needed"])

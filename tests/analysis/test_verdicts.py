@@ -26,7 +26,7 @@ from optbench.contract.columns import target_column
 
 OPTIMIZERS = ("gd", "momentum", "adam")
 SPEED = dict(zip(OPTIMIZERS, (0.0, 0.1, -2.0), strict=True))
-FIRST_LOOK = 0.04
+FIRST_LOOK = 0.025
 
 
 def noisy(seed=0, problems=("p", "q"), speed=SPEED, blocks=6, spread=0.5, fails=0.02, **options):
@@ -291,8 +291,8 @@ def test_what_cannot_be_decided_says_why():
 def test_each_further_look_is_at_a_smaller_alpha():
     runs = noisy(holdout=3, fails=0)
     widths = [np.log(table["high"] / table["low"])[:6] for table in (verdicts(runs, "loss", look=k) for k in (1, 2, 3))]
-    for look, alpha in ((1, 0.04), (2, 0.005), (3, 0.0025)):
-        expected = stats.t.isf((1 - (1 - alpha) ** (1 / 3)) / 2, 5) / stats.t.isf((1 - 0.96 ** (1 / 3)) / 2, 5)
+    for look, alpha in ((1, 0.025), (2, 0.015), (3, 0.005)):
+        expected = stats.t.isf((1 - (1 - alpha) ** (1 / 3)) / 2, 5) / stats.t.isf((1 - 0.975 ** (1 / 3)) / 2, 5)
         np.testing.assert_allclose(widths[look - 1] / widths[0], expected)
 
 

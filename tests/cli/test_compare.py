@@ -100,7 +100,7 @@ def test_a_planted_regression_ends_with_1(run):
     code, out, err = run("old", "new", "--judge-by", "loss", "--fail-above", "5%")
     assert code == 1 and not err
     assert "rosenbrock: momentum loses by a factor of 2.02 in B [1.99, 2.05]; gd is identical in both" in out
-    assert "intervals of 96%, for all rows at once" in out
+    assert "intervals of 97.5%, for all rows at once" in out
     assert f"note: optbench: {optbench.__version__} in A, 0.0.1 in B" in out
     assert "regression above 5% shown: momentum on rosenbrock, 2.02 times [1.99, 2.05]; momentum on quadratic" in out
     assert "a step 1.5, an evaluation 1 times as long in B (24 cohorts in common)" in out
@@ -124,7 +124,7 @@ def test_what_is_open_has_its_interval_and_what_is_known(run, tmp_path):
 
     code, out = compared([(math.log(1.25), 0.2), (0.06, 0.02)], "--fail-above", "5%")
     assert code == 0
-    middle, half = math.log(1.25), 0.2 * stats.t.isf((1 - 0.96**0.5) / 2, 7) / math.sqrt(8)
+    middle, half = math.log(1.25), 0.2 * stats.t.isf((1 - 0.975**0.5) / 2, 7) / math.sqrt(8)
     ends = f"[{math.exp(middle - half):.3g}, {math.exp(middle + half):.3g}]"
     assert "p0: gd is open (behind, perhaps by less than 5%)" in out and f"1.25 {ends}" in out
     assert "p1: gd ties" in out

@@ -69,7 +69,7 @@ def test_columns(swept):
     held_out = ["jackknife_test_loss_final", "jackknife_test_accuracy"]
     coordinates = ["w_1", "w_2"]
     assert list(swept.runs)[: len(RUNS)] == RUNS and list(swept.curves)[: len(CURVES)] == CURVES
-    assert set(list(swept.runs)[len(RUNS) :]) == {*metrics, *held_out, *coordinates}
+    assert set(list(swept.runs)[len(RUNS) :]) == {*metrics, *held_out, *coordinates, "first_target", "first_look"}
     assert set(list(swept.curves)[len(CURVES) :]) == {*metrics, *coordinates}
     assert list(swept.timings) == TIMINGS
     assert hyperparameter_columns(swept.runs) == ["beta1"] and set(metric_columns(swept.runs)) >= set(metrics)

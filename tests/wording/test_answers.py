@@ -42,7 +42,7 @@ def test_who_is_first_and_by_how_much():
     ratio = float(text.split("gd ")[1].split("× the loss [")[0])
     assert ratio == pytest.approx(3, rel=0.05)
     assert text.count("× the loss") == 1 and ", slow 4" in text
-    low, high = map(float, text.split("the loss [96% CI ")[1].split("]")[0].split("–"))
+    low, high = map(float, text.split("the loss [97.5% CI ")[1].split("]")[0].split("–"))
     assert low <= 3 <= high
     assert answer.judged.pairs["p", "adam", "gd"].verdict == "wins"
     assert answer.judged.pairs["p", "gd", "adam"].verdict == "loses"

@@ -63,6 +63,17 @@ def test_more_blocks_come_with_their_time_and_their_option():
     assert seeds.option == "--seeds 48" and "24 more seeds" in seeds.text
 
 
+@pytest.mark.slow
+def test_on_seeds_in_common_twice_the_blocks_are_advised():
+    """How many decide a pair is not known there; one that cannot be decided, as neither arrives, does not count."""
+    answer, timings = open_pairs([math.nan, math.nan, math.nan], in_common=True)
+    plan = certainty.plan_more_runs(answer, timings, cores=2)
+    assert plan.option == "--blocks 16"
+    assert plan.text == ("3 open pairs: twice the blocks make intervals about a fifth narrower (about 3 minutes here)")
+    never = answer.verdicts.assign(reason="neither reaches the target")
+    assert certainty.plan_more_runs(replace(answer, judged=replace(answer.judged, verdicts=never)), timings) is None
+
+
 def test_winners_have_setting_lead_and_verdict():
     curves = pd.DataFrame({name: [] for name in ("run_id", "step", "samples", "epoch", "train_loss")})
     results = Results(table({"gd": 1.0, "adam": 3.0, "lion": 9.0}), curves, TIMINGS)

@@ -20,6 +20,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from optbench.analysis.protocol import keep_targets
 from optbench.contract.errors import OptbenchError
 from optbench.contract.types import Stage
 from optbench.sweeps.joined_specs import COUNTS, describe_additions, find_differences, join_specs
@@ -40,7 +41,7 @@ from optbench.sweeps.store.manifest import DamagedManifest, Entry, Manifest, dig
 from optbench.sweeps.tables import make_failed_tables, shorten_reason
 from optbench.sweeps.unknown_minima import COLUMNS, fill_unknown
 
-_KEPT = ("looked_at", "targets", "targets_before", "extended_by", "added")
+_KEPT = ("looked_at", "reports", "extended_by", "added")
 """Keys of provenance.json that another run into the folder keeps."""
 _WHOLE_STAGES = ("holdout", *COMMON_STAGES)
 """Stages whose cohorts run as a whole, or come from a record of just these runs: one machine's bits."""
@@ -226,6 +227,7 @@ class Store:
             before = self._provenance_before = read_provenance(directory)
             self._extends, command = extend, provenance.get("command", "")
             kept = {key: before[key] for key in _KEPT if key in before}
+            kept["targets"] = _find_targets(before, provenance) or provenance.get("targets", {})
             if extend and self._before and self._before.spec != spec.to_toml():
                 earlier, old = kept.get("extended_by", []), parse_spec(self._before.spec)
                 unknown = [""] * (len(earlier) - len(kept.get("added", [])))  # of before 0.17
@@ -367,7 +369,7 @@ class Store:
             parts = [self.files.read(cohort_id)["curves"] for entry, cohort_id in sources if entry.problem in names]
             return pa.concat_tables([part.select(COLUMNS) for part in parts]).to_pandas()
 
-        return fill_unknown(self._runs.read(sources), read_curves)
+        return keep_targets(fill_unknown(self._runs.read(sources), read_curves), self._provenance["targets"])
 
     def _find_sources(self, only: frozenset[str] | None) -> list[tuple[Entry, str]]:
         """Return the saved cohorts, or of these the ones in ``only``, each with a record that holds runs of it."""
@@ -380,11 +382,12 @@ class Store:
         begun: bool = True,
         only: frozenset[str] | None = None,
         targets: Mapping[str, float] | None = None,
+        reports: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         """Write the final tables from the saved cohorts, and the ``extra`` tables.
 
         begun: all stages of the sweep were planned; only: the cohorts that count; targets: those of verdicts by
-        samples, a share by problem.
+        samples, a share by problem; reports: digests of what verdicts are about, by problem and optimizer.
         """
         sources = self._find_sources(only)
         self._runs.clear()  # a million take as much memory as what puts the tables together
@@ -395,18 +398,21 @@ class Store:
                 with final_tables.parquet_writer(self.directory / f"{name}.parquet", table.schema) as add:
                     add(table)
             there = {entry.cohort_id for entry, cohort_id in sources if cohort_id == entry.cohort_id}
-            self._record_look(there, targets or {})
             missing = self._manifest.describe_missing(sources, begun)
+            self._record_look(there, {} if missing else targets or {}, reports or {})
             self._write_manifest(replace(self._manifest, finished=True, missing=missing), (*TABLES, *extra))
             flush_to_disk(self.directory)
 
-    def _record_look(self, there: set[str], targets: Mapping[str, float]) -> None:
+    def _record_look(
+        self, there: set[str], targets: Mapping[str, float], reports: Mapping[str, Mapping[str, str]]
+    ) -> None:
         """Add the number of complete blocks, or seeds, to the looks of provenance.json, if the last look had another.
 
         It is that of the problem that has most. A block is complete when it has reported: verdicts on these tables are
         a look at that many. An extension that adds other runs is one, too, such as of a wider search at the same
-        number: `looked_at` is a digest of the cohorts that verdicts are about, beside the targets that they have, and
-        had at the look before. there: the ids of the cohorts that the tables have.
+        number: `looked_at` is a digest of the cohorts that verdicts are about. there: the ids of the cohorts
+        that the tables have. targets: by problem, those of a whole sweep, which further looks keep. reports:
+        as for `finish`; what has changed, or was added, counts from this look at its problem on.
         """
         complete = {
             unit: cohorts
@@ -419,12 +425,14 @@ class Store:
         now, last = hashlib.sha256(" ".join(ids).encode()).hexdigest(), self._provenance_before.get("looked_at")
         if number and (looks[-1:] != [number] or (self._extends and last not in (now, None))):
             looks = [*(each for each in looks if each), number]
-            self._provenance["targets_before"] = self._provenance.get("targets", {})
         if number:
-            self._provenance["targets"] = {
-                name: share if math.isfinite(share) else None for name, share in targets.items()
+            found = {name: share if math.isfinite(share) else None for name, share in targets.items()}
+            self._provenance |= {"looks": looks, "looked_at": now, "targets": self._provenance["targets"] | found}
+            before, first = self._provenance.get("reports"), {"": {"": len(looks) - 1}}  # of a folder that lacks them
+            self._provenance["reports"] = {
+                problem: _number_reports(first if before is None else before.get(problem, {}), digests, len(looks))
+                for problem, digests in reports.items()
             }
-            self._provenance |= {"looks": looks, "looked_at": now}
             self._write_provenance()
 
     def _write_provenance(self) -> None:
@@ -451,6 +459,29 @@ def _select_lanes(planned: PlannedCohort, selected: Sequence[bool]) -> PlannedCo
         return planned
     lanes = tuple(lane for lane, used in zip(planned.cohort.lanes, selected, strict=True) if used)
     return plan_cohort(replace(planned.cohort, lanes=lanes), planned.stage, planned.block) if lanes else None
+
+
+def _number_reports(
+    before: Mapping[str, Mapping[str, int]], digests: Mapping[str, str], most: int
+) -> dict[str, dict[str, int]]:
+    """Return by optimizer the digest of its reports, and the first look at one problem that had them.
+
+    before: the same at the last look; most: the number of looks at the folder.
+    """
+    look = min(1 + max((last for found in before.values() for last in found.values()), default=0), most)
+    return {name: {digest: before.get(name, {}).get(digest, look)} for name, digest in digests.items()}
+
+
+def _find_targets(before: Mapping, now: Mapping) -> dict[str, float | None]:
+    """Return the targets of the looks at a folder, by problem; not of problems that have changed since.
+
+    before, now: the provenance of the folder and of the plan.
+    """
+    if before.get("optbench") != now.get("optbench"):
+        return {}
+    changed = _list_changed(before, now)
+    names = [*changed["data"], *(key.partition(" ")[2] for key in changed["plugins"] if key.startswith("problem "))]
+    return {name: share for name, share in before.get("targets", {}).items() if not any(each in name for each in names)}
 
 
 def find_dropped(
@@ -515,10 +546,7 @@ def _explain_dropped(entry: Entry, before: Mapping, now: Mapping) -> str:
         return f"they are of optbench {before.get('optbench')}, and this is {now.get('optbench')}"
     if before.get("device") != now.get("device"):
         return f"they ran on {before.get('device')}"
-    changed = {
-        kind: [key for key, old in (before.get(kind) or {}).items() if (now.get(kind) or {}).get(key, old) != old]
-        for kind in ("plugins", "data")
-    }
+    changed = _list_changed(before, now)
     owners = {"problem": entry.problem, "optimizer": entry.optimizer}
     parts = [key.partition(" ") for key in changed["plugins"]]
     own = [f"{kind} {name}" for kind, _, name in parts if name in owners.get(kind, "")]
@@ -533,3 +561,11 @@ def _explain_dropped(entry: Entry, before: Mapping, now: Mapping) -> str:
             "seeds"
         )
     return f"part {shard} has them no more" if (shard := now.get("shard")) else "the sweep has such settings no more"
+
+
+def _list_changed(before: Mapping, now: Mapping) -> dict[str, list[str]]:
+    """Return the keys of plug-ins and of data that have changed; before, now: as for `_explain_dropped`."""
+    return {
+        kind: [key for key, old in (before.get(kind) or {}).items() if (now.get(kind) or {}).get(key, old) != old]
+        for kind in ("plugins", "data")
+    }

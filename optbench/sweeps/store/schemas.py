@@ -1,10 +1,11 @@
 """Checks of a folder's tables: nothing reads one before its columns are there and hold what they must."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 import pyarrow as pa
+from annotated_types import Ge, Le
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from optbench.contract.arguments import refusal
@@ -28,7 +29,7 @@ class _Provenance(BaseModel):
     added: list[str] = []
     looks: list[int] = []
     targets: dict[str, float | None] = {}
-    targets_before: dict[str, float | None] = {}
+    reports: dict[str, dict[str, dict[str, Annotated[int, Ge(1), Le(1000)]]]] = {}
     tuning_seeds: list[int] = []
     plugin_files: list[str] = []
     plugins: dict[str, str] | None = None
