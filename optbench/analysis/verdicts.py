@@ -130,10 +130,10 @@ def compare_levels(
     pair, trials = pair_cells(table, a, b), table.trials
     looks = np.where(np.isfinite(table.looks), table.looks, look)
     at = np.maximum(looks[a], looks[b])
-    numbers = pd.factorize(problem)[0]
-    levels = np.array(
-        [np.sum((numbers == numbers[one]) & (looks <= last)) for one, last in zip(a, at, strict=True)], dtype=np.int64
-    )
+    numbers, levels = pd.factorize(problem)[0], np.zeros(len(a), dtype=np.int64)
+    for last in np.unique(at):
+        there = np.bincount(numbers[looks <= last], minlength=len(numbers))
+        levels = np.where(at == last, there[numbers[a]], levels)
     rows = judge_differences(
         pair.differences, problem[a], levels, pair.failed, confidence, at, pair.sampling, table.reported_in_common[a],
         plan,
