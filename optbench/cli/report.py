@@ -100,9 +100,10 @@ def report(
     if len(folders) > 1:
         draw(folders, warn, **options)
     elif isinstance(sweep := folders[0], LoadedSweep):
-        draw(sweep, **options)
+        said = sweep.results.missing  # by the summary
+        draw(sweep, lambda text: None if text == said else warn(text), **options)
         console.print()
-        print_summary(sweep)  # which says what is missing
+        print_summary(sweep)
     if label and unsaved and isinstance(folders[0], LoadedSweep) and len(folders) == 1:
         sweep = folders[0]
         console.print("labels: on this page and its files only; to keep them in the folder:")
