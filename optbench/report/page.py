@@ -16,6 +16,7 @@ from optbench.analysis import hyperparameter_columns
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.protocol import WIDEN
 from optbench.analysis.selection import is_staged
+from optbench.analysis.verdicts import ALL
 from optbench.contract.names import count_noun
 from optbench.report.explorer import explorer
 from optbench.report.forest import build_forest, find_looks
@@ -154,6 +155,8 @@ class Page:
         unit = self.matrices[self.own].unit
         self.meaning = f"What the worst choice takes, times the best one's {unit}, as far as shown{mean}."
         self.legend = LEGEND
+        every = (answer.judged, *answer.levels.values())
+        self.families = sum(each.verdicts.loc[each.verdicts["problem"] != ALL, "problem"].nunique() for each in every)
         self.safe = {key: self.describe_default(view.answer, self.matrices[key]) for key, view in self.views.items()}
         looks = find_looks(sweep)
         self.forests = {key: build_forest(sweep, view.answer, looks) for key, view in self.views.items()}

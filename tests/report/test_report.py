@@ -109,7 +109,9 @@ def test_page_reports_the_held_out_numbers(usual):
 
 
 def test_page_carries_provenance_timings_and_words(usual):
-    _, page, path, _ = usual
+    tables, page, path, _ = usual
+    levels = tables["runs"].groupby("problem")[["optimizer", "batch_size", "schedule"]].nunique()
+    assert f"this page has {(levels > 1).to_numpy().sum()} families of intervals" in page.text
     for text in ("python -m optbench sweep --out results --seeds 9", "0.1.0", "Example CPU <8 cores>", "nsz, arcp",
                  "plugins: adam", "steps, all runs", "suboptimality", "minimum 0.0462 (closed form)"):  # fmt: skip
         assert text in page.text
