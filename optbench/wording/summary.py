@@ -132,7 +132,7 @@ def _explain(answer: Answer, problems: Sequence[str]) -> str:
         texts.append("May be best: not told apart")
     if any(len(judged.firsts(problem)) - len(judged.list_open(problem)) > 1 for problem in problems):
         texts[-1] += " (=: equal within 10%)"
-    if any(judged.list_behind(problem) for problem in problems):
+    if any(judged.pair_behind(problem) for problem in problems):
         whose = "the samples" if units == [SAMPLES] else "the value"
         texts.append(f"Behind: times {whose} of the first [{judged.level} interval]; +2 to 5×: two more, up to 5×")
     return f"{'. '.join(texts)}."
