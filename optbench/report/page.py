@@ -163,7 +163,7 @@ class Page:
         self.problems = [
             {
                 **self.describe_problem(problem, anchor),
-                "more": [*answer.describe_others(problem), *answer.describe_levels(problem)],
+                "more": answer.describe_levels(problem),
                 "facts": describe_problem(results.problem(problem)),
                 "settings": tables.settings(problem),
                 "costs": tables.costs.get(problem),
