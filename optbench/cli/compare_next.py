@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,6 @@ from optbench.analysis.folders import SECONDS, TUNED, Comparison
 from optbench.analysis.verdicts import ALL, OPEN
 from optbench.contract.names import count_noun
 from optbench.wording.certainty import estimate_seconds, state_minutes
-from optbench.wording.judged import count_in_all
 from optbench.wording.wider_search import begin_extension
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _plan_extension(by: str, sides: Sequence[Results], most: float, times: float
         made = side.provenance
         blocks = int(made.get("blocks") or 0)
         there, unit = blocks or len(made.get("seeds") or ()), "block" if blocks else "seed"
-        total = count_in_all(most) if blocks and by == TUNED else count_in_all(times, 1, there)
+        total = math.ceil((most if blocks and by == TUNED else there * times) - 1e-9)
         counts.append((total, unit))
         if total > there:
             version = f"  # with optbench {made.get('optbench')}" * (len(versions) > 1)

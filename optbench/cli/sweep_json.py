@@ -68,7 +68,8 @@ def list_next_steps(finished: LoadedSweep) -> list[tuple[str, str]]:
         text = f"{len(died):,} runs of {where} died of a signal; this runs them again"
         steps.append((text, f"{again} --retry-failed"))
     if more := plan_more_runs(answer, results.timings, made.get("cores") or 1):
-        steps.append((more.text, f"{begin_extension(directory, made)} {more.option}" if more.option else ""))
+        text, option = more
+        steps.append((text, f"{begin_extension(directory, made)} {option}"))
     for text in advise_wider_search(edges, directory, made):
         reason, _, wider = text.partition("wider: ")
         steps.append((f"{reason}wider", wider))

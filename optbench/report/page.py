@@ -38,12 +38,7 @@ from optbench.sweeps.chosen import format_hyperparameters
 from optbench.sweeps.results import with_plain_labels
 from optbench.wording import answers, labels
 from optbench.wording.answers import Answer, chosen_for
-from optbench.wording.certainty import (
-    UNDECIDED,
-    find_state,
-    state_cost,
-    state_length,
-)
+from optbench.wording.certainty import state_length
 from optbench.wording.eager import describe_eager
 from optbench.wording.headlines import headline
 from optbench.wording.judged import PLAIN_LOSS, SAMPLES, name_metric
@@ -171,7 +166,7 @@ class Page:
         self.problems = [
             {
                 **self.describe_problem(problem, anchor),
-                "more": [*answer.describe_others(problem), *answer.describe_levels(problem)],
+                "more": answer.describe_levels(problem),
                 "facts": describe_problem(results.problem(problem)),
                 "settings": tables.settings(problem),
                 "costs": tables.costs.get(problem),
@@ -251,36 +246,31 @@ class Page:
         return names | {"views": views, "own": views[self.own], "codes": codes.values()}
 
     def describe_view(self, sweep: LoadedSweep, problem: str) -> dict:
-        """Return the texts of a problem: what to use, by how much, at what cost and length of a run.
+        """Return the texts of a problem: what to use, by how much, and the length of a run.
 
         sweep: a view of `list_views`.
         """
         answer = sweep.answer
         if problem in self.find_lacking(sweep):
             lacks = f"no {name_choice(answer.judge_by).removeprefix('1 - ')}"
-            empty = dict.fromkeys(("rest", "leader", "limits", "at_once", "cost", "length"), "")
+            empty = dict.fromkeys(("rest", "limits", "length"), "")
             return empty | {
                 "short": lacks, "unit": lacks, "settings": [], "others": 0,
                 "sentence": f"There is {lacks} here, so nothing is judged by it",
             }  # fmt: skip
         firsts = answer.firsts(problem)
         best = sweep.best_of(problem).set_index("optimizer", drop=False)
-        found = {"cost": "", "length": ""}
-        if firsts:
-            same = {"problem": problem, "optimizer": firsts[0]}
-            (cost,) = select_rows(sweep.costs, same).to_dict("records") or [{}]
-            runs = select_rows(sweep.reported_runs, same)
-            found = {"cost": state_cost(cost, sweep.target(problem)), "length": state_length(runs) if len(runs) else ""}
-        return found | {
+        same = {"problem": problem, "optimizer": answer.judged.leader(problem)}
+        runs = select_rows(sweep.reported_runs, same)
+        return {
             "short": answer.judged.describe_best(problem),
             "unit": name_unit(sweep, problem),
             "settings": [self.describe_setting(best.loc[name].to_dict()) for name in firsts[:MAX_SETTINGS]],
             "others": max(len(firsts) - MAX_SETTINGS, 0),
-            "rest": "that none beats" if find_state(answer, problem) == UNDECIDED else "in first place",
+            "rest": "that none beats" if answer.judged.list_open(problem) else "in first place",
             "sentence": answer.sentence(problem).removeprefix(f"{answer.label(problem)}: "),
-            "leader": answer.label(firsts[0]) if len(firsts) > 1 else "",
             "limits": describe_limits(answer.edges, problem, firsts[0]) if firsts else "",
-            "at_once": answer.at_once.get(problem, ""),
+            "length": state_length(runs) if len(runs) else "",
         }  # fmt: skip
 
     def describe_setting(self, row: dict) -> dict:
@@ -311,7 +301,7 @@ def list_views(sweep: LoadedSweep) -> dict[str, LoadedSweep]:
     Settings are those that the sweep chose for the measure.
     """
     answer, views = sweep.answer, {sweep.answer.judge_by: sweep}
-    _ = sweep.costs, sweep.reported_runs  # which all views share
+    _ = sweep.reported_runs  # which all views share
     for measure, judged in answer.others.items():
         if judged.without >= {*answer.best["problem"]}:
             continue

@@ -28,7 +28,7 @@ from optbench.wording.comparisons import (
     MIXED,
     WORSE,
     count_cases,
-    describe_comparison,
+    describe_over_all,
     find_states,
     headline_comparison,
     list_verdicts,
@@ -126,7 +126,7 @@ def _describe_comparison(side: Side, first: Side, files: Mapping[str, str], look
 
     part = {"letter": side.letter, "why": side.why, "forest": None, "title": f"{side.letter} beside {first.letter}"}
     names = [look.name for look in looks if look.name]
-    states, is_time, short, said = {}, False, {}, {}
+    states, is_time, short = {}, False, {}
     if found is not None:
         table, units = found.table, _name_units(found, first)
         shown = found.labeled().table
@@ -134,8 +134,6 @@ def _describe_comparison(side: Side, first: Side, files: Mapping[str, str], look
         states = find_states(table)
         seeds = f"{int(table.loc[table['problem'] != ALL, 'seeds'].max()):,} seeds in common"
         kind = "the same settings in both" if found.by == "settings" else "each as it was tuned"
-        over = table[table["problem"] == ALL]
-        is_clear = len(over) and over["verdict"].iloc[0] != OPEN_VERDICT
         # By the name that the optimizer has in the tables
         named = table.assign(name=table["b"].replace(found.names))
         part |= {
@@ -143,12 +141,11 @@ def _describe_comparison(side: Side, first: Side, files: Mapping[str, str], look
             "forest": build_comparison(named, letters, units, looks, side.sweep.results.own, label),
             "ends": ("needs fewer", "needs more") if is_time else ("better", "worse"),
             "cases": count_cases(table, is_time),
-            "over": describe_comparison(shown, ALL, *letters) if is_clear else "",
+            "over": describe_over_all(shown, *letters),
             "how": f"{kind}, on {seeds}",
             "differences": found.differences,
         }
         short = {problem: list_verdicts(named, problem, is_time, label) for problem in states}
-        said = {problem: describe_comparison(shown, label(problem), *letters) for problem in states}
     problems = [name for name in files if name in first.sweep.files or name in side.sweep.files]
     part["problems"] = [
         {
@@ -158,7 +155,6 @@ def _describe_comparison(side: Side, first: Side, files: Mapping[str, str], look
             "kind": KINDS.get(states.get(problem, ""), ""),
             "state": name_state(states[problem], is_time) if problem in states else _say_where(problem, first, side),
             "short": short.get(problem, ()),
-            "against": said.get(problem, ""),
             "sentences": [(each.letter, _answer_sentence(each, problem)) for each in (first, side)],
             "overlay": overlay(first.sweep, side.sweep, problem, names, letters) if problem in states else None,
             "table": _build_table(problem, f"{side.letter}-{files[problem]}", (first, side), label),

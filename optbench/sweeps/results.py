@@ -458,7 +458,7 @@ class Results:
 
         Returns:
             A row a problem and optimizer that may be the best, and rows "all" if there are several problems: its
-            setting; value with its interval; verdict of first place ("wins", "tie", "open", "alone" or "failed"); the
+            setting; value with its interval; verdict of first place ("wins", "tie", "open" or "alone"); the
             nearest rival, with its ratio over this one, the interval, adjusted p and the blocks that would decide; and
             the costs of the targets, as ``costs`` names them.
 

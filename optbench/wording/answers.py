@@ -278,28 +278,10 @@ class Answer:
             ends = rows["high"].where(np.isfinite(rows["high"].astype(float)), rows["value"])
             if not rows["value"].notna().any() or ends.min() < (1 - value if is_gain(name) else value):
                 return ""
-            answer = self.constants[problem][f"{CONSTANT}answer"]
-            what = f"answering {answer!r}" if "accuracy" in name else "answering one class"
-            if name in ("r2", "mae") or (name == "loss" and pd.isna(self.constants[problem][f"{CONSTANT}accuracy"])):
-                what = f"answering the mean, {answer}"
-            elif "loss" in name:
-                what = "answering each class with its frequency"
-            words = (
-                (name.replace("_", " ") if "accuracy" in name else judged.unit(problem))
-                .removeprefix("1 - ")
-                .removesuffix(" on test data")
-            )
-            return f"as far as the test data tell, no better than always {what} ({words} {labels.number(value)})"
+            unit = name.replace("_", " ") if "accuracy" in name else judged.unit(problem)
+            unit = unit.removeprefix("1 - ").removesuffix(" on test data")
+            return f"as far as the test data tell, no better than a constant answer ({unit} {labels.number(value)})"
         return ""
-
-    def describe_others(self, problem: str) -> list[str]:
-        """Return a short text for each other measure of a problem."""
-        names = {LOSS: "loss at the end", TIME: "samples to a target"}
-        return [
-            f"{names.get(measure) or judged.unit(problem)}: {judged.describe(problem)}"
-            for measure, judged in self.others.items()
-            if problem not in judged.without and not (measure == LOSS and self.judged.unit(problem) == PLAIN_LOSS)
-        ]
 
     def describe_levels(self, problem: str) -> list[str]:
         """Return a sentence on the batch sizes, and one on the schedules, of a problem that has several."""
@@ -374,9 +356,7 @@ def judge_runs(
     if judge_by not in (TIME, LOSS):
         has = runs[column].notna().groupby(runs["problem"], sort=False).any()
         without = frozenset(has.index[~has])
-    names = {**called}
-    if of != "optimizer":
-        names |= labels.name_schedules(runs["schedule"].unique()) if of == "schedule" else {}
+    names = {**called, **(labels.name_schedules(runs["schedule"].unique()) if of == "schedule" else {})}
     looks = np.where(np.isfinite(table.looks), table.looks, look)
     plain = "block" not in runs or bool((runs["block"] < 0).all())
     return Judged(
@@ -470,7 +450,9 @@ def split_measure(answer: Answer) -> tuple[str, str, str]:
     if judged.macro >= {*answer.best["problem"]}:
         name = name.replace("F1", "macro F1")
     chosen = chosen_for(answer.judge_by, answer.choose_by)
-    basis = [f"Compared by {name}.", _describe_tuning(answer), _describe_intervals(answer)]
+    look = f" (look {answer.look} at this growing sweep)" * (judged.looks[1] > 1)
+    basis = [f"Compared by {name}.", _describe_tuning(answer)]
+    basis.append(f"Intervals cover {judged.level}, for {judged.at_once}{look}.")
     spoils, more = [], []
     if answer.judge_by == TIME:
         more += describe_targets(judged.targets, answer.label, answer.look)
@@ -486,7 +468,6 @@ def split_measure(answer: Answer) -> tuple[str, str, str]:
         *caveats.describe_choice(runs, answer.judge_by, chosen),
         *caveats.describe_gradients(runs, answer.label),
         *caveats.describe_ranges(answer.searched, _list_hyperparameters(runs), answer.label),
-        *caveats.describe_widening(runs, answer.searched, answer.label),
         *caveats.describe_smallest_gaps(runs, answer.judge_by, answer.label),
     ]
     return " ".join(basis), " ".join(spoils), " ".join(more)
@@ -498,24 +479,23 @@ def _list_hyperparameters(runs: pd.DataFrame) -> dict[str, list[str]]:
     return {str(name): [key for key in there if there.loc[name, key]] for name in there.index}
 
 
-def describe_targets(targets: Mapping[str, float], label: Label = str, look: int = 1) -> list[str]:
+def describe_targets(targets: Mapping[str, float], label: Label, look: int) -> list[str]:
     """Return sentences on the targets of the measure "time", problem by problem, and on those that have none.
 
     look: how often the sweep has been looked at; the targets are those of the first time.
     """
     by_share: dict[float, list[str]] = {}
-    names = labels.short_names(targets, label)
+    names, when = labels.short_names(targets, label), ", as of the first look" * (look > 1)
     for problem, share in targets.items():
-        if math.isfinite(share):
-            by_share.setdefault(share, []).append(names[problem])
-    texts, when = [], "" if look == 1 else ", as of the first look"
+        by_share.setdefault(share if math.isfinite(share) else math.inf, []).append(names[problem])
+    texts, none = [], by_share.pop(math.inf, [])
     if by_share:
         each = [f"{labels.share_text(share)} on {join_with_and(by_share[share])}" for share in sorted(by_share)]
         texts = [
             "A run reaches its target once the gap, its loss above the minimum, stays below a share of the gap at the "
-            f"start: {', '.join(each)}. Each is the hardest target that some optimizer reaches in every block{when}."
+            f"start: {', '.join(each)}. Each is the one that its problem states, or the hardest that some optimizer "
+            f"reaches in every block{when}."
         ]
-    none = [names[problem] for problem, share in targets.items() if not math.isfinite(share)]
     if none:
         where = join_with_and(none)
         texts.append(f"On {where} no target is reached in every block{when}, so the loss at the end stands in.")
@@ -524,41 +504,26 @@ def describe_targets(targets: Mapping[str, float], label: Label = str, look: int
 
 def _describe_tuning(answer: Answer) -> str:
     """Return the sentence on how settings were found, and so on what the verdicts depend."""
-    trials = answer.best["trials"]
-    if (trials <= 1).all():
+    if (answer.best["trials"] <= 1).all():
         return "Every optimizer has one setting, and nothing was tuned."
     chosen = chosen_for(answer.judge_by, answer.choose_by)
     by = "" if chosen == answer.judge_by else f", by {name_measure(chosen)}"
+    count = answer.reported_blocks if answer.blocks else ""
     if answer.drawn_anew:
-        each = "The one block" if answer.reported_blocks == "1" else f"Each of {answer.reported_blocks} blocks"
-        if answer.judged.in_common:
-            return (
-                f"{each} of seeds drew its own settings and tuned them{by}; the best of all met on seeds in common. "
-                "Those that are recommended are compared on fresh ones, and the gaps to their runners-up stand for the "
-                "luck of the search."
-            )
-        return (
-            f"{each} of seeds drew its own settings, tuned them{by}, and reported on "
-            "fresh seeds, so every interval includes the luck of the draw and of tuning."
+        each = "The one block" if count == "1" else f"Each of {count} blocks"
+        compared = (
+            "The best of all met on seeds in common; those that are recommended are compared on fresh ones, and the "
+            "gaps to their runners-up stand for the luck of the search."
+            if answer.judged.in_common
+            else "Each reported on fresh seeds, so every interval includes the luck of the draw and of tuning."
         )
-    if answer.blocks:
-        count = answer.reported_blocks
+        return f"{each} of seeds drew its own settings and tuned them{by}. {compared}"
+    where = "on some of the seeds"
+    if count:
         where = "in a single block of seeds" if count == "1" else f"separately in each of {count} blocks of seeds"
-    else:
-        where = "on some of the seeds"
     fresh = bool(answer.best["held_out"].all())
     how = "reported on fresh ones" if fresh else "where there are no others, reported on the same"
     return f"Every optimizer was tuned {where}{by} and {how}; verdicts are given the settings that were tried."
-
-
-def _describe_intervals(answer: Answer) -> str:
-    """Return the sentence on the level of the intervals, which depends on how often a sweep was looked at."""
-    judged, (first, last) = answer.judged, answer.judged.looks
-    text = f"ntervals cover {judged.level}, for {judged.at_once}"
-    if last == 1:
-        return f"I{text}."
-    which = f" ({labels.ordinal(first)} to {labels.ordinal(last)} look at what they compare)" if last > first else ""
-    return f"{labels.ordinal(answer.look).capitalize()} look at this growing sweep: i{text}{which}."
 
 
 def describe_data(problems: Iterable[tuple[str, str]], label: Label = str) -> list[str]:

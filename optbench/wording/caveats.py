@@ -19,11 +19,10 @@ from optbench.analysis.measures import (
     metric_name,
     validation_column,
 )
-from optbench.analysis.protocol import WIDEN
 from optbench.analysis.texts import join_with_and
 from optbench.contract.names import join_names
 from optbench.contract.problems import FLOOR
-from optbench.contract.search import SAME_MEANING, parse_range
+from optbench.contract.search import SAME_MEANING
 from optbench.wording import labels
 from optbench.wording.labels import Label
 
@@ -120,45 +119,9 @@ def describe_gradients(runs: pd.DataFrame, label: Label = str) -> Iterator[str]:
     of_step = made["epochs"] / made["steps"]
     least = of_step.groupby([made["problem"], made["batch_size"]]).transform("min")
     count = (of_step / least).groupby(made["optimizer"], sort=False).max()
-    two = count.round() == 2
-    for several, words in (
-        (count.index[two], "two gradients a step: half the steps of the others, of as many samples"),
-        (
-            count.index[~two & (count > 1.001)],  # a quotient of rounded numbers may be off 1
-            "a second gradient at some steps: fewer steps than the others, of as many samples",
-        ),
-    ):
-        if len(several):
-            yield f"{join_names(list(map(label, several)))} {'takes' if len(several) == 1 else 'take'} {words}."
-
-
-def describe_widening(
-    runs: pd.DataFrame, searched: Mapping[str, Mapping[str, str]], label: Label = str
-) -> Iterator[str]:
-    """Yield a sentence on the values beyond their ranges to which blocks have searched on (``--widen``).
-
-    searched: as for `describe_ranges`.
-    """
-    beyond: dict[tuple[str, str], list[tuple[float, str]]] = {}
-    tried = runs[runs["stage"] == WIDEN] if "stage" in runs else runs[:0]
-    for optimizer, part in tried.groupby("optimizer", sort=False):
-        for name, text in searched.get(str(optimizer), {}).items():
-            made = parse_range(text)
-            if made is None or made.kind == "choice" or name not in part:
-                continue
-            low, high = map(float, (made.ends[0], made.ends[-1]))
-            values = part[name].astype(np.float64)
-            if values.min() < low:
-                beyond.setdefault((name, "down"), []).append((values.min(), str(optimizer)))
-            if values.max() > high:
-                beyond.setdefault((name, "up"), []).append((values.max(), str(optimizer)))
-    each = [
-        f"{name} {way} to {labels.number((max if way == 'up' else min)(found)[0], 4)} "
-        f"({join_names([label(who) for _, who in found], 5)})"
-        for (name, way), found in beyond.items()
-    ]
-    if each:
-        yield f"Where a block's best lay at an end, its search went on beyond it (--widen): {', '.join(each)}."
+    # A quotient of rounded numbers may be off 1
+    if more := [f"{label(name)} ({count[name]:.2g})" for name in count.index[count > 1.001]]:
+        yield f"More than one gradient a step: {join_names(more)}; of as many samples they make fewer steps."
 
 
 def describe_ranges(
@@ -166,45 +129,31 @@ def describe_ranges(
     hyperparameters: Mapping[str, Collection[str]] = MappingProxyType({}),
     label: Label = str,
 ) -> Iterator[str]:
-    """Yield sentences on parameters that optimizers searched: in one range, in different ones, or not all of them.
+    """Yield sentences on the ranges that trials were drawn from, and on what was fixed though others searched it.
 
-    searched: by optimizer, the ranges that trials were drawn from, by parameter. hyperparameters: by optimizer, all
-    that it has.
+    searched: by optimizer, the ranges by parameter. hyperparameters: by optimizer, all that it has.
     """
     found: dict[str, dict[str, list[str]]] = {}
     called: dict[str, dict[str, None]] = {}  # the names of each meaning
+    fixed: dict[str, list[str]] = {}
     for optimizer, parameters in searched.items():
         for name, text in parameters.items():
             if name != "schedule":
                 meaning = SAME_MEANING.get(name, name)
                 found.setdefault(meaning, {}).setdefault(text, []).append(label(optimizer))
                 called.setdefault(meaning, {})[name] = None
-    tuned = {*found}
-    found = {join_with_and([*called[meaning]]): by_range for meaning, by_range in found.items()}
-    fixed: dict[str, list[str]] = {}
     for optimizer, parameters in searched.items():
         for name in hyperparameters.get(optimizer, ()):
-            if name not in parameters and SAME_MEANING.get(name, name) in tuned:
+            if name not in parameters and SAME_MEANING.get(name, name) in found:
                 fixed.setdefault(name, []).append(label(optimizer))
-    several = {name: by_range for name, by_range in found.items() if sum(map(len, by_range.values())) > 1}
-    alone: dict[str, list[str]] = {}
-    for name, by_range in found.items() if len(searched) > 1 else ():
-        if name not in several and not any(SAME_MEANING.get(name, name) == SAME_MEANING.get(one, one) for one in fixed):
-            [(text, [who])] = by_range.items()
-            alone.setdefault(who, []).append(f"{name} in {text}")
-    equal = [f"{name} in {next(iter(by_range))}" for name, by_range in several.items() if len(by_range) == 1]
-    if equal:
-        head = "Searched alike, where it is searched" if fixed or alone else "All optimizers searched alike"
-        yield f"{head}: {', '.join(equal)}."
-    unequal = [
-        f"{name} ({'; '.join(f'{text} of {join_names(who)}' for text, who in by_range.items())})"
-        for name, by_range in several.items()
-        if len(by_range) > 1
-    ]
-    if unequal:
-        yield f"Not all optimizers searched the same ranges: {', '.join(unequal)}."
+    each = []
+    for meaning, by_range in found.items():
+        ranges = [
+            f"{text} by {'all' if len(who) == len(searched) else join_names(who)}" for text, who in by_range.items()
+        ]
+        each.append(f"{join_with_and([*called[meaning]])} in {' and '.join(ranges)}")
+    if each:
+        yield f"Searched: {'; '.join(each)}."
     if fixed:
-        each = "; ".join(f"{name} of {join_names(who, 5)}" for name, who in fixed.items())
-        yield f"Fixed, though others searched it: {each}."
-    if alone:
-        yield f"Searched by one alone: {'; '.join(f'{join_names(which, 5)} of {who}' for who, which in alone.items())}."
+        each = [f"{name} of {join_names(who, 5)}" for name, who in fixed.items()]
+        yield f"Fixed, though others searched it: {'; '.join(each)}."

@@ -1,65 +1,36 @@
-"""How sure first place is, what it cost, and the runs that what is open needs, in words."""
+"""The runs that what is open needs, and how long runs are, in words."""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
-from optbench.analysis.costs import SHARES
-from optbench.analysis.verdicts import ALL, OPEN, TIE, WINS
+from optbench.analysis.verdicts import ALL
 from optbench.contract.names import count_noun
 from optbench.wording import labels
 from optbench.wording.answers import Answer
 from optbench.wording.judged import MOST_BLOCKS, Beside
 
-FIRST, EQUIVALENT, UNDECIDED, ALONE, FAILED = WINS, TIE, OPEN, "alone", "failed"
 
-
-def find_state(answer: Answer, problem: str) -> str:
-    """Return the state of first place on a problem: FIRST, EQUIVALENT, UNDECIDED, ALONE or FAILED.
-
-    ALONE: there is nothing to compare with; FAILED: every run failed; FIRST: one alone may be best; EQUIVALENT: several
-    may be, and are equal; UNDECIDED: several may be, and are not told apart.
-    """
-    judged = answer.judged
-    rows, firsts = judged.rows(problem), judged.firsts(problem)
-    if len(rows) == 1:
-        return ALONE
-    if (rows["failures"] == 1).all():
-        return FAILED
-    if not firsts or judged.list_open(problem):
-        return UNDECIDED
-    return FIRST if len(firsts) == 1 else EQUIVALENT
-
-
-class MoreRuns(NamedTuple):
-    """What a sweep needs to tell more."""
-
-    text: str
-    option: str
-    """The option of ``sweep --extend`` that runs it: "--blocks 22"."""
-
-
-def plan_more_runs(answer: Answer, timings: pd.DataFrame, cores: int = 1) -> MoreRuns | None:
+def plan_more_runs(answer: Answer, timings: pd.DataFrame, cores: int = 1) -> tuple[str, str] | None:
     """Return how many more blocks, or seeds, half of the open pairs take of which `count_blocks` says it.
 
-    None without such a pair. timings: the table of the sweep; cores: those of its machine, for the time.
+    With the option of ``sweep --extend`` that runs them; None without such a pair. timings: the table of the sweep;
+    cores: those of its machine, for the time.
     """
     judged, known, counts = answer.judged, find_open_pairs(answer), sorted(count_blocks(answer).values())
     if not counts:
         return None
     more, there = counts[(len(counts) - 1) // 2], judged.seeds or answer.blocks
     unit = "seed" if judged.seeds else "block"
-    settled = int(np.sum(np.array(counts) <= more))
     minutes = state_minutes(estimate_seconds(answer.runs, timings, cores, more / max(there, 1)))
-    if judged.in_common:
-        which = f"{count_noun(len(known), 'open pair')}: twice the blocks make intervals about a fifth narrower"
-        return MoreRuns(f"{which}{minutes}", f"--blocks {there + more}")
+    settled = sum(count <= more for count in counts)
     which = f"{settled:,} of {len(known):,} open pairs need" if len(known) > 1 else "the open pair needs"
-    return MoreRuns(f"{which} at most {count_noun(more, f'more {unit}')}{minutes}", f"--{unit}s {there + more}")
+    text = f"{which} at most {count_noun(more, f'more {unit}')}"
+    if judged.in_common:
+        text = f"{count_noun(len(known), 'open pair')}: twice the blocks make intervals about a fifth narrower"
+    return f"{text}{minutes}", f"--{unit}s {there + more}"
 
 
 def count_blocks(answer: Answer) -> dict[tuple[str, str], int]:
@@ -74,7 +45,9 @@ def count_blocks(answer: Answer) -> dict[tuple[str, str], int]:
     judged, pairs = answer.judged, find_open_pairs(answer)
     if judged.in_common:
         return dict.fromkeys(pairs, answer.blocks) if answer.blocks <= MOST_BLOCKS else {}
-    return {key: judged.count_more(pair) for key, pair in pairs.items() if pair.more <= MOST_BLOCKS}
+    seeds = judged.seeds / max(judged.verdicts.loc[judged.verdicts["problem"] != ALL, "blocks"].max(), 1)
+    needed = {key: pair.more * (seeds or 1) for key, pair in pairs.items() if pair.more <= MOST_BLOCKS}
+    return {key: max(1, math.ceil(more - 1e-9)) for key, more in needed.items()}
 
 
 def find_open_pairs(answer: Answer) -> dict[tuple[str, str], Beside]:
@@ -105,29 +78,6 @@ def state_minutes(seconds: float) -> str:
     if seconds < 90:
         return f" (about {max(1, round(seconds))} s here)"
     return f" (about {seconds / 60:,.0f} minutes here)" if seconds < 5400 else f" (about {seconds / 3600:,.1f} h here)"
-
-
-def state_cost(costs: dict, target: float = math.nan) -> str:
-    """Return in words the average cost of an easy target and of the judged one; "" if there is none.
-
-    costs: a row of `optbench.analysis.costs`; target: that of the verdicts; NaN: the hardest one reached. A target that
-    not all runs reach costs more than a run is given, so the text says how many arrived.
-    """
-    spent = {share: costs.get(f"samples_to_{share:g}", math.nan) for share in (*SHARES, target)}
-    arrived_at = [share for share, cost in spent.items() if cost is not None and math.isfinite(cost)]
-    reached = [share for share in arrived_at if share in SHARES]
-    if not arrived_at:
-        return ""
-    shown = reached[-2:] if len(reached) < 3 else [reached[1], reached[-1]]
-    if target in arrived_at and target not in shown:
-        far = max(shown, key=lambda share: abs(math.log(share / target)), default=target)
-        shown = sorted({far, target}, reverse=True)
-    texts, runs = [], int(costs["runs"])
-    for share in shown:
-        arrived = round(costs[f"reached_{share:g}"] * runs)
-        some = "" if arrived == runs else f" ({arrived} of {runs} runs arrived)"
-        texts.append(f"{labels.samples_text(spent[share])} samples{some} to {labels.share_text(share)}")
-    return f"{', '.join(texts)} of the gap at the start"
 
 
 def state_length(runs: pd.DataFrame) -> str:

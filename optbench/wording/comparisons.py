@@ -5,19 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.texts import join_with_and
 from optbench.analysis.verdicts import ALL, LOSES, OPEN, TIE, WINS
 from optbench.wording.judged import format_interval, format_ratio
 from optbench.wording.labels import Label
 
-_GROUPS = {
-    "identical": ("is identical in both", "are identical in both"),
-    TIE: ("ties (within 10%)", "tie (within 10%)"),
-    OPEN: ("is open", "are open"),
-}
-"""What is said of one optimizer, and of several."""
-SHOWN = 4
-"""Optimizers of a sentence that are named with their ratio."""
 BETTER, WORSE, MIXED, IDENTICAL = "better", "worse", "mixed", "identical"
 _STATES = {
     BETTER: "better", WORSE: "worse", MIXED: "better and worse", IDENTICAL: "identical", TIE: "tied", OPEN: "open",
@@ -88,53 +79,13 @@ def count_cases(table: pd.DataFrame, is_time: bool) -> str:
     return f"{len(rows)} cases, each an optimizer on a problem: {listed}"
 
 
-def describe_comparison(table: pd.DataFrame, problem: str, a: str = "A", b: str = "B") -> str:
-    """Return a sentence on one problem of `optbench.compare`, or on all: which optimizers win or lose in b.
-
-    table: what `optbench.compare` returns. a, b: the names of the two sides in the text.
-    """
-    rows = table[table["problem"] == problem].to_dict("records")
+def describe_over_all(table: pd.DataFrame, a: str, b: str) -> str:
+    """Return which side wins over all problems of `optbench.compare`, by what factor, or that they tie; "" if open."""
+    rows = table[(table["problem"] == ALL) & (table["verdict"] != OPEN)].to_dict("records")
     if not rows:
         return ""
-    if problem == ALL:
-        row = rows[0]
-        words = f"{b} {_format_factor(row)}" if row["verdict"] in (WINS, LOSES) else _describe_open(row, a, b)
-        return f"over all problems {words}"
-    groups: dict[str, list[dict]] = {"clear": [], "identical": [], TIE: [], OPEN: []}
-    for row in rows:
-        kind = "clear" if row["verdict"] in (WINS, LOSES) else row["verdict"]
-        groups["identical" if row["identical"] == 1 else kind].append(row)
-    clear = groups.pop("clear")
-    words = [f"{_name_optimizers(row)} {_format_factor(row)} in {b}" for row in clear[:SHOWN]]
-    words += [f"{len(clear) - SHOWN} more differ"] if len(clear) > SHOWN else []
-    for kind, group in groups.items():
-        names = [_name_optimizers(row) for row in group]
-        if names:
-            text = join_with_and(names) if len(names) <= SHOWN + 2 else f"{len(names)} optimizers"
-            words.append(f"{text} {_GROUPS[kind][len(names) > 1]}")
-    return "; ".join(words)
-
-
-def _name_optimizers(row: dict) -> str:
-    """Return the optimizer of a row, or "b for a" if different ones are compared."""
-    return row["b"] if row["a"] == row["b"] else f"{row['b']} for {row['a']}"
-
-
-def _format_factor(row: dict) -> str:
-    """Return the words that say by what factor b wins or loses, with the interval."""
-    ratio, low, high = row["ratio"], row["low"], row["high"]
-    if np.isnan(ratio):
-        return f"{row['verdict']}, as every run of one side failed,"
-    if row["verdict"] == WINS:
-        ratio, low, high = (1 / each if each else np.inf for each in (ratio, high, low))
-    return f"{row['verdict']} by a factor of {format_ratio(ratio)} {format_interval(low, high)}"
-
-
-def _describe_open(row: dict, a: str, b: str) -> str:
-    """Return the verdict with the ratio of b over a and its interval, or with the reason why there is none."""
-    word = "is open" if row["verdict"] == OPEN else "is a tie"
-    if row["reason"]:
-        return f"it {word} ({row['reason']})"
-    if not (row["low"] > 0 and np.isfinite(row["high"])):
-        return f"it {word}"
-    return f"it {word}, {b} over {a} {format_ratio(row['ratio'])}× {format_interval(row['low'], row['high'])}"
+    verdict, *factor = (rows[0][name] for name in ("verdict", "ratio", "low", "high"))
+    if verdict == WINS:
+        factor = [1 / rows[0][name] for name in ("ratio", "high", "low")]
+    who = f"{a} and {b} tie, {b} over {a}" if verdict == TIE else f"{b} {verdict} by a factor of"
+    return f"over all problems {who} {format_ratio(factor[0])} {format_interval(*factor[1:])}"

@@ -147,11 +147,6 @@ class Judged:
         leader, *others = self.firsts(problem) or [""]
         return [name for name in others if self._is_open(problem, leader, name)]
 
-    def is_at_limit(self, problem: str) -> bool:
-        """Return True if the leader ends at a limit of the search, so that nothing is settled."""
-        rows = self.rows(problem)
-        return bool(rows.loc[rows["leader"], "limit"].fillna(False).any())
-
     def tell_end(self, problem: str, *levels: str) -> str:
         """Return how the runs of levels without a result ended: "diverged", "failed" or "diverged or failed"."""
         shares = [self.crashed.get((problem, level), 0.0) for level in levels]
@@ -190,7 +185,7 @@ class Judged:
 
     def describe(self, problem: str) -> str:
         """Return the sentence of a problem without its name."""
-        behind = self.list_behind(problem, _LISTED, f" the {self.unit(problem)}")
+        behind = [" ".join(pair) for pair in self.pair_behind(problem, _LISTED, f" the {self.unit(problem)}")]
         behind[_LISTED:] = [f"and {len(behind) - _LISTED} more"] * (len(behind) > _LISTED)
         reason = self.explain_open(problem)
         parts = [self.describe_best(problem), reason, f"behind: {', '.join(behind)}" if behind else ""]
@@ -211,7 +206,7 @@ class Judged:
         who, unit, open_ = self.list_best(problem), self.unit(problem), self.list_open(problem)
         who[_LISTED:] = [f"or {len(who) - _LISTED} more"] * (len(who) > _LISTED)
         value = "" if unit in (SAMPLES, PLAIN_LOSS) else f" ({self.name_goal(problem)})"
-        limit = ", at a limit of the search" * self.is_at_limit(problem)
+        limit = ", at a limit of the search" * bool(rows.loc[rows["leader"], "limit"].any())
         verb = " is best" if len(firsts) == 1 else " may be best" if open_ else " are equal within 10%"
         text = " ".join(who) if open_ else join_with_and([word.removeprefix("= ") for word in who])
         return f"{text}{verb}{where}{value}{limit}"
@@ -225,10 +220,6 @@ class Judged:
             fails = describe_failures(rows[name])
             words.append(f"{sign}{self.name(name)}{f' ({fails})' * bool(fails)}")
         return words
-
-    def list_behind(self, problem: str, intervals: int = 1, unit: str = "") -> list[str]:
-        """Return what `pair_behind` returns as words: "gd 1.9× [1.1–3.3]"."""
-        return [" ".join(pair) for pair in self.pair_behind(problem, intervals, unit)]
 
     def pair_behind(self, problem: str, intervals: int = 1, unit: str = "") -> list[tuple[str, str]]:
         """Return who is behind, the nearest first, and how many times what the leader needs: "gd", "1.9× [1.1–3.3]".
@@ -265,16 +256,6 @@ class Judged:
         fails = describe_failures(row)
         return text + f" ({fails})" * bool(fails)
 
-    def count_more(self, pair: Beside) -> int:
-        """Return the whole number of blocks, or of seeds in a sweep without blocks, that a pair needs."""
-        there = self._blocks
-        return max(1, count_in_all(there + pair.more, there, self.seeds) - (self.seeds or there))
-
-    @cached_property
-    def _blocks(self) -> int:
-        """The most blocks of a pair."""
-        return max(self.verdicts.loc[self.verdicts["problem"] != ALL, "blocks"].max(), 1)
-
     def overall(self) -> str:
         """Return a sentence on the order over all problems; "" of fewer than FEW_PROBLEMS, where it is not tested."""
         rows = self.rows(ALL)
@@ -306,14 +287,6 @@ class Judged:
             else (self.name(beaten[0]) if others == 1 else f"{len(beaten)} of {others} others")
         )
         return f"{self.name(names[0])} wins against {whom} over {int(rows['blocks'].max())} problems"
-
-
-def count_in_all(needed: float, blocks: float = 1, seeds: int = 0) -> int:
-    """Return how many blocks in all would settle a pair; of a sweep whose blocks are made of `seeds`, how many seeds.
-
-    needed: blocks in all, beside the `blocks` that there are.
-    """
-    return math.ceil((seeds * needed / blocks if seeds else needed) - 1e-9)
 
 
 def name_metric(measure: str) -> str:

@@ -44,15 +44,6 @@ def value_text(value: float) -> str:
     return number(value, max(3, 1 - math.floor(math.log10(1 - value))) if 0.9 < value < 1 else 3)
 
 
-def ordinal(place: int) -> str:
-    """Return a place as a word, "third"; a later one as "13th"."""
-    words = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
-    if 1 <= place <= len(words):
-        return words[place - 1]
-    ending = "th" if place % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
-    return f"{place}{ending}"
-
-
 def short_name(problem: str) -> str:
     """Return a problem's name without parameters, "noisy(mlp)"; a label such as "Churn (2024)" stays as it is."""
     short = ""
@@ -145,11 +136,6 @@ def hyperparameter_text(row: Row, columns: list[str]) -> str:
     return ", ".join(f"{name}={value_text(row[name])}" for name in columns if not pd.isna(row[name]))
 
 
-def interval_text(row: Row) -> str:
-    """Return "[low, high]" of a row of `best_configurations`; empty for one seed, which gives no interval."""
-    return f"[{number(row['low'])}, {number(row['high'])}]" if row["n"] > 1 else ""
-
-
 def failure_text(row: Row) -> str:
     """Return the failed seeds of all seeds of a row of `best_configurations`: "2/6"."""
     return f"{int(row['failures'])}/{int(row['n'])}"
@@ -160,15 +146,12 @@ def describe_failures(row: Row) -> str:
     return f"fails in {int(row['failures'])} of {int(row['n'])} runs" if 0 < row["failures"] < row["n"] else ""
 
 
-def list_warnings(row: Row, confidence: float = 0.95, edge: bool = True) -> list[str]:
-    """Return warnings about a row of `best_configurations`, such as "one seed: no interval"; empty for most.
-
-    confidence: what the interval should cover. edge: also warn if its rate lies at the edge of the search.
-    """
+def list_warnings(row: Row) -> list[str]:
+    """Return warnings about a row of `best_configurations`, such as "one seed: no interval"; empty for most."""
     out = []
     if row["failures"] == row["n"]:
         out.append("every seed failed")
-    if edge and row["edge"]:
+    if row["edge"]:
         words = ("highest", "higher") if row["edge_side"] == "high" else ("lowest", "lower")
         out.append("the {} rate that was tried: try {} ones".format(*words))
     if not row["held_out"]:
@@ -177,7 +160,7 @@ def list_warnings(row: Row, confidence: float = 0.95, edge: bool = True) -> list
         out.append(f"{int(row['unfinished'])}/{int(row['n'])} stopped by --run-timeout")
     if row["n"] == 1:
         out.append("one seed: no interval")
-    elif row["coverage"] < confidence:
+    elif row["coverage"] < 0.95:
         out.append(f"interval covers {100 * row['coverage']:.3g}% only")
     return out
 

@@ -132,7 +132,7 @@ def _explain(answer: Answer, problems: Sequence[str]) -> str:
         texts.append("May be best: not told apart")
     if any(len(judged.firsts(problem)) - len(judged.list_open(problem)) > 1 for problem in problems):
         texts[-1] += " (=: equal within 10%)"
-    if any(judged.list_behind(problem) for problem in problems):
+    if any(judged.pair_behind(problem) for problem in problems):
         whose = "the samples" if units == [SAMPLES] else "the value"
         texts.append(f"Behind: times {whose} of the first [{judged.level} interval]; +2 to 5×: two more, up to 5×")
     return f"{'. '.join(texts)}."
@@ -141,10 +141,10 @@ def _explain(answer: Answer, problems: Sequence[str]) -> str:
 def _explain_settings(columns: Columns) -> str:
     """Return what the table of settings shows: how batch sizes and rates are written, and what is worst."""
     texts = [cell[0] for cell in columns["start with"]]
-    size = "b16: batch size 16; " * any(" b" in text for text in texts)
+    size = "; b16: batch size 16" * any(" b" in text for text in texts)
     star = "; *: at a limit of the search" * any(text.endswith("*") for text in texts)
     worst = f". Worst: shown to be behind, times the best; {NONE}: none is" * (len(columns) > 1)
-    return f"Settings end with the learning rate; {size.removesuffix('; ')}{star}{worst}.".replace("; .", ".")
+    return f"Settings end with the learning rate{size}{star}{worst}."
 
 
 def _list_best(judged: Judged, problem: str) -> Cell:

@@ -25,14 +25,10 @@ def describe_limits(edges: pd.DataFrame, problem: str, optimizer: str) -> str:
 
 def _join_limits(rows: pd.DataFrame) -> str:
     """Return the parameters of some edges with their values: "batch 4 and rate 30"."""
-    words = {"lr": "rate", "batch_size": "batch"}
-    digits = {"batch_size": 15}  # a batch of 1024, not of 1.02e3
-    first = dict(reversed([*zip(rows["parameter"], rows["value"], strict=True)]))
+    words, digits = {"lr": "rate", "batch_size": "batch"}, {"batch_size": 15}  # a batch of 1024, not of 1.02e3
+    pairs = rows.drop_duplicates("parameter")[["parameter", "value"]].itertuples(index=False, name=None)
     return join_with_and(
-        [
-            f"{words.get(name, name)} {labels.number(first[name], digits.get(name, 3))}"
-            for name in dict.fromkeys(rows["parameter"])
-        ]
+        [f"{words.get(name, name)} {labels.number(value, digits.get(name, 3))}" for name, value in pairs]
     )
 
 
@@ -48,31 +44,19 @@ def advise_wider_search(
     known = provenance or {}
     if known.get("shard"):
         return []
-    texts = []
     command = "" if directory is None else f"{begin_extension(directory, known)} "
     drawn, called = table[table["range"] != ""], known.get("labels") or {}
-
-    def label(name: str) -> str:
-        """Return what a problem or an optimizer is called."""
-        return called.get(name, name)
-
     if "block" in table and (table["block"] >= 0).any() and len(drawn) == 0:
-        where = []
-        for problem, rows in table.groupby("problem", sort=False):
-            each = [f"{label(name)}: {_join_limits(part)}" for name, part in rows.groupby("optimizer", sort=False)]
-            where.append(f"{label(problem)} ({'; '.join(each)})")
         widen = known.get("widen")
         further = f"--widen {(WIDEN_BY if widen is None else widen) + WIDEN_BY}"
-        return [f"at a limit of the search: {join_names(where)}; wider: {command}{further}"]
+        return [f"{_list_limits(table, called)}; wider: {command}{further}"]
+    texts = []
     if len(drawn):
-        where = [_describe_end(name, side, part, label) for (name, side), part in _group_ends(drawn)]
-        ranges = _widen_ranges(drawn, known.get("ranges"), known.get("searched") or {})
-        options = " ".join(ranges)
-        texts.append(
-            f"{'; '.join(where)} (all trials are then drawn anew, and it is a further look); wider: {command}{options}"
-        )
-    for (name, side), part in _group_ends(table[table["range"] == ""]):
-        texts.append(f"{_describe_end(name, side, part, label)}; wider: {command}{_add_values(name, part)}")
+        options = " ".join(_widen_ranges(drawn, known.get("ranges"), known.get("searched") or {}))
+        anew = "all trials are then drawn anew, and it is a further look"
+        texts.append(f"{_list_limits(drawn, called)} ({anew}); wider: {command}{options}")
+    for (name, _), part in table[table["range"] == ""].groupby(["parameter", "side"], sort=False):
+        texts.append(f"{_list_limits(part, called)}; wider: {command}{_add_values(name, part)}")
     return texts
 
 
@@ -82,19 +66,17 @@ def begin_extension(directory: str | Path, provenance: Mapping) -> str:
     return f"optbench sweep --extend --out {shlex.quote(str(directory))}{files}"
 
 
-def _group_ends(table: pd.DataFrame) -> Iterable[tuple[tuple[str, str], pd.DataFrame]]:
-    """Return the rows of each parameter and side, in order of appearance."""
-    return table.groupby(["parameter", "side"], sort=False)
+def _list_limits(table: pd.DataFrame, called: Mapping[str, str]) -> str:
+    """Return where choices lie at a limit: "at a limit of the search: p (gd: rate 0.3; adam: batch 4), q (gd: rate 1)".
 
-
-def _describe_end(name: str, side: str, part: pd.DataFrame, label: labels.Label) -> str:
-    """Return which parameter lies at which end, and where: "rate at the highest that was tried: p (gd, adam)"."""
-    word = {"lr": "rate", "batch_size": "batch size"}.get(name, name)
-    where = [
-        f"{label(str(problem))} ({', '.join(map(label, rows['optimizer']))})"
-        for problem, rows in part.groupby("problem", sort=False)
-    ]
-    return f"{word} at the {'highest' if side == 'high' else 'lowest'} that was tried: {join_names(where)}"
+    called: labels of problems and optimizers.
+    """
+    where = []
+    for problem, rows in table.groupby("problem", sort=False):
+        groups = rows.groupby("optimizer", sort=False)
+        each = [f"{called.get(name, name)}: {_join_limits(part)}" for name, part in groups]
+        where.append(f"{called.get(problem, problem)} ({'; '.join(each)})")
+    return f"at a limit of the search: {join_names(where)}"
 
 
 def _widen_ranges(drawn: pd.DataFrame, shared: object, searched: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
@@ -137,9 +119,9 @@ def _add_values(name: str, part: pd.DataFrame) -> str:
         return f"--lr {','.join(labels.number(value, 4) for value in values)}"
     if name == "batch_size":
         return f"--batch-sizes {','.join(str(int(value)) for value in values)}"
-    rows = part.drop_duplicates(["optimizer", "wider"]).to_dict("records")
+    rows = part.drop_duplicates(["optimizer", "wider"])
     texts = [
-        labels.optimizer_label({"optimizer": row["optimizer"], name: row["wider"]}, {row["optimizer"]: [name]})
-        for row in rows
+        labels.with_values(optimizer, [f"{name}={labels.value_text(value)}"])
+        for optimizer, value in zip(rows["optimizer"], rows["wider"], strict=True)
     ]
     return f"--optimizers {shlex.quote(', '.join(texts))}"

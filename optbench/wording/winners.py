@@ -12,8 +12,8 @@ from optbench.analysis.columns import drop_lost_runs
 from optbench.analysis.measures import TIME
 from optbench.analysis.ranking import FAILED
 from optbench.analysis.trajectories import Part, Tables
+from optbench.analysis.verdicts import OPEN, TIE, WINS
 from optbench.wording.answers import CHOOSE_BY, Answer, answer_of
-from optbench.wording.certainty import find_state
 
 LEAD = ("verdict", "rival", "ratio", "ratio_low", "ratio_high", "p_adjusted", "blocks_needed")
 VALUE = ("value", "low", "high", "mean_rank", "failures", "blocks", "trials")
@@ -75,7 +75,8 @@ def _compare_with_rival(answer: Answer, verdicts: Mapping, problem: str, name: s
     rows = judged.rows(problem)
     others = rows.loc[(rows["optimizer"] != name) & (rows["state"] != FAILED) & (rows["trials"] != 0), "optimizer"]
     near = [other for other in judged.firsts(problem) if other != name]
-    lead = {"verdict": find_state(answer, problem), "rival": ""}
+    state = OPEN if judged.list_open(problem) else TIE if near else WINS
+    lead = {"verdict": state if len(rows) > 1 else "alone", "rival": ""}
     lead |= dict.fromkeys(("ratio", "ratio_low", "ratio_high"), np.nan)
     if others.empty:
         return lead

@@ -160,11 +160,11 @@ def test_it_changes_no_number_of_the_others():
     last = both.curves.groupby("run_id")["lr"].last()
     np.testing.assert_array_equal(*(last[runs["run_id"]].to_numpy() for runs in (once, twice)))
     (text,) = describe_gradients(both.runs)
-    assert text.startswith("sam(gd) takes two gradients a step") and not list(describe_gradients(alone))
+    assert text.startswith("More than one gradient a step: sam(gd) (2); ") and not list(describe_gradients(alone))
     tenth = both.runs.assign(optimizer=both.runs["optimizer"].replace("sam(gd)", "sophia_h"))
     tenth.loc[tenth["optimizer"] == "sophia_h", "epochs"] *= 0.55
     (text,) = describe_gradients(tenth)
-    assert text.startswith("sophia_h takes a second gradient at some steps: fewer steps than the others")
+    assert text.startswith("More than one gradient a step: sophia_h (1.1); ")
 
 
 def test_a_stepper_says_where_and_is_given_it():

@@ -104,13 +104,13 @@ def test_of_many_optimizers_the_chart_has_eleven_and_says_so(tmp_path):
 
 @pytest.mark.slow
 def test_other_settings_of_an_optimizer_are_beside_each_other_and_named(tmp_path):
-    """Of which the values stand in one row, and the comparison says whose they are."""
+    """Of which the values stand in one row, and the page says whose they are."""
     for name, beta in (("a", 0.9), ("b", 0.5)):
         tables = make_tables(**{**SMALL, "problems": ["saddle"], "optimizers": ["adam"]}, seeds=range(4))
         tables["runs"]["beta1"] = tables["runs"]["beta1"].replace(0.9, beta)
         write_folder(tmp_path / name, tables)
     page = Page(write_side_by_side([tmp_path / "a", tmp_path / "b"], out=tmp_path / "page.html"))
-    assert "adam: beta1 0.9 in A, 0.5 in B" in page.text and "adam(beta1=0.5) for adam(beta1=0.9) is" in page.text
+    assert "adam: beta1 0.9 in A, 0.5 in B" in page.text
     assert "A: adam(beta1=0.9); B: adam(beta1=0.5)" in page.text  # the row's name
     assert "1 [1, 1] identical Filled" in page.text  # in the row of adam, for the losses are the same here
 

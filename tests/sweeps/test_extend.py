@@ -157,7 +157,7 @@ def test_the_command_that_an_edge_prints_works_as_printed(ran, tmp_path):
     optbench.sweep(GRID, out=out, workers=1)
     results = optbench.load(out)
     answer = answer_of(results.runs, results.tuning_seeds, results.judge_by, results.searched)
-    (text,) = [each for each in advise_wider_search(answer.edges, out) if "at the highest" in each]
+    (text,) = [each for each in advise_wider_search(answer.edges, out) if "rate 0.001)" in each]
     program, *arguments = shlex.split(text.split("wider: ")[1])
     assert program == "optbench"
     ran.clear()

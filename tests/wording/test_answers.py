@@ -85,14 +85,12 @@ def test_every_other_measure_has_a_sentence():
         return runs.assign(test_accuracy=1 - 0.04 * factor * np.exp(0.01 * np.sin(17 * runs["seed"])))
 
     runs = errors(planted(["gd", "adam"]), {"gd": 1.0, "adam": 2.0})
-    answer = answer_of(runs, [])
-    (text,) = answer.describe_others("p")
-    assert text.startswith("errors: gd is best (errors 0.04); behind: adam ") and "× the errors [" in text
+    text = answer_of(runs, []).others["test_accuracy"].describe("p")
+    assert text.startswith("gd is best (errors 0.04); behind: adam ") and "× the errors [" in text
     swapped = with_costs(planted(["gd", "adam"])).assign(
         log_tail=lambda each: each["log_tail"] + 5 * (each["optimizer"] == "adam")
     )
-    (text,) = answer_of(swapped, []).describe_others("p")
-    assert text.startswith("loss at the end: gd is best; behind: adam ")
+    assert answer_of(swapped, []).others["loss"].describe("p").startswith("gd is best; behind: adam ")
 
 
 @pytest.mark.slow
@@ -102,11 +100,11 @@ def test_labels_of_a_coin_are_not_learned_and_need_no_more_runs():
     runs["test_accuracy"] = 0.52 + 0.02 * rng.standard_normal(len(runs))
     facts = pd.DataFrame({"problem": ["p"], "constant_answer": ["active"], "constant_accuracy": [0.54]})
     answer = answer_of(runs, [0], "test_accuracy", problems=facts)
-    words = "as far as the test data tell, no better than always answering 'active' (accuracy 0.54)"
+    words = "as far as the test data tell, no better than a constant answer (accuracy 0.54)"
     assert answer.sentence("p").endswith(words) and "would" not in answer.sentence("p")
     assert plan_more_runs(answer, pd.DataFrame()) is None and answer.promising_edges.empty
     answer = answer_of(runs, [0], "test_accuracy", problems=facts.assign(constant_accuracy=0.3))
-    assert not answer.unlearned and "always" not in answer.sentence("p")
+    assert not answer.unlearned and "constant" not in answer.sentence("p")
     assert len(answer_of(runs, [0], "test_accuracy").edges) == len(answer.promising_edges)
 
 
@@ -116,8 +114,7 @@ def test_measures_that_were_asked_for_are_told_and_values_stand_where_the_rankin
     runs = runs.assign(test_f1=1 - loss, test_loss_final=loss, test_accuracy=1 - loss)
     facts = pd.DataFrame({"problem": ["p"], "constant_answer": [""], "data": ["p.csv: target 'kind', 3 classes"]})
     answer = answer_of(runs, [], "f1", choose_by=("f1", "test_loss"), problems=facts)
-    (other,) = answer.describe_others("p")
-    assert other.startswith("test loss: adam ")
+    assert [judged.unit("p") for judged in answer.others.values()] == ["test loss"]
     value = answer.ranking.loc[answer.ranking["optimizer"] == "adam", "value"].iloc[0]
     assert f"adam is best (1 - macro F1 on test data {value:.3g})" in answer.sentence("p")
     assert "× the 1 - macro F1" in answer.sentence("p")

@@ -1,4 +1,4 @@
-"""Sentences on certainty and costs, and the table of winners: on tables with planted winners and costs by hand."""
+"""How sure first place is, what more runs take, and the table of winners: on tables with planted winners."""
 
 import math
 from dataclasses import replace
@@ -11,6 +11,7 @@ from synthetic import failure, runs_table
 from optbench.sweeps.results import Results
 from optbench.wording import certainty
 from optbench.wording.answers import answer_of
+from optbench.wording.winners import build_winners_table
 
 TIMINGS = pd.DataFrame({"cohort_id": ["c"], "ns_per_run_step": [1.0], "steps": [100]})
 
@@ -30,7 +31,8 @@ def table(factors, spread=0.02):
      ({"gd": 1.0, "adam": 1.001}, 0.02, "tie"), ({"gd": 1.0, "adam": 1.05}, 2.0, "open"), ({"gd": 1.0}, 0.02, "alone")],
 )  # fmt: skip
 def test_how_sure_first_place_is(factors, spread, known):
-    assert certainty.find_state(answer_of(table(factors, spread), []), "p") == known
+    winners = build_winners_table(answer_of(table(factors, spread), []), pd.DataFrame(), [])
+    assert set(winners["verdict"]) == {known}
 
 
 def open_pairs(needed, seconds=400.0, **more):
@@ -51,25 +53,25 @@ def open_pairs(needed, seconds=400.0, **more):
 
 @pytest.mark.slow
 def test_more_blocks_come_with_their_time_and_their_option():
-    plan = certainty.plan_more_runs(*open_pairs([11.2, 16.0, 40.0, 5000.0]), cores=2)
-    assert plan.option == "--blocks 16"
-    assert plan.text == "2 of 4 open pairs need at most 8 more blocks (about 3 minutes here)"
-    one = certainty.plan_more_runs(*open_pairs([9.0], 40.0))
-    assert one.text == "the open pair needs at most 1 more block (about 5 s here)"
+    text, option = certainty.plan_more_runs(*open_pairs([11.2, 16.0, 40.0, 5000.0]), cores=2)
+    assert option == "--blocks 16"
+    assert text == "2 of 4 open pairs need at most 8 more blocks (about 3 minutes here)"
+    text, _ = certainty.plan_more_runs(*open_pairs([9.0], 40.0))
+    assert text == "the open pair needs at most 1 more block (about 5 s here)"
     assert (
         certainty.plan_more_runs(*open_pairs([math.inf])) is certainty.plan_more_runs(*open_pairs([math.nan])) is None
     )
-    seeds = certainty.plan_more_runs(*open_pairs([16.0], seeds=24))
-    assert seeds.option == "--seeds 48" and "24 more seeds" in seeds.text
+    text, option = certainty.plan_more_runs(*open_pairs([16.0], seeds=24))
+    assert option == "--seeds 48" and "24 more seeds" in text
 
 
 @pytest.mark.slow
 def test_on_seeds_in_common_twice_the_blocks_are_advised():
     """How many decide a pair is not known there; one that cannot be decided, as neither arrives, does not count."""
     answer, timings = open_pairs([math.nan, math.nan, math.nan], in_common=True)
-    plan = certainty.plan_more_runs(answer, timings, cores=2)
-    assert plan.option == "--blocks 16"
-    assert plan.text == ("3 open pairs: twice the blocks make intervals about a fifth narrower (about 3 minutes here)")
+    text, option = certainty.plan_more_runs(answer, timings, cores=2)
+    assert option == "--blocks 16"
+    assert text == "3 open pairs: twice the blocks make intervals about a fifth narrower (about 3 minutes here)"
     never = answer.verdicts.assign(reason="neither reaches the target")
     assert certainty.plan_more_runs(replace(answer, judged=replace(answer.judged, verdicts=never)), timings) is None
 
