@@ -159,7 +159,7 @@ class _Queue:
     """The jobs that wait for an executor, and those that it holds."""
 
     executor: Executor
-    waiting: list[tuple[int, float, int, Job]] = field(default_factory=list)
+    waiting: list[tuple[int, float, str, int, int, int, Job]] = field(default_factory=list)
     """A heap."""
     held: set[Job] = field(default_factory=set)
 
@@ -310,9 +310,14 @@ class _StageRun:
             self.events.put(error)
 
     def _enqueue(self, queue: _Queue, job: Job) -> None:
-        """Put a job into a queue; the longest jobs come first, so that none of them begins last."""
-        first = job.cohorts[0]
-        heappush(queue.waiting, (self.options.priority(first), -job.cost, self.position[first.cohort_id], job))
+        """Put a job into a queue: the longest cohorts first, so that none begins last, then short ones seed by seed.
+
+        So those of one problem, batch size and seed follow each other, and share the random numbers that one has drawn.
+        """
+        first, alone = job.cohorts[0], len(job.cohorts) == 1
+        cohort, position = first.cohort, self.position[first.cohort_id]
+        place = (-job.cost, "", 0, 0) if alone else (0.0, cohort.problem.name, cohort.batch_size, cohort.seed)
+        heappush(queue.waiting, (self.options.priority(first), *place, position, job))
 
     def _submit(self) -> None:
         """Submit waiting jobs, as many as each executor takes at a time; a hundred thousand would slow it down."""
