@@ -19,7 +19,6 @@ from optbench.wording.judged import FEW_PROBLEMS, PLAIN_LOSS, SAMPLES
 
 MOST_COLUMNS = 8
 """Optimizers of the table of a paper unless others are named: more columns with intervals are wider than a page."""
-_TRIMMED = ", the lowest and the highest of every eight left out"
 _FITTING = 4
 """Optimizers that fit into a column of a paper with their intervals, in the size of its text."""
 _SPECIAL = {
@@ -77,7 +76,6 @@ def build_results_table(
     return "\n".join(
         [
             f"% {' '.join(comment.split())}",
-            "% Values leave extreme blocks out; ratios use all blocks, so dividing two values gives another ratio.",
             f"% needs \\usepackage{{{packages}}}",
             f"\\begin{{{place}}}",
             "\\centering",
@@ -171,19 +169,17 @@ def _write_caption(answer: Answer, names: list[str], total: int) -> str:
     if plain and judge_by != LOSS:
         parts.append("Where a row is of loss, that at the end of a run, above the minimum, stands in.")
     parts += name_standing_in(answer.runs, answer.label)
-    how = f" of {answer.reported_blocks}" if answer.blocks else ""
-    parts.append(
-        f"Every optimizer is tuned anew in each{how} blocks of seeds, and reports on fresh ones: geometric mean over "
-        f"blocks{_TRIMMED}, with its 95% interval."
-        if answer.drawn_anew
-        else f"Geometric mean over{how or ' the'} blocks of seeds{_TRIMMED}, with its 95% interval."
-    )
+    how = f"{answer.reported_blocks if answer.blocks else 'the'} blocks of seeds, each optimizer tuned in each"
+    if answer.judged.in_common:
+        how = "fresh seeds, the same for all, of the recommended settings"
+    parts.append(f"Geometric mean over {how}, with its 95% interval.")
     parts.append("Bold: the best, unless all are open. Underlined: tied with the best, within 10%.")
     if answer.unequal_trials:
         parts.append(f"{answer.unequal_trials} Nothing is bold there.")
     text = latex_escaped(" ".join(parts))
     dagger = r"\textsuperscript{\textdagger}"
-    text += f" {dagger}: not told apart from the best, at {latex_escaped(answer.judged.level)} for all pairs of a row."
+    level = latex_escaped(answer.judged.level)
+    text += f" {dagger}: not told apart from the best, at {level} for {answer.judged.at_once}."
     if _is_untested(answer):
         text += f" Mean ranks are not tested with fewer than {FEW_PROBLEMS} problems."
     shown = answer.ranking[answer.ranking["optimizer"].isin(names)]
