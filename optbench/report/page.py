@@ -204,7 +204,7 @@ class Page:
             return {}
         name, worst = found
         setting = describe_usual_setting(answer, name)
-        behind = matrix.count_behind(name)
+        behind = matrix.behind[list(matrix.names).index(name)]
         near = f"behind on {behind} of {len(matrix.cells)}, but never beyond {tell_ratio(worst)} the leader"
         near = near if behind else f"never more than {tell_ratio(worst)} the leader here"
         return {"name": answer.label(name), "near": near, "setting": setting}
