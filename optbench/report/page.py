@@ -215,12 +215,10 @@ class Page:
         sweep: a view of `list_views`.
         """
         sizes = {problem: sweep.results.problem(problem).get("dim") for problem in sweep.files}
-        judged = [
-            problem for problem in sizes if problem not in self.find_lacking(sweep) and sweep.answer.firsts(problem)
-        ]
-        if not judged:
+        led = [each for each in sizes if each not in self.find_lacking(sweep) and sweep.answer.judged.leader(each)]
+        if not led:
             return {}
-        problem = max(judged, key=lambda each: sizes[each] if pd.notna(sizes[each]) else 0)
+        problem = max(led, key=lambda each: sizes[each] if pd.notna(sizes[each]) else 0)
         name = sweep.answer.judged.leader(problem)
         row = sweep.best_of(problem).set_index("optimizer", drop=False).loc[name].to_dict()
         found = self.describe_setting(row)
@@ -255,7 +253,7 @@ class Page:
                 "short": lacks, "unit": lacks, "settings": [], "others": 0,
                 "sentence": f"There is {lacks} here, so nothing is judged by it",
             }  # fmt: skip
-        firsts = answer.firsts(problem)
+        firsts = answer.judged.firsts(problem)
         best = sweep.best_of(problem).set_index("optimizer", drop=False)
         same = {"problem": problem, "optimizer": answer.judged.leader(problem)}
         runs = select_rows(sweep.reported_runs, same)

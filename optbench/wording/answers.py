@@ -168,10 +168,6 @@ class Answer:
         judged = judge_runs(self.runs, table, of, self.look, self.edges, self.labels, plan=False)
         return replace(judged, macro=self.judged.macro)
 
-    def firsts(self, problem: str) -> list[str]:
-        """Return the optimizer that is first and those that tie with it; where none is, all that may be."""
-        return self.judged.firsts(problem)
-
     def overall(self) -> str:
         """Return the sentence over all problems; "" of fewer than 20, and of models of one table."""
         return "" if self.is_one_table else self.judged.overall()

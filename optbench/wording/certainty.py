@@ -46,8 +46,8 @@ def count_blocks(answer: Answer) -> dict[tuple[str, str], int]:
     if judged.in_common:
         return dict.fromkeys(pairs, answer.blocks) if answer.blocks <= MOST_BLOCKS else {}
     seeds = judged.seeds / max(judged.verdicts.loc[judged.verdicts["problem"] != ALL, "blocks"].max(), 1)
-    needed = {key: pair.more * (seeds or 1) for key, pair in pairs.items() if pair.more <= MOST_BLOCKS}
-    return {key: max(1, math.ceil(more - 1e-9)) for key, more in needed.items()}
+    needed = {key: pair.blocks_needed - pair.blocks for key, pair in pairs.items()}
+    return {key: max(1, math.ceil(more * (seeds or 1) - 1e-9)) for key, more in needed.items() if more <= MOST_BLOCKS}
 
 
 def find_open_pairs(answer: Answer) -> dict[tuple[str, str], Beside]:
@@ -61,7 +61,7 @@ def find_open_pairs(answer: Answer) -> dict[tuple[str, str], Beside]:
     }
     return {
         key: pair for key, pair in pairs.items()
-        if (not math.isnan(pair.more) or judged.in_common and not pair.reason) and "fails in" not in pair.known
+        if (not math.isnan(pair.blocks_needed) or judged.in_common and not pair.reason) and "fails in" not in pair.known
     }  # fmt: skip
 
 

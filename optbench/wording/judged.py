@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from optbench.analysis.measures import LOSS, TIME
@@ -40,10 +39,11 @@ class Beside(NamedTuple):
     ratio: float
     low: float
     high: float
+    p_adjusted: float
+    blocks: int
+    blocks_needed: float
     known: str
     """What is known of an open pair, as seen from its first level in the table of verdicts."""
-    more: float
-    """Blocks that would decide, beyond those that have run; NaN where nothing is open or nothing is known."""
     reason: str
 
 
@@ -79,12 +79,7 @@ class Judged:
     @cached_property
     def pairs(self) -> dict[tuple[str, str, str], Beside]:
         """The pairs by problem and both levels, in either order."""
-        rows = pd.concat([self.verdicts, exchange_sides(self.verdicts)])
-        needed = rows["blocks_needed"].to_numpy(dtype=np.float64)
-        rows = rows.assign(
-            more=np.where(np.isinf(needed), needed, needed - rows["blocks"]), reason=rows["reason"].fillna(""),
-            known=rows["known"].where(rows["known"].map(lambda text: isinstance(text, str)), ""),
-        )  # fmt: skip
+        rows = pd.concat([self.verdicts, exchange_sides(self.verdicts)]).fillna({"known": "", "reason": ""})
         keys = zip(*(rows[name].tolist() for name in ("problem", "a", "b")), strict=True)
         numbers = zip(*(rows[name].tolist() for name in Beside._fields), strict=True)
         return {key: Beside(*each) for key, each in zip(keys, numbers, strict=True)}
