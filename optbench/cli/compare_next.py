@@ -11,7 +11,7 @@ import numpy as np
 from optbench.analysis.folders import SECONDS, TUNED, Comparison
 from optbench.analysis.verdicts import ALL, OPEN
 from optbench.contract.names import count_noun
-from optbench.wording.certainty import estimate_seconds, state_minutes
+from optbench.wording.certainty import estimate_seconds, format_time
 from optbench.wording.wider_search import begin_extension
 
 if TYPE_CHECKING:
@@ -69,4 +69,5 @@ def _plan_extension(by: str, sides: Sequence[Results], most: float, times: float
             seconds += estimate_seconds(side.runs, side.timings, cores, (total - there) / max(there, 1))
     total, unit = max(counts)
     where = " in both folders" * (len(commands) > 1)
-    return {"text": f"{total:,} {unit}s in all{where}{state_minutes(seconds)}", "commands": commands}
+    took = f" (about {format_time(seconds)} here)" * (seconds > 0)
+    return {"text": f"{total:,} {unit}s in all{where}{took}", "commands": commands}

@@ -25,8 +25,7 @@ CAPTION = (
     "The ratio of each optimizer beside the leader of the problem, the best at the top, with the interval that holds "
     "for all pairs of a problem at once. Ringed: the leader. Filled: clearly behind. Hollow: undecided, could be luck. "
     "Tie: shown to be within 10%, the green band. Arrow: the interval goes on beyond the axis. The leader has the best "
-    "mean, without the extreme blocks of seeds, of the optimizers that nobody clearly beats. Ratios use all blocks, so "
-    "an undecided mark can stand left of it."
+    "mean of the optimizers that nobody clearly beats."
 )
 # Inches, by eye: of an optimizer and between two problems at usual text; of the longest name, as a share of the width
 ROW, GAP, NAMES = 0.14, 0.16, 0.3

@@ -207,7 +207,7 @@ class Page:
             return {}
         name, worst = found
         setting = describe_usual_setting(answer, name)
-        behind = matrix.count_behind(name)
+        behind = matrix.behind[list(matrix.names).index(name)]
         near = f"behind on {behind} of {len(matrix.cells)}, but never beyond {tell_ratio(worst)} the leader"
         near = near if behind else f"never more than {tell_ratio(worst)} the leader here"
         return {"name": answer.label(name), "near": near, "setting": setting}
@@ -218,12 +218,10 @@ class Page:
         sweep: a view of `list_views`.
         """
         sizes = {problem: sweep.results.problem(problem).get("dim") for problem in sweep.files}
-        judged = [
-            problem for problem in sizes if problem not in self.find_lacking(sweep) and sweep.answer.firsts(problem)
-        ]
-        if not judged:
+        led = [each for each in sizes if each not in self.find_lacking(sweep) and sweep.answer.judged.leader(each)]
+        if not led:
             return {}
-        problem = max(judged, key=lambda each: sizes[each] if pd.notna(sizes[each]) else 0)
+        problem = max(led, key=lambda each: sizes[each] if pd.notna(sizes[each]) else 0)
         name = sweep.answer.judged.leader(problem)
         row = sweep.best_of(problem).set_index("optimizer", drop=False).loc[name].to_dict()
         found = self.describe_setting(row)
@@ -258,7 +256,7 @@ class Page:
                 "short": lacks, "unit": lacks, "settings": [], "others": 0,
                 "sentence": f"There is {lacks} here, so nothing is judged by it",
             }  # fmt: skip
-        firsts = answer.firsts(problem)
+        firsts = answer.judged.firsts(problem)
         best = sweep.best_of(problem).set_index("optimizer", drop=False)
         same = {"problem": problem, "optimizer": answer.judged.leader(problem)}
         runs = select_rows(sweep.reported_runs, same)

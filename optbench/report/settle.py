@@ -9,7 +9,7 @@ from optbench.analysis.protocol import WIDEN
 from optbench.contract.names import count_noun
 from optbench.report.loaded import LoadedSweep
 from optbench.wording import labels
-from optbench.wording.certainty import count_blocks, estimate_seconds
+from optbench.wording.certainty import count_blocks, estimate_seconds, format_time
 from optbench.wording.wider_search import advise_wider_search, begin_extension
 
 FOLDER = "."
@@ -51,7 +51,7 @@ def _list_more_runs(sweep: LoadedSweep) -> list[Step]:
         above = "those above, and " if named else ""
         what = f"{above}{_name_pairs(sweep, also)}: {amount}"
         named = settled
-        steps.append(Step(what, f"{begin_extension(FOLDER, made)} --{unit}s {there + more}", _format_time(seconds)))
+        steps.append(Step(what, f"{begin_extension(FOLDER, made)} --{unit}s {there + more}", format_time(seconds)))
     return steps
 
 
@@ -71,7 +71,7 @@ def _list_wider_searches(sweep: LoadedSweep) -> list[Step]:
             seconds = float(share) / max(cores, 1)
         elif option in COLUMNS and "(" not in value:
             seconds = whole * len(value.split(",")) / max(runs[COLUMNS[option]].nunique(), 1)
-        steps.append(Step(what, command, _format_time(seconds)))
+        steps.append(Step(what, command, format_time(seconds)))
     return steps
 
 
@@ -85,12 +85,3 @@ def _name_pairs(sweep: LoadedSweep, pairs: list[tuple[str, str]]) -> str:
     if len(texts) > NAMED + 1:
         texts[NAMED:] = [f"{len(pairs) - NAMED} more pairs"]
     return "; ".join(texts)
-
-
-def _format_time(seconds: float) -> str:
-    """Return "20 s", "4 min" or "1.5 h"; "" where nothing was measured."""
-    if not seconds > 0:
-        return ""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:,.0f} min" if seconds < 5400 else f"{seconds / 3600:,.1f} h"

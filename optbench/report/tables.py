@@ -381,8 +381,7 @@ ABOUT = {
     "winners": f"value, low and high are {_OVER_BLOCKS}; ratio is the rival's over the winner's; samples are expected "
     f"ones, {_OF_SETTINGS}",
     "settings": f"median, low and high are {_OF_SETTINGS}, so they differ from results.tex, which is over blocks",
-    "verdicts": "ratio, low and high are b over a, over all blocks; values of results.tex leave extreme blocks out, so "
-    "dividing two of them gives another ratio; the intervals of a problem hold at once",
+    "verdicts": "ratio, low and high are b over a; the intervals of a problem hold at once",
     "ranking": f"value, low and high are {_OVER_BLOCKS}, infinite where no run reaches the target, and bounds where "
     "none does in some block (unreached of them); in the rows all, low and high are of the mean rank",
     "costs": f"expected samples until so much of the first gap is left, {_OF_SETTINGS}",

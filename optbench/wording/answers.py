@@ -168,10 +168,6 @@ class Answer:
         judged = judge_runs(self.runs, table, of, self.look, self.edges, self.labels, plan=False)
         return replace(judged, macro=self.judged.macro)
 
-    def firsts(self, problem: str) -> list[str]:
-        """Return the optimizer that is first and those that tie with it; where none is, all that may be."""
-        return self.judged.firsts(problem)
-
     def overall(self) -> str:
         """Return the sentence over all problems; "" of fewer than 20, and of models of one table."""
         return "" if self.is_one_table else self.judged.overall()
@@ -455,7 +451,7 @@ def split_measure(answer: Answer) -> tuple[str, str, str]:
     basis.append(f"Intervals cover {judged.level}, for {judged.at_once}{look}.")
     spoils, more = [], []
     if answer.judge_by == TIME:
-        more += describe_targets(judged.targets, answer.label, answer.look)
+        more += _describe_targets(answer)
     elif judged.without:
         where = join_with_and(sorted(map(answer.label, judged.without)))
         more.append(f"There is none on {where}, where the loss at the end stands in.")
@@ -479,13 +475,11 @@ def _list_hyperparameters(runs: pd.DataFrame) -> dict[str, list[str]]:
     return {str(name): [key for key in there if there.loc[name, key]] for name in there.index}
 
 
-def describe_targets(targets: Mapping[str, float], label: Label, look: int) -> list[str]:
-    """Return sentences on the targets of the measure "time", problem by problem, and on those that have none.
-
-    look: how often the sweep has been looked at; the targets are those of the first time.
-    """
+def _describe_targets(answer: Answer) -> list[str]:
+    """Return sentences on the targets of the measure "time", problem by problem, and on those that have none."""
+    targets, when = answer.judged.targets, ", as of the first look" * (answer.look > 1)
     by_share: dict[float, list[str]] = {}
-    names, when = labels.short_names(targets, label), ", as of the first look" * (look > 1)
+    names = labels.short_names(targets, answer.label)
     for problem, share in targets.items():
         by_share.setdefault(share if math.isfinite(share) else math.inf, []).append(names[problem])
     texts, none = [], by_share.pop(math.inf, [])

@@ -24,13 +24,13 @@ def plan_more_runs(answer: Answer, timings: pd.DataFrame, cores: int = 1) -> tup
         return None
     more, there = counts[(len(counts) - 1) // 2], judged.seeds or answer.blocks
     unit = "seed" if judged.seeds else "block"
-    minutes = state_minutes(estimate_seconds(answer.runs, timings, cores, more / max(there, 1)))
+    time = format_time(estimate_seconds(answer.runs, timings, cores, more / max(there, 1)))
     settled = sum(count <= more for count in counts)
     which = f"{settled:,} of {len(known):,} open pairs need" if len(known) > 1 else "the open pair needs"
     text = f"{which} at most {count_noun(more, f'more {unit}')}"
     if judged.in_common:
         text = f"{count_noun(len(known), 'open pair')}: twice the blocks make intervals about a fifth narrower"
-    return f"{text}{minutes}", f"--{unit}s {there + more}"
+    return text + f" (about {time} here)" * bool(time), f"--{unit}s {there + more}"
 
 
 def count_blocks(answer: Answer) -> dict[tuple[str, str], int]:
@@ -44,10 +44,10 @@ def count_blocks(answer: Answer) -> dict[tuple[str, str], int]:
     """
     judged, pairs = answer.judged, find_open_pairs(answer)
     if judged.in_common:
-        return dict.fromkeys(pairs, answer.blocks) if answer.blocks <= MOST_BLOCKS else {}
+        return dict.fromkeys(pairs, answer.blocks)
     seeds = judged.seeds / max(judged.verdicts.loc[judged.verdicts["problem"] != ALL, "blocks"].max(), 1)
-    needed = {key: pair.more * (seeds or 1) for key, pair in pairs.items() if pair.more <= MOST_BLOCKS}
-    return {key: max(1, math.ceil(more - 1e-9)) for key, more in needed.items()}
+    needed = {key: pair.blocks_needed - pair.blocks for key, pair in pairs.items()}
+    return {key: max(1, math.ceil(more * (seeds or 1) - 1e-9)) for key, more in needed.items() if more <= MOST_BLOCKS}
 
 
 def find_open_pairs(answer: Answer) -> dict[tuple[str, str], Beside]:
@@ -61,7 +61,7 @@ def find_open_pairs(answer: Answer) -> dict[tuple[str, str], Beside]:
     }
     return {
         key: pair for key, pair in pairs.items()
-        if (not math.isnan(pair.more) or judged.in_common and not pair.reason) and "fails in" not in pair.known
+        if (not math.isnan(pair.blocks_needed) or judged.in_common and not pair.reason) and "fails in" not in pair.known
     }  # fmt: skip
 
 
@@ -71,13 +71,13 @@ def estimate_seconds(runs: pd.DataFrame, timings: pd.DataFrame, cores: int, time
     return float(used["seconds"].sum()) * times / max(cores, 1) if len(used) else 0.0
 
 
-def state_minutes(seconds: float) -> str:
-    """Return " (about 3 minutes here)"; "" where no time was measured."""
+def format_time(seconds: float) -> str:
+    """Return "20 s", "4 min" or "1.5 h"; "" where nothing was measured."""
     if not seconds > 0:
         return ""
     if seconds < 90:
-        return f" (about {max(1, round(seconds))} s here)"
-    return f" (about {seconds / 60:,.0f} minutes here)" if seconds < 5400 else f" (about {seconds / 3600:,.1f} h here)"
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:,.0f} min" if seconds < 5400 else f"{seconds / 3600:,.1f} h"
 
 
 def state_length(runs: pd.DataFrame) -> str:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from optbench.analysis.measures import LOSS, TIME
@@ -27,6 +26,8 @@ SAMPLES, ERRORS, PLAIN_LOSS = "samples", "errors", "loss"
 """Units: what the ratios of a problem are ratios of, besides losses on test data."""
 _SIGNS = {"at least": "≥", "at most": "≤", "about": "~"}
 """What stands before a ratio that is a bound."""
+FARTHEST = 1000.0
+"""The ratio beyond which an interval is said to have no end."""
 _LISTED = 6
 """Levels that a sentence names at most."""
 
@@ -38,10 +39,11 @@ class Beside(NamedTuple):
     ratio: float
     low: float
     high: float
+    p_adjusted: float
+    blocks: int
+    blocks_needed: float
     known: str
     """What is known of an open pair, as seen from its first level in the table of verdicts."""
-    more: float
-    """Blocks that would decide, beyond those that have run; NaN where nothing is open or nothing is known."""
     reason: str
 
 
@@ -77,12 +79,7 @@ class Judged:
     @cached_property
     def pairs(self) -> dict[tuple[str, str, str], Beside]:
         """The pairs by problem and both levels, in either order."""
-        rows = pd.concat([self.verdicts, exchange_sides(self.verdicts)])
-        needed = rows["blocks_needed"].to_numpy(dtype=np.float64)
-        rows = rows.assign(
-            more=np.where(np.isinf(needed), needed, needed - rows["blocks"]), reason=rows["reason"].fillna(""),
-            known=rows["known"].where(rows["known"].map(lambda text: isinstance(text, str)), ""),
-        )  # fmt: skip
+        rows = pd.concat([self.verdicts, exchange_sides(self.verdicts)]).fillna({"known": "", "reason": ""})
         keys = zip(*(rows[name].tolist() for name in ("problem", "a", "b")), strict=True)
         numbers = zip(*(rows[name].tolist() for name in Beside._fields), strict=True)
         return {key: Beside(*each) for key, each in zip(keys, numbers, strict=True)}
@@ -299,15 +296,20 @@ def name_metric(measure: str) -> str:
 
 
 def format_ratio(ratio: float) -> str:
-    """Return the text of a ratio with two digits, or more if it is near 1; "140" instead of "1.4e2"."""
-    if abs(ratio - 1) < 0.1:
-        return labels.number(ratio, 3 if abs(ratio - 1) >= 0.01 else 4)
+    """Return the text of a ratio: "1.3", "25", "140"; within 20% of 1 to two decimals, within 1% to three."""
+    if abs(ratio - 1) < 0.2:
+        return labels.number(round(ratio, 2 if abs(ratio - 1) >= 0.01 else 3), 4)
     return f"{float(f'{ratio:.2g}'):,.0f}" if 10 <= ratio < 1e5 else labels.number(ratio, 2)
+
+
+def format_ends(low: float, high: float) -> str:
+    """Return the ends of a ratio's interval: "1.2–3.1"; beyond a factor of FARTHEST it has none, "0–∞"."""
+    return f"{'0' if low < 1 / FARTHEST else format_ratio(low)}–{'∞' if high > FARTHEST else format_ratio(high)}"
 
 
 def format_interval(low: float, high: float, level: str = "") -> str:
     """Return the interval of a ratio: "[1.2–3.1]", or "[97.5% CI 1.2–3.1]" with its level."""
-    return f"[{f'{level} CI ' * bool(level)}{format_ratio(low)}–{format_ratio(high)}]"
+    return f"[{f'{level} CI ' * bool(level)}{format_ends(low, high)}]"
 
 
 def describe_failures(row: Mapping) -> str:

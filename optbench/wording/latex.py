@@ -19,7 +19,6 @@ from optbench.wording.judged import FEW_PROBLEMS, PLAIN_LOSS, SAMPLES
 
 MOST_COLUMNS = 8
 """Optimizers of the table of a paper unless others are named: more columns with intervals are wider than a page."""
-_TRIMMED = ", the lowest and the highest of every eight left out"
 _FITTING = 4
 """Optimizers that fit into a column of a paper with their intervals, in the size of its text."""
 _SPECIAL = {
@@ -55,29 +54,26 @@ def build_results_table(
     else:
         names = labels.list_optimizers(optimizers, known, answer.labels)
     rows = []
-    for problem, part in ranking.groupby("problem", sort=False):
+    for problem, part in ranking.groupby(ranking["problem"].astype(str), sort=False):
         if problem == ALL and part["mean_rank"].isna().all():
             continue
-        cells = part.set_index("optimizer")
-        cells = cells.assign(low=np.nan, high=np.nan) if problem == ALL and few else cells
-        marks = {} if problem == ALL and few else _find_marks(answer, str(problem), cells)
-        pairs = [
+        cells, marks = part.set_index("optimizer"), {}
+        if problem == ALL and few:
+            cells = cells.assign(low=np.nan, high=np.nan)
+        else:
+            marks = _find_marks(answer, problem, cells)
+        pairs = [_write_head(answer, problem)]
+        pairs += [
             _write_cell(cells.loc[name], marks.get(name, "")) if name in cells.index else ("--", "") for name in names
         ]
-        head = (
-            ("mean rank", "")
-            if problem == ALL
-            else (latex_escaped(answer.label(str(problem))), _name_unit(answer, str(problem)))
-        )
         rows.append(("\\midrule" if problem == ALL else "\\addlinespace") if rows else "\\midrule")
-        rows += [f"{' & '.join(texts)} \\\\" for texts in zip(head, *pairs, strict=True) if any(texts)]
+        rows += [f"{' & '.join(texts)} \\\\" for texts in zip(*pairs, strict=True) if any(texts)]
     heads = " & ".join(["problem", *(latex_escaped(answer.label(name)) for name in names)])
     shrinks = len(names) > _FITTING * columns
     place, packages = "table*" if columns == 2 else "table", "booktabs,graphicx" if shrinks else "booktabs"
     return "\n".join(
         [
             f"% {' '.join(comment.split())}",
-            "% Values leave extreme blocks out; ratios use all blocks, so dividing two values gives another ratio.",
             f"% needs \\usepackage{{{packages}}}",
             f"\\begin{{{place}}}",
             "\\centering",
@@ -149,12 +145,14 @@ def bounded(row: Mapping, text: str) -> str:
     return f"${{>}}${text}" if row["unreached"] > 0 else text
 
 
-def _name_unit(answer: Answer, problem: str) -> str:
-    """Return what the values of a problem are, in small letters."""
+def _write_head(answer: Answer, problem: str) -> tuple[str, str]:
+    """Return what a row is called, and what its values are, in small letters."""
+    if problem == ALL:
+        return "mean rank", ""
     unit = answer.judged.unit(problem)
     if unit == SAMPLES:
         unit = f"samples to {labels.share_text(answer.judged.targets[problem])}"
-    return rf"{{\footnotesize {latex_escaped(unit)}}}"
+    return latex_escaped(answer.label(problem)), rf"{{\footnotesize {latex_escaped(unit)}}}"
 
 
 def _write_caption(answer: Answer, names: list[str], total: int) -> str:
@@ -171,19 +169,17 @@ def _write_caption(answer: Answer, names: list[str], total: int) -> str:
     if plain and judge_by != LOSS:
         parts.append("Where a row is of loss, that at the end of a run, above the minimum, stands in.")
     parts += name_standing_in(answer.runs, answer.label)
-    how = f" of {answer.reported_blocks}" if answer.blocks else ""
-    parts.append(
-        f"Every optimizer is tuned anew in each{how} blocks of seeds, and reports on fresh ones: geometric mean over "
-        f"blocks{_TRIMMED}, with its 95% interval."
-        if answer.drawn_anew
-        else f"Geometric mean over{how or ' the'} blocks of seeds{_TRIMMED}, with its 95% interval."
-    )
+    how = f"{answer.reported_blocks if answer.blocks else 'the'} blocks of seeds, each optimizer tuned in each"
+    if answer.judged.in_common:
+        how = "fresh seeds, the same for all, of the recommended settings"
+    parts.append(f"Geometric mean over {how}, with its 95% interval.")
     parts.append("Bold: the best, unless all are open. Underlined: tied with the best, within 10%.")
     if answer.unequal_trials:
         parts.append(f"{answer.unequal_trials} Nothing is bold there.")
     text = latex_escaped(" ".join(parts))
     dagger = r"\textsuperscript{\textdagger}"
-    text += f" {dagger}: not told apart from the best, at {latex_escaped(answer.judged.level)} for all pairs of a row."
+    level = latex_escaped(answer.judged.level)
+    text += f" {dagger}: not told apart from the best, at {level} for {answer.judged.at_once}."
     if _is_untested(answer):
         text += f" Mean ranks are not tested with fewer than {FEW_PROBLEMS} problems."
     shown = answer.ranking[answer.ranking["optimizer"].isin(names)]
@@ -191,12 +187,8 @@ def _write_caption(answer: Answer, names: list[str], total: int) -> str:
         text += " never: no run reached the target."
     if ((shown["unreached"] > 0) & (shown["reached"] > 0)).any():
         text += " ${>}$: a bound, as in some block no run reached the target."
-    limits = answer.ranking[answer.ranking["limit"] & answer.ranking["optimizer"].isin(names)]
-    where = [
-        f"{answer.label(name)} on {answer.label(problem)}"
-        for problem, name in zip(limits["problem"], limits["optimizer"], strict=True)
-    ]
-    if where:
+    limits = shown.loc[shown["limit"], ["problem", "optimizer"]].itertuples(index=False)
+    if where := [f"{answer.label(name)} on {answer.label(problem)}" for problem, name in limits]:
         text += latex_escaped(f" At the limit of the search, and perhaps better beyond: {join_names(where, 5)}.")
     if answer.at_once:
         text += latex_escaped(

@@ -16,8 +16,8 @@ from optbench.analysis.verdicts import ALL, OPEN, TIE
 from optbench.contract.errors import OptbenchError
 from optbench.wording import labels
 from optbench.wording.answers import Answer, chosen_for
-from optbench.wording.headlines import weigh
-from optbench.wording.judged import SAMPLES, Judged, format_ratio
+from optbench.wording.headlines import FACTORS, weigh
+from optbench.wording.judged import SAMPLES, Judged, format_ends, format_ratio
 
 BEST, LEADS, NONE = "best", "leads", "none"
 """States of a cell, besides those of the ranking: nobody else may be best, others may be, or there is no result."""
@@ -26,14 +26,9 @@ WIDEST = 8
 """Optimizers whose ratios a matrix writes; of more it shows colors."""
 DARKEST = 10.0
 """The ratio from which on a cell has the full color."""
-NEAR = 0.2
-"""Ends of intervals so near to 1 have a second digit."""
-FARTHEST = 1000.0
-"""The ratio beyond which an interval is said to have no end."""
 FEW = 10
 """Settings that people try by hand."""
 BOUNDS = {"at least": "≥ ", "at most": "≤ "}
-CHOICES = {"optimizer": "Optimizer", "batch_size": "Batch size", "schedule": "Schedule"}
 
 
 class Cell(NamedTuple):
@@ -75,11 +70,6 @@ class Matrix:
         """Whether cells are too narrow for numbers."""
         return len(self.names) > WIDEST
 
-    def count_behind(self, name: str) -> int:
-        """Return the number of problems on which an optimizer is shown to be behind."""
-        place = self.names.index(name)
-        return sum(row[place].state in (BEHIND, FAILED) for row in self.cells.values())
-
     @property
     def states(self) -> set[str]:
         """The states that it has."""
@@ -95,13 +85,17 @@ class Matrix:
         if len(self.cells) < 2 or len(self.names) < 2:
             return []
         typical = [float(np.median(ratios)) if ratios else math.nan for ratios in self._list_ratios()]
-        beaten = [sum(cell.state in (BEHIND, FAILED) for cell in column) for column in self.columns]
-        counts = [f"{count} of {len(column)}" for count, column in zip(beaten, self.columns, strict=True)]
+        counts = [f"{count} of {len(column)}" for count, column in zip(self.behind, self.columns, strict=True)]
         return [
             ("typical (median)", [*map(tell_ratio, typical)], typical),
             (f"worst of the {len(self.cells)}", [*map(tell_ratio, self.worst)], self.worst),
-            ("shown to be behind", counts, [*map(float, beaten)]),
+            ("shown to be behind", counts, [*map(float, self.behind)]),
         ]
+
+    @property
+    def behind(self) -> list[int]:
+        """The number of problems on which each optimizer is shown to be behind."""
+        return [sum(cell.state in (BEHIND, FAILED) for cell in column) for column in self.columns]
 
     @property
     def worst(self) -> list[float]:
@@ -172,7 +166,8 @@ def _make_cell(judged: Judged, problem: str, row: Mapping, leader: str, alone: b
         return Cell(state, math.nan, "?" if state == OPEN else "–", "", f"{called}: {how}")
     bound = BOUNDS.get(row["bound"], "")
     text = f"{'≈ ' if state == OPEN else bound}{tell_ratio(ratio)}" if state != TIE else TIE
-    ends = _tell_ends(row["ratio_low"], row["ratio_high"])
+    low, high = row["ratio_low"], row["ratio_high"]
+    ends = "" if math.isnan(low) or math.isnan(high) else format_ends(low, high)
     interval = f" [{ends}]" if ends else ""
     words = f"{called}: {bound}{format_ratio(ratio)} times {judged.name(leader)}'s {unit}{interval}, {how}"
     return Cell(state, ratio, text, ends, words)
@@ -180,23 +175,7 @@ def _make_cell(judged: Judged, problem: str, row: Mapping, leader: str, alone: b
 
 def tell_ratio(ratio: float) -> str:
     """Return "1.9×", "never" for inf, and "–" for NaN."""
-    return "–" if math.isnan(ratio) else f"{_round(ratio)}×" if math.isfinite(ratio) else NEVER
-
-
-def _tell_ends(low: float, high: float) -> str:
-    """Return the interval of a ratio for a cell: "1.1–3.3", "0.96–1.04"; "" where it is not known."""
-    if math.isnan(low) or math.isnan(high):
-        return ""
-    if max(1 - low, high - 1) < NEAR:  # with one digit it would look like one of 10%
-        return f"{low:.2f}–{high:.2f}"
-    return f"{_round(low)}–{_round(high)}" if high <= FARTHEST else f"{_round(low)}–∞"
-
-
-def _round(ratio: float) -> str:
-    """Return a ratio for a cell: "0.6", "1.0", "7.0", "25"."""
-    if ratio < 1 / FARTHEST:
-        return "0"
-    return f"{ratio:.1f}" if 0.095 <= ratio < 9.95 else format_ratio(ratio)
+    return "–" if math.isnan(ratio) else f"{format_ratio(ratio)}×" if math.isfinite(ratio) else NEVER
 
 
 def list_factors(answer: Answer) -> list[Factor]:
@@ -206,7 +185,7 @@ def list_factors(answer: Answer) -> list[Factor]:
     tried; it is described, not tested.
     """
     every = {"optimizer": answer.judged, **answer.levels}
-    found = [_measure_choice(answer, CHOICES[of], judged) for of, judged in every.items()]
+    found = [_measure_choice(answer, FACTORS.get(of, of).capitalize(), judged) for of, judged in every.items()]
     return [each for each in (*found, _measure_tuning(answer)) if each]
 
 
@@ -216,19 +195,17 @@ def _measure_choice(answer: Answer, name: str, judged: Judged) -> Factor | None:
     levels = list(judged.ranking[judged.of].unique())
     if len(levels) < 2 or not problems:
         return None
-    cells = {problem: dict(zip(levels, list_cells(judged, problem, levels), strict=True)) for problem in problems}
     behind = {
         (problem, level): cell.ratio
-        for problem, row in cells.items()
-        for level, cell in row.items()
+        for problem in problems
+        for level, cell in zip(levels, list_cells(judged, problem, levels), strict=True)
         if cell.state in (BEHIND, FAILED) and not math.isnan(cell.ratio)
     }
     if not behind:
         return Factor(name, 1.0, "no difference is shown", "")
     problem, level = max(behind, key=lambda key: behind[key])
-    called = answer.label(level) if judged.of == "optimizer" else judged.name(level)
     most, where = behind[problem, level], labels.short_name(answer.label(problem))
-    text = f"{NEVER if most == math.inf else f'up to {tell_ratio(most)}'}: {called} on {where}"
+    text = f"{NEVER if most == math.inf else f'up to {tell_ratio(most)}'}: {judged.name(level)} on {where}"
     counts = {each: sum((problem, each) in behind for problem in problems) for each in levels}
     least = min(counts.values())
     safe = [judged.name(each) for each in levels if counts[each] == least]

@@ -22,8 +22,7 @@ from optbench.wording.judged import FEW_PROBLEMS, PLAIN_LOSS, SAMPLES, Judged, f
 GAP = 2
 """Spaces between the columns of a table."""
 LEAST = 12
-"""Letters to which a column may shrink: a name and the number of the others; where that is not enough, there are
-sentences."""
+"""Letters to which a column may shrink: a name and the number of the others."""
 LONGEST = 24
 """Letters of a name in a table."""
 FEW = 3
@@ -68,7 +67,7 @@ def list_best_so_far(answer: Answer, width: int) -> list[str]:
         "best so far": [settings.get(problem, ["–"]) for problem in problems],
         "others": others,
     }
-    return lay_out(columns, width) or _say_settings(columns)
+    return lay_out(columns, width)
 
 
 def wrap(text: str, width: int) -> list[str]:
@@ -105,7 +104,7 @@ def _tabulate_problems(answer: Answer, problems: Sequence[str], width: int) -> l
         cells = [_list_worst(each, problem) for problem in problems]
         if any(cells):
             to_use[f"worst {of.removesuffix('_size')}"] = [cell or [NONE] for cell in cells]
-    settings_table = [_explain_settings(to_use), *(lay_out(name | to_use, width) or _say_settings(name | to_use))]
+    settings_table = [_explain_settings(to_use), *lay_out(name | to_use, width)]
     if answer.ranking["optimizer"].nunique() == 1:
         return [settings_table]
     goal = "target" if all(judged.unit(problem) == SAMPLES for problem in problems) else "judged by"
@@ -118,8 +117,7 @@ def _tabulate_problems(answer: Answer, problems: Sequence[str], width: int) -> l
     text = _explain(answer, problems)
     if table := lay_out(columns | to_use, width, whole=True):
         return [[text, _explain_settings(to_use), *table]]
-    table = lay_out(columns, width)
-    return [[text, *table] if table else [*map(judged.sentence, problems)], settings_table]
+    return [[text, *lay_out(columns, width)], settings_table]
 
 
 def _explain(answer: Answer, problems: Sequence[str]) -> str:
@@ -193,17 +191,6 @@ def _list_settings(answer: Answer) -> dict[str, Cell]:
     return found
 
 
-def _say_settings(columns: Columns) -> list[str]:
-    """Return the columns on settings as sentences: "quadratic: start with gd 0.1; batch size behind: full 21×"."""
-    (_, names), *others = columns.items()
-    lines = []
-    for place, name in enumerate(names):
-        words = {title: cells[place][0] for title, cells in others if cells[place] != [NONE]}
-        texts = [f"{title}{':' * title.endswith('behind')} {text}" for title, text in words.items()]
-        lines.append(f"{name[0]}: {'; '.join(texts)}")
-    return lines
-
-
 def _tabulate_levels(answer: Answer, width: int) -> list[list[str]]:
     """Return tables of optimizers over many problems, and of batch sizes and schedules, the best mean rank first."""
     titles = "mean rank", "may be best", "leads", "typical", "worst"
@@ -227,29 +214,30 @@ def _tabulate_levels(answer: Answer, width: int) -> list[list[str]]:
             ]
             for cells, each in zip(columns.values(), texts, strict=True):
                 cells.append([each])
-        table = lay_out(columns, width) or [
-            ", ".join(f"{title} {cell[0]}" for title, cell in zip(columns, row, strict=True))
-            for row in zip(*columns.values(), strict=True)
-        ]
         more = [f"and {len(ranks) - MOST} more, to a mean rank of {ranks['mean_rank'].max():.1f}"] * (len(ranks) > MOST)
-        tables.append([*table, *more])
+        tables.append([*lay_out(columns, width), *more])
     return tables
 
 
 def lay_out(columns: Columns, width: int, whole: bool = False) -> list[str]:
-    """Return the lines of a table; of each cell the first of its texts that fits.
+    """Return the lines of a table without its empty columns; of each cell the first of its texts that fits.
 
-    whole: only if the longest ones fit. Returns [] where the columns would be too narrow. Without columns that are
-    empty.
+    Where columns would be too narrow, a row is a sentence: "quadratic: start with gd 0.1; worst batch full 21×". whole:
+    only if the longest texts fit; else [].
     """
     shown = {title: [[title], *(cell or [""] for cell in cells)] for title, cells in columns.items() if any(cells)}
     widths = [max(len(cell[0]) for cell in cells) for cells in shown.values()]
     least = [max(LEAST, len(title)) for title in shown]
     loose = [place for place, cells in enumerate(shown.values()) if any(len(cell) > 1 for cell in cells)]
+    titles, *rows = zip(*shown.values(), strict=True)
     while sum(widths) + GAP * (len(widths) - 1) > width:
         widest = max((place for place in loose if widths[place] > least[place]), key=widths.__getitem__, default=None)
-        if whole or widest is None:
+        if whole:
             return []
+        if widest is None:
+            pairs = [[*zip(titles, row, strict=True)] for row in rows]
+            texts = [[f"{title[0]} {cell[0]}" for title, cell in row if cell[0] not in ("", NONE)] for row in pairs]
+            return [f"{row[0][0]}: {'; '.join(words[1:])}" for row, words in zip(rows, texts, strict=True)]
         widths[widest] -= 1
     spare, table = 0, [*shown.values()]
     for place in loose * 2:  # what one column leaves, another may use
@@ -258,7 +246,7 @@ def lay_out(columns: Columns, width: int, whole: bool = False) -> list[str]:
         widths[place] = used
     return [
         (" " * GAP).join(_fit(cell, size).ljust(size) for cell, size in zip(line, widths, strict=True)).rstrip()
-        for line in zip(*shown.values(), strict=True)
+        for line in (titles, *rows)
     ]
 
 

@@ -14,6 +14,7 @@ from optbench.analysis.ranking import FAILED
 from optbench.analysis.trajectories import Part, Tables
 from optbench.analysis.verdicts import OPEN, TIE, WINS
 from optbench.wording.answers import CHOOSE_BY, Answer, answer_of
+from optbench.wording.judged import Judged
 
 LEAD = ("verdict", "rival", "ratio", "ratio_low", "ratio_high", "p_adjusted", "blocks_needed")
 VALUE = ("value", "low", "high", "mean_rank", "failures", "blocks", "trials")
@@ -50,11 +51,10 @@ def build_winners_table(answer: Answer | None, spent: pd.DataFrame, hyperparamet
     columns = ["problem", "optimizer", *setting, *VALUE, *LEAD, *targets]
     if answer is None:
         return pd.DataFrame(columns=columns)
-    verdicts = {(row["problem"], frozenset((row["a"], row["b"]))): row for row in answer.verdicts.to_dict("records")}
     rows = [
-        {"problem": problem, "optimizer": name, **_compare_with_rival(answer, verdicts, problem, name)}
+        {"problem": problem, "optimizer": name, **_compare_with_rival(answer.judged, problem, name)}
         for problem in answer.ranking["problem"].unique()
-        for name in answer.firsts(problem)
+        for name in answer.judged.firsts(problem)
     ]
     keys = ["problem", "optimizer"]
     table = pd.DataFrame(rows, columns=[*keys, *LEAD])
@@ -66,22 +66,19 @@ def build_winners_table(answer: Answer | None, spent: pd.DataFrame, hyperparamet
     return table.merge(spent[[*keys, *targets]], on=keys, how="left")[columns]
 
 
-def _compare_with_rival(answer: Answer, verdicts: Mapping, problem: str, name: str) -> dict:
+def _compare_with_rival(judged: Judged, problem: str, name: str) -> dict:
     """Return the columns LEAD of a winner against its nearest rival: another in first place, or the best of the rest.
 
-    verdicts: the rows of the table, by problem and the set of two optimizers; name: the winner, an optimizer.
+    name: the winner, an optimizer.
     """
-    judged = answer.judged
     rows = judged.rows(problem)
     others = rows.loc[(rows["optimizer"] != name) & (rows["state"] != FAILED) & (rows["trials"] != 0), "optimizer"]
     near = [other for other in judged.firsts(problem) if other != name]
     state = OPEN if judged.list_open(problem) else TIE if near else WINS
     lead = {"verdict": state if len(rows) > 1 else "alone", "rival": ""}
-    lead |= dict.fromkeys(("ratio", "ratio_low", "ratio_high"), np.nan)
     if others.empty:
-        return lead
-    rival = near[0] if near else others.iloc[0]
-    pair = judged.pairs[problem, name, rival]
-    against_rival = {"rival": rival, "ratio": pair.ratio, "ratio_low": pair.low, "ratio_high": pair.high}
-    row = verdicts[problem, frozenset((name, rival))]
-    return lead | against_rival | {key: row[key] for key in ("p_adjusted", "blocks_needed")}
+        return lead | dict.fromkeys(("ratio", "ratio_low", "ratio_high"), np.nan)
+    lead["rival"] = near[0] if near else others.iloc[0]
+    pair = judged.pairs[problem, name, lead["rival"]]
+    numbers = {"ratio": pair.ratio, "ratio_low": pair.low, "ratio_high": pair.high}
+    return lead | numbers | {"p_adjusted": pair.p_adjusted, "blocks_needed": pair.blocks_needed}

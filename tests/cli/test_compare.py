@@ -148,7 +148,7 @@ def test_what_is_open_comes_with_the_commands_that_would_settle_it():
     (step,) = list_steps(found, [a, b], 0.05)
     assert step["text"] == (  # of the 80 s that 8 and 10 blocks took, 12 and 10 more
         "a regression above 5% is open in 2 rows: 1 of them needs at most 20 blocks in all in both folders (about 3 "
-        "minutes here)"
+        "min here)"
     )
     assert step["commands"] == [
         f"optbench sweep --extend --out {name} --plugin 'my rule.py' --blocks 20" for name in ("old", "new")

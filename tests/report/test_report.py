@@ -100,7 +100,7 @@ def test_page_reports_the_held_out_numbers(usual):
     for problem in runs["problem"].unique():
         sentence = answer.sentence(problem).removeprefix(f"{problem}: ")
         assert f"{sentence[1:]}." in page.text
-        for optimizer in answer.firsts(problem):
+        for optimizer in answer.judged.firsts(problem):
             row = best.loc[(problem, optimizer)]
             numbers = f"{labels.number(row['lr'], 4)} {labels.number(row['median'])} loss {labels.interval_text(row)}"
             assert f"{numbers} covers 96.9% {labels.failure_text(row)}" in page.text

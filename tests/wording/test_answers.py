@@ -38,7 +38,7 @@ def with_costs(runs, target=0.1):
 def test_who_is_first_and_by_how_much():
     answer = answer_of(planted(["gd", "adam", "slow"]), [])
     text = answer.sentence("p")
-    assert text.startswith("p: adam is best; behind: gd ") and answer.firsts("p") == ["adam"]
+    assert text.startswith("p: adam is best; behind: gd ") and answer.judged.firsts("p") == ["adam"]
     ratio = float(text.split("gd ")[1].split("× the loss [")[0])
     assert ratio == pytest.approx(3, rel=0.05)
     assert text.count("× the loss") == 1 and ", slow 4" in text

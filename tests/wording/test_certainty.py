@@ -55,7 +55,7 @@ def open_pairs(needed, seconds=400.0, **more):
 def test_more_blocks_come_with_their_time_and_their_option():
     text, option = certainty.plan_more_runs(*open_pairs([11.2, 16.0, 40.0, 5000.0]), cores=2)
     assert option == "--blocks 16"
-    assert text == "2 of 4 open pairs need at most 8 more blocks (about 3 minutes here)"
+    assert text == "2 of 4 open pairs need at most 8 more blocks (about 3 min here)"
     text, _ = certainty.plan_more_runs(*open_pairs([9.0], 40.0))
     assert text == "the open pair needs at most 1 more block (about 5 s here)"
     assert (
@@ -71,7 +71,7 @@ def test_on_seeds_in_common_twice_the_blocks_are_advised():
     answer, timings = open_pairs([math.nan, math.nan, math.nan], in_common=True)
     text, option = certainty.plan_more_runs(answer, timings, cores=2)
     assert option == "--blocks 16"
-    assert text == "3 open pairs: twice the blocks make intervals about a fifth narrower (about 3 minutes here)"
+    assert text == "3 open pairs: twice the blocks make intervals about a fifth narrower (about 3 min here)"
     never = answer.verdicts.assign(reason="neither reaches the target")
     assert certainty.plan_more_runs(replace(answer, judged=replace(answer.judged, verdicts=never)), timings) is None
 

@@ -31,12 +31,12 @@ def test_cells_have_the_planted_ratios_and_what_is_shown():
     assert matrix.names == ["a", "same", "b", "lost"] and not matrix.in_colors and matrix.unit == "loss"
     p, q = (matrix.cells[name] for name in "pq")
     assert [cell.state for cell in p] == ["leads", "tie", "behind", "failed"]
-    assert [cell.text for cell in p] == ["leads", "tie", "3.0×", "diverges"]
-    assert [cell.text for cell in q] == ["1.4×", "2.0×", "best", "40×"] and q[2].state == "best"
+    assert [cell.text for cell in p] == ["leads", "tie", "3×", "diverges"]
+    assert [cell.text for cell in q] == ["1.4×", "2×", "best", "40×"] and q[2].state == "best"
     assert "b: 3 times a's loss [" in p[2].words and p[2].words.endswith("shown to be behind")
     assert p[2].depth == pytest.approx(100 * math.log10(3), abs=1) and q[3].depth == 100
     rows = {text: texts for text, texts, _ in matrix.summarize()}
-    assert rows["worst of the 2"] == ["1.4×", "2.0×", "3.0×", "never"]
+    assert rows["worst of the 2"] == ["1.4×", "2×", "3×", "never"]
     assert rows["shown to be behind"] == ["1 of 2", "1 of 2", "1 of 2", "2 of 2"]
     assert rows["typical (median)"][0] == "1.2×"
     assert find_safe_default(answer, matrix) == ("a", pytest.approx(1.4, rel=0.02))
@@ -66,6 +66,6 @@ def test_the_size_of_a_choice_is_what_the_worst_costs():
     planted = {"p": {"a": 1.0, "b": 1.5}, "q": {"a": 1.0, "b": 6.0}, "r": {"a": 1.0, "b": 2.0}}
     (factor,) = list_factors(answer_to(planted))
     assert factor.name == "Optimizer" and factor.size == pytest.approx((1.5 * 6 * 2) ** (1 / 3), rel=0.02)
-    assert factor.text == "up to 6.0×: b on q" and factor.more == "seldom behind: a, on none of 3"
+    assert factor.text == "up to 6×: b on q" and factor.more == "seldom behind: a, on none of 3"
     (alike,) = list_factors(answer_to({"p": {"a": 1.0, "b": 1.0}, "q": {"a": 1.0, "b": 1.0}}))
     assert (alike.size, alike.text) == (1.0, "no difference is shown")

@@ -68,7 +68,8 @@ def test_the_number_of_what_does_not_fit_follows():
     cells = [cut(["gd 1.9× [1.2–3.1]", "adam 3.4×", "lion 5×"], " to 5×")]
     assert lay_out({"p": [["q"]], "behind": cells}, 80) == ["p  behind", "q  gd 1.9× [1.2–3.1] adam 3.4× lion 5×"]
     assert lay_out({"p": [["q"]], "behind": cells}, 37)[1] == "q  gd 1.9× [1.2–3.1] +2 to 5×"
-    assert lay_out({"p": [["q"]], "behind": cells}, 12) == [] == lay_out({"p": [["q"]], "behind": cells}, 35, True)
+    assert lay_out({"p": [["q"]], "behind": cells}, 12) == ["q: behind gd 1.9× [1.2–3.1] adam 3.4× lion 5×"]
+    assert lay_out({"p": [["q"]], "behind": cells}, 35, True) == []
     assert cut(["nesterov", "= gd", "adam"]) == ["nesterov = gd, adam", "nesterov = gd +1", "nesterov +2"]
     assert lay_out({"p": [["q"]], "none": [[]]}, 80) == ["p", "q"], "a column without a word is left out"
 
