@@ -16,7 +16,7 @@ from optbench.analysis.verdicts import ALL, OPEN, TIE
 from optbench.contract.errors import OptbenchError
 from optbench.wording import labels
 from optbench.wording.answers import Answer, chosen_for
-from optbench.wording.headlines import FACTORS, weigh
+from optbench.wording.headlines import weigh
 from optbench.wording.judged import SAMPLES, Judged, format_ends, format_ratio
 
 BEST, LEADS, NONE = "best", "leads", "none"
@@ -185,7 +185,7 @@ def list_factors(answer: Answer) -> list[Factor]:
     tried; it is described, not tested.
     """
     every = {"optimizer": answer.judged, **answer.levels}
-    found = [_measure_choice(answer, FACTORS.get(of, of).capitalize(), judged) for of, judged in every.items()]
+    found = [_measure_choice(answer, of.replace("_", " ").capitalize(), judged) for of, judged in every.items()]
     return [each for each in (*found, _measure_tuning(answer)) if each]
 
 
