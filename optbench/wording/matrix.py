@@ -80,16 +80,16 @@ class Matrix:
         """The cells of each optimizer with a result."""
         return [[cell for cell in column if cell.state != NONE] for column in zip(*self.cells.values(), strict=True)]
 
-    def summarize(self) -> list[tuple[str, list[str], list[float]]]:
-        """Return rows below: what they say, a text for each optimizer, and its number; of a single problem none."""
+    def summarize(self) -> list[tuple[str, list[str]]]:
+        """Return rows below: what they say, and a text for each optimizer; of a single problem none."""
         if len(self.cells) < 2 or len(self.names) < 2:
             return []
         typical = [float(np.median(ratios)) if ratios else math.nan for ratios in self._list_ratios()]
         counts = [f"{count} of {len(column)}" for count, column in zip(self.behind, self.columns, strict=True)]
         return [
-            ("typical (median)", [*map(tell_ratio, typical)], typical),
-            (f"worst of the {len(self.cells)}", [*map(tell_ratio, self.worst)], self.worst),
-            ("shown to be behind", counts, [*map(float, self.behind)]),
+            ("typical (median)", [*map(tell_ratio, typical)]),
+            (f"worst of the {len(self.cells)}", [*map(tell_ratio, self.worst)]),
+            ("shown to be behind", counts),
         ]
 
     @property
