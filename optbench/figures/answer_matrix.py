@@ -104,7 +104,7 @@ def _draw_cells(ax: Axes, found: Matrix, names: list[str], texts: list[str], abo
                         fontweight=weight, **shown)  # fmt: skip
                 ax.text(x + 0.5, y + 0.76, cell.ends, fontsize=small, color=ink, **shown)
     ticks = [each + 0.5 for each in range(len(texts))]
-    for foot, shares, _ in found.summarize() if not found.in_colors else ():
+    for foot, shares in found.summarize() if not found.in_colors else ():
         ax.axhline(bottom, color="#d8d8d8", linewidth=0.6 * current().lines)
         for x, text in enumerate(shares):
             ax.text(x + 0.5, bottom + FOOT / ROW / 2, text, fontsize=usual, ha="center", va="center")

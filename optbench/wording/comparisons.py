@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.verdicts import ALL, LOSES, OPEN, TIE, WINS
+from optbench.wording import labels
 from optbench.wording.judged import format_interval, format_ratio
 from optbench.wording.labels import Label
 
@@ -42,13 +43,7 @@ def headline_comparison(table: pd.DataFrame, a: str, b: str, is_time: bool) -> s
     counts = {state: sum(each == state for each in states.values()) for state in _STATES}
     parts = [(name_state(state, is_time), count) for state, count in counts.items() if count]
     (word, count), *others = parts
-    total = f"{len(states)} problems"
-    if len(states) == 1:
-        where = next(iter(states))
-    elif count < len(states):
-        where = f"{count} of {total}"
-    else:
-        where = "both problems" if len(states) == 2 else f"all {total}"
+    where = next(iter(states)) if len(states) == 1 else labels.count_problems(count, len(states))
     return ", ".join([f"{b} against {a}: {word} on {where}", *(f"{word} on {count}" for word, count in others)])
 
 

@@ -17,7 +17,6 @@ NAMED = 2
 """Optimizers that a line names; of more it says how many."""
 MORE = 1.25
 """By this factor another choice must cost more than that of the optimizer to be said to matter more; a choice."""
-FACTORS = {"batch_size": "batch size", "schedule": "schedule"}
 
 
 def headline(answer: Answer) -> str:
@@ -32,18 +31,16 @@ def headline(answer: Answer) -> str:
     if (rows["failures"] == 1).all():
         ends = {judged.tell_end(problem, *judged.rows(problem)["optimizer"]) for problem in problems}
         return f"Every run {ends.pop() if len(ends) == 1 else 'diverged or failed'}: there is nothing to compare"
-    costs = {of: weigh(each) for of, each in {"optimizer": judged, **answer.levels}.items()}
+    costs = {of.replace("_", " "): weigh(each) for of, each in {"optimizer": judged, **answer.levels}.items()}
     if rows["optimizer"].nunique() == 1:
         most = max(costs, key=costs.__getitem__)
-        shown = f"its {FACTORS[most]} matters most" if costs[most] > 1 else "there is nothing to compare it with"
+        shown = f"its {most} matters most" if costs[most] > 1 else "there is nothing to compare it with"
         return f"Only {answer.label(rows['optimizer'].iloc[0])} ran: {shown}"
     if answer.is_one_table and (models := answer.compare_models()):
         return models
     if tested := judged.tested_over_all():
         return tested
-    found = [
-        f"{FACTORS[of]} ({format_ratio(costs[of])}×)" for of in answer.levels if costs[of] >= MORE * costs["optimizer"]
-    ]
+    found = [f"{of} ({format_ratio(cost)}×)" for of, cost in costs.items() if cost >= MORE * costs["optimizer"]]
     best = _name_best(answer, problems)
     if not found:
         return best
@@ -67,7 +64,7 @@ def weigh(judged: Judged) -> float:
 def _name_best(answer: Answer, problems: Sequence[str]) -> str:
     """Return which optimizers may be best on most problems, or that nothing is told apart."""
     judged = answer.judged
-    every = f"{'both' if len(problems) == 2 else f'all {len(problems)}'} problems"
+    every = labels.count_problems(len(problems), len(problems))
     if len(problems) == 1:
         every = labels.shorten(labels.short_name(answer.label(problems[0])), 60)
     rows = answer.ranking[answer.ranking["problem"] != ALL]
@@ -86,7 +83,7 @@ def _name_best(answer: Answer, problems: Sequence[str]) -> str:
     alike = len({frozenset(names) for names in sets.values()}) == 1
     if alike and not any(map(judged.list_open, problems)):
         return f"{join_with_and([*map(answer.label, ranked)])} are equal within 10% on {every}"
-    where = every if most == len(problems) else f"{most} of {len(problems)} problems"
+    where = labels.count_problems(most, len(problems))
     if len(ranked) <= NAMED:
         return f"{join_with_and([*map(answer.label, ranked)])}{' each' * (len(ranked) > 1)} may be best on {where}"
     if most < len(problems):

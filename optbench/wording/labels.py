@@ -44,6 +44,13 @@ def value_text(value: float) -> str:
     return number(value, max(3, 1 - math.floor(math.log10(1 - value))) if 0.9 < value < 1 else 3)
 
 
+def count_problems(count: int, of: int) -> str:
+    """Return how many problems of all these are: "2 of 7 problems", "all 7 problems", "both problems"."""
+    if count < of:
+        return f"{count} of {of} problems"
+    return "both problems" if of == 2 else f"all {of} problems"
+
+
 def short_name(problem: str) -> str:
     """Return a problem's name without parameters, "noisy(mlp)"; a label such as "Churn (2024)" stays as it is."""
     short = ""

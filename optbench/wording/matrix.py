@@ -16,7 +16,7 @@ from optbench.analysis.verdicts import ALL, OPEN, TIE
 from optbench.contract.errors import OptbenchError
 from optbench.wording import labels
 from optbench.wording.answers import Answer, chosen_for
-from optbench.wording.headlines import FACTORS, weigh
+from optbench.wording.headlines import weigh
 from optbench.wording.judged import SAMPLES, Judged, format_ends, format_ratio
 
 BEST, LEADS, NONE = "best", "leads", "none"
@@ -80,16 +80,16 @@ class Matrix:
         """The cells of each optimizer with a result."""
         return [[cell for cell in column if cell.state != NONE] for column in zip(*self.cells.values(), strict=True)]
 
-    def summarize(self) -> list[tuple[str, list[str], list[float]]]:
-        """Return rows below: what they say, a text for each optimizer, and its number; of a single problem none."""
+    def summarize(self) -> list[tuple[str, list[str]]]:
+        """Return rows below: what they say, and a text for each optimizer; of a single problem none."""
         if len(self.cells) < 2 or len(self.names) < 2:
             return []
         typical = [float(np.median(ratios)) if ratios else math.nan for ratios in self._list_ratios()]
         counts = [f"{count} of {len(column)}" for count, column in zip(self.behind, self.columns, strict=True)]
         return [
-            ("typical (median)", [*map(tell_ratio, typical)], typical),
-            (f"worst of the {len(self.cells)}", [*map(tell_ratio, self.worst)], self.worst),
-            ("shown to be behind", counts, [*map(float, self.behind)]),
+            ("typical (median)", [*map(tell_ratio, typical)]),
+            (f"worst of the {len(self.cells)}", [*map(tell_ratio, self.worst)]),
+            ("shown to be behind", counts),
         ]
 
     @property
@@ -185,7 +185,7 @@ def list_factors(answer: Answer) -> list[Factor]:
     tried; it is described, not tested.
     """
     every = {"optimizer": answer.judged, **answer.levels}
-    found = [_measure_choice(answer, FACTORS.get(of, of).capitalize(), judged) for of, judged in every.items()]
+    found = [_measure_choice(answer, of.replace("_", " ").capitalize(), judged) for of, judged in every.items()]
     return [each for each in (*found, _measure_tuning(answer)) if each]
 
 

@@ -16,7 +16,7 @@ from optbench.analysis.verdicts import ALL
 from optbench.contract.names import count_noun, join_names
 from optbench.wording import labels
 from optbench.wording.answers import Answer, split_measure
-from optbench.wording.headlines import FACTORS, headline
+from optbench.wording.headlines import headline
 from optbench.wording.judged import FEW_PROBLEMS, PLAIN_LOSS, SAMPLES, Judged, format_ratio
 
 GAP = 2
@@ -198,7 +198,7 @@ def _tabulate_levels(answer: Answer, width: int) -> list[list[str]]:
     tables = [[text]]
     for of, judged in {"optimizer": answer.judged, **answer.levels}.items():
         rows, ranks = judged.ranking[judged.ranking["problem"] != ALL], judged.rows(ALL)
-        columns: dict[str, list[Cell]] = {title: [] for title in (FACTORS.get(of, of), *titles)}
+        columns: dict[str, list[Cell]] = {title: [] for title in (of.replace("_", " "), *titles)}
         for rank in ranks.head(MOST).to_dict("records"):
             mine = rows[rows[of] == rank[of]]
             logs = np.log(mine["ratio"].astype(float).clip(lower=1.0))

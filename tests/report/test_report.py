@@ -102,8 +102,9 @@ def test_page_reports_the_held_out_numbers(usual):
         assert f"{sentence[1:]}." in page.text
         for optimizer in answer.judged.firsts(problem):
             row = best.loc[(problem, optimizer)]
-            numbers = f"{labels.number(row['lr'], 4)} {labels.number(row['median'])} loss {labels.interval_text(row)}"
-            assert f"{numbers} covers 96.9% {labels.failure_text(row)}" in page.text
+            rate, *ends = labels.number(row["lr"], 4), labels.number(row["low"]), labels.number(row["high"])
+            numbers = f"{rate} {labels.number(row['median'])} loss [{', '.join(ends)}] covers 96.9%"
+            assert f"{numbers} {labels.failure_text(row)}" in page.text
     assert headline(answer) in page.text
     assert "Not held out" not in page.text and "tuning seeds (0, 1, 2)" in page.text
 

@@ -35,7 +35,7 @@ def test_cells_have_the_planted_ratios_and_what_is_shown():
     assert [cell.text for cell in q] == ["1.4×", "2×", "best", "40×"] and q[2].state == "best"
     assert "b: 3 times a's loss [" in p[2].words and p[2].words.endswith("shown to be behind")
     assert p[2].depth == pytest.approx(100 * math.log10(3), abs=1) and q[3].depth == 100
-    rows = {text: texts for text, texts, _ in matrix.summarize()}
+    rows = dict(matrix.summarize())
     assert rows["worst of the 2"] == ["1.4×", "2×", "3×", "never"]
     assert rows["shown to be behind"] == ["1 of 2", "1 of 2", "1 of 2", "2 of 2"]
     assert rows["typical (median)"][0] == "1.2×"
