@@ -77,7 +77,10 @@ def matrix(
         above = max(text_width(name, size) for name in names) / current().scale + 0.05
     row = LOW if found.in_colors else ROW
     inches = row * len(problems) + FOOT * len(feet) * (not found.in_colors) + above
-    title = headline(data.answer) if problem is judge_by is None else "Beside the leader of each problem"
+    title = "Beside the leader of each problem"
+    if problem is judge_by is None:
+        title = headline(data.answer)
+        title = title if text_width(title, current().title) < current().width else headline(data.answer, short=True)
     title = cut_to_width(title, current().title, current().width)
     with panels.axes(ax, title, height=inches * current().scale / current().height, left=left) as ax:
         _draw_cells(ax, found, names, texts, above / row)

@@ -19,12 +19,12 @@ MORE = 1.25
 """By this factor another choice must cost more than that of the optimizer to be said to matter more; a choice."""
 
 
-def headline(answer: Answer) -> str:
+def headline(answer: Answer, short: bool = False) -> str:
     """Return the title of a sweep: the most useful thing that it shows.
 
     From 20 problems on the tested order of the optimizers; before, whether batch size and schedule matter more than
-    the optimizer, with what the worst choice costs (`weigh`), and which optimizer may be best on most problems. Of
-    models of one table, which is better.
+    the optimizer, with what the worst choice costs (`weigh`), and which optimizer may be best on most problems; short:
+    only the first of the two. Of models of one table, which is better.
     """
     judged, problems = answer.judged, [*answer.best["problem"].unique()]
     rows = answer.ranking[answer.ranking["problem"] != ALL]
@@ -45,9 +45,10 @@ def headline(answer: Answer) -> str:
     if not found:
         return best
     verb = "matters" if len(found) == 1 else "matter"
-    best = f"{best[0].lower()}{best[1:]}" if best.startswith(("All ", "No ")) else best
     than = f" ({format_ratio(costs['optimizer'])}×)" * (costs["optimizer"] > 1)
-    return f"{join_with_and(found).capitalize()} {verb} more than the optimizer{than}; {best}"
+    matters = f"{join_with_and(found).capitalize()} {verb} more than the optimizer{than}"
+    best = f"{best[0].lower()}{best[1:]}" if best.startswith(("All ", "No ")) else best
+    return matters if short else f"{matters}; {best}"
 
 
 def weigh(judged: Judged) -> float:
