@@ -169,7 +169,7 @@ def _write_caption(answer: Answer, names: list[str], total: int) -> str:
     if plain and judge_by != LOSS:
         parts.append("Where a row is of loss, that at the end of a run, above the minimum, stands in.")
     parts += name_standing_in(answer.runs, answer.label)
-    how = f"{answer.reported_blocks if answer.blocks else 'the'} blocks of seeds, each optimizer tuned in each"
+    how = f"{answer.reported_blocks if answer.blocks else 'the'} blocks of seeds, in each of which all are tuned"
     if answer.judged.in_common:
         how = "fresh seeds, the same for all, of the recommended settings"
     parts.append(f"Geometric mean over {how}, with its 95% interval.")
