@@ -82,7 +82,8 @@ class KnownRuns:
         if not sources:
             return pd.DataFrame(columns=list(columns.RUNS))
         runs = self._table.select(_merge_schemas("runs", [self._table.schema]).names)
-        rows = np.concatenate([self._rows[source] for source in sources])
+        found = [self._rows[source] for source in sources]  # of a damaged record there may be no rows
+        rows = np.concatenate([np.arange(each.start, each.stop) for each in found])
         return (runs if np.array_equal(rows, np.arange(len(runs))) else runs.take(rows)).to_pandas()
 
     def clear(self) -> None:
