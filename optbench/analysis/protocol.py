@@ -418,20 +418,14 @@ def keep_looks(runs: pd.DataFrame, reports: Mapping[str, Mapping[str, Mapping[st
     return runs.assign(**{FIRST_LOOK: pd.Series(looks, dtype=np.float64).reindex(keys).to_numpy()})
 
 
-def digest_reports(runs: pd.DataFrame, tables: Iterable[CodedRuns]) -> dict[str, dict[str, str]]:
-    """Return by problem and optimizer a digest of the runs that it is judged by. tables: `code_runs`, by measures."""
-    found: dict[str, dict[str, set[str]]] = {}
-    for table in tables:
-        problem, optimizer = (
-            table.cells[name].to_numpy()[table.reporting["cell"]] for name in ("problem", "optimizer")
-        )
-        ids = runs["run_id"].to_numpy()[table.row[table.reporting["at"]]]
-        for keys, part in pd.Series(ids).groupby([problem, optimizer], sort=False):
-            found.setdefault(keys[0], {}).setdefault(keys[1], set()).update(part)
-    return {
-        problem: {name: hashlib.sha256(" ".join(sorted(ids)).encode()).hexdigest()[:16] for name, ids in names.items()}
-        for problem, names in found.items()
-    }
+def digest_reports(runs: pd.DataFrame, table: CodedRuns) -> dict[str, dict[str, str]]:
+    """Return by problem and optimizer a digest of the runs that it is judged by. table: `code_runs` of these runs."""
+    found: dict[str, dict[str, str]] = {}
+    names = (table.cells[name].to_numpy()[table.reporting["cell"]] for name in ("problem", "optimizer"))
+    ids = pd.Series(runs["run_id"].to_numpy()[table.row[table.reporting["at"]]])
+    for (problem, optimizer), part in ids.groupby([*names], sort=False):
+        found.setdefault(problem, {})[optimizer] = hashlib.sha256(" ".join(sorted(part)).encode()).hexdigest()[:16]
+    return found
 
 
 def _find_looks(runs: pd.DataFrame, cells: pd.DataFrame, cell: np.ndarray, of: str) -> np.ndarray:

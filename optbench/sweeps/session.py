@@ -251,10 +251,14 @@ def write_tables(
         problems = trajectories.fit_domains(problems, paths)
         grids = user_code.compute_grids(problems)
     ended = runs[["problem", "optimizer", "status", "failure"]]
-    coded = {} if find_lost_runs(runs).all() else {by: code_runs(runs, by) for by in plan.spec.choose_by}
-    targets = coded[TIME].targets.shared.to_dict() if TIME in coded else {}
-    reports = digest_reports(runs, coded.values())
-    del runs, settings, coded  # a million take as much memory as what puts the tables together
+    targets, reports = dict[str, float](), dict[str, dict[str, str]]()
+    if not find_lost_runs(runs).all():
+        coded = code_runs(runs, plan.spec.judge_by)
+        reports = digest_reports(runs, coded)
+        if TIME in plan.spec.choose_by:
+            targets = (coded if plan.spec.judge_by == TIME else code_runs(runs, TIME)).targets.shared.to_dict()
+        del coded
+    del runs, settings  # a million take as much memory as what puts the tables together
     store.finish(
         {**make_problem_tables(problems, grids), "paths": paths, "snippets": code}, begun, only, targets, reports
     )
