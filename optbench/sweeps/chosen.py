@@ -12,7 +12,8 @@ import pandas as pd
 import pyarrow as pa
 
 from optbench.analysis import best_configurations
-from optbench.analysis.columns import count_folds, drop_lost_runs
+from optbench.analysis.columns import count_folds
+from optbench.analysis.protocol import CodedRuns
 from optbench.contract import names
 from optbench.contract.equals import LIBRARIES
 from optbench.contract.names import number_text
@@ -50,12 +51,12 @@ class Recommended(NamedTuple):
     """The cohort and lane of the plan that each of the rows comes from."""
 
 
-def recommend(plan: Plan, runs: pd.DataFrame) -> Recommended | None:
-    """Return the best setting of each problem and optimizer; None if nothing could run. runs: of the whole sweep."""
-    runs = drop_lost_runs(runs)
-    if runs.empty:
-        return None
-    best = best_configurations(runs, plan.spec.split_seeds()[0], choose_by=plan.spec.judge_by)
+def recommend(plan: Plan, runs: pd.DataFrame, coded: CodedRuns) -> Recommended:
+    """Return the best setting of each problem and optimizer.
+
+    runs: of the whole sweep, without pairs of which nothing could run; coded: `code_runs` of these, by its measure.
+    """
+    best = best_configurations(runs, plan.spec.split_seeds()[0], choose_by=plan.spec.judge_by, coded=coded)
     return Recommended(best, *find_places(plan, best))
 
 

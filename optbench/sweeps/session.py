@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from optbench.analysis.columns import find_lost_runs
+from optbench.analysis.columns import drop_lost_runs, find_lost_runs
 from optbench.analysis.measures import TIME
 from optbench.analysis.protocol import code_runs, digest_reports
 from optbench.catalogue import loader
@@ -236,7 +236,15 @@ def write_tables(
         Problem, optimizer, status and failure of all runs.
     """
     runs = store.runs(only)
-    settings = recommend(plan, runs) if begun and not plan.shard else None
+    settings, targets, reports = None, dict[str, float](), dict[str, dict[str, str]]()
+    if not (known := drop_lost_runs(runs)).empty:
+        coded = code_runs(known, plan.spec.judge_by)
+        settings = recommend(plan, known, coded) if begun and not plan.shard else None
+        reports = digest_reports(known, coded)
+        if TIME in plan.spec.choose_by:
+            targets = (coded if coded.judge_by == TIME else code_runs(known, TIME)).targets.shared.to_dict()
+        del coded
+    del known
     if settings and (left := make_chosen_spec(plan, settings)) is not None:
         store.write_text("chosen.toml", left.to_toml())
     ran = set(runs["problem"][(runs["status"] != "failed").to_numpy()])
@@ -251,13 +259,6 @@ def write_tables(
         problems = trajectories.fit_domains(problems, paths)
         grids = user_code.compute_grids(problems)
     ended = runs[["problem", "optimizer", "status", "failure"]]
-    targets, reports = dict[str, float](), dict[str, dict[str, str]]()
-    if not find_lost_runs(runs).all():
-        coded = code_runs(runs, plan.spec.judge_by)
-        reports = digest_reports(runs, coded)
-        if TIME in plan.spec.choose_by:
-            targets = (coded if plan.spec.judge_by == TIME else code_runs(runs, TIME)).targets.shared.to_dict()
-        del coded
     del runs, settings  # a million take as much memory as what puts the tables together
     store.finish(
         {**make_problem_tables(problems, grids), "paths": paths, "snippets": code}, begun, only, targets, reports
