@@ -418,13 +418,11 @@ def keep_looks(runs: pd.DataFrame, reports: Mapping[str, Mapping[str, Mapping[st
     return runs.assign(**{FIRST_LOOK: pd.Series(looks, dtype=np.float64).reindex(keys).to_numpy()})
 
 
-def digest_reports(runs: pd.DataFrame, table: CodedRuns) -> dict[str, dict[str, str]]:
-    """Return by problem and optimizer a digest of the runs that it is judged by. table: `code_runs` of these runs."""
+def digest_reports(runs: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Return a digest of each optimizer's runs, by problem and optimizer. runs: those that verdicts are about."""
     found: dict[str, dict[str, str]] = {}
-    names = (table.cells[name].to_numpy()[table.reporting["cell"]] for name in ("problem", "optimizer"))
-    ids = pd.Series(runs["run_id"].to_numpy()[table.row[table.reporting["at"]]])
-    for (problem, optimizer), part in ids.groupby([*names], sort=False):
-        found.setdefault(problem, {})[optimizer] = hashlib.sha256(" ".join(sorted(part)).encode()).hexdigest()[:16]
+    for (problem, optimizer), ids in runs.groupby(["problem", "optimizer"], sort=False)["run_id"]:
+        found.setdefault(problem, {})[optimizer] = hashlib.sha256(" ".join(sorted(ids)).encode()).hexdigest()[:16]
     return found
 
 

@@ -240,7 +240,8 @@ def write_tables(
     if not (known := drop_lost_runs(runs)).empty:
         coded = code_runs(known, plan.spec.judge_by)
         settings = recommend(plan, known, coded) if begun and not plan.shard else None
-        reports = digest_reports(known, coded)
+        # Of a plain grid all runs count: to find its choices would take a third of a small sweep's time
+        reports = digest_reports(known.iloc[coded.row[coded.reporting["at"]]] if plan.spec.blocks else known)
         if TIME in plan.spec.choose_by:
             targets = (coded if coded.judge_by == TIME else code_runs(known, TIME)).targets.shared.to_dict()
         del coded
