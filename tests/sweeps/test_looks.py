@@ -1,5 +1,6 @@
 """The looks at a folder that grows: the numbers of complete blocks, or seeds, at which its tables were finished."""
 
+import contextlib
 import itertools
 import json
 import math
@@ -29,6 +30,27 @@ def looks(folder):
     kept = json.loads((folder / "provenance.json").read_text())["looks"]
     assert optbench.load(folder).provenance["looks"] == kept
     return kept
+
+
+@pytest.fixture
+def killed_after(monkeypatch):
+    """killed_after(count): a context in which the sweep is interrupted when so many cohorts have run."""
+
+    @contextlib.contextmanager
+    def call(count):
+        asked, original = itertools.count(), runner.Runner.run
+
+        def stop(*given):
+            if next(asked) == count:
+                raise KeyboardInterrupt
+            return original(*given)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(runner.Runner, "run", stop)
+            with pytest.raises(KeyboardInterrupt):
+                yield
+
+    return call
 
 
 @pytest.mark.parametrize(("spec", "key", "first"), [(BLOCKS, "blocks", 2), (GRID, "seeds", 3)])
@@ -148,19 +170,9 @@ def test_a_merge_keeps_the_targets_that_its_folders_share(tmp_path):
         assert find_targets(optbench.load(out).runs)["saddle"] == pytest.approx(wanted or math.nan, nan_ok=True)
 
 
-def test_a_sweep_that_was_stopped_without_an_answer_has_no_target_yet(tmp_path, monkeypatch):
-    asked = itertools.count()
-
-    def stop(*given):
-        if next(asked) == 3:
-            raise KeyboardInterrupt
-        return original(*given)
-
-    original = runner.Runner.run
-    with monkeypatch.context() as patch:
-        patch.setattr(runner.Runner, "run", stop)
-        with pytest.raises(KeyboardInterrupt):
-            optbench.sweep(LONG, out=tmp_path, workers=1)
+def test_a_sweep_that_was_stopped_without_an_answer_has_no_target_yet(tmp_path, killed_after):
+    with killed_after(3):
+        optbench.sweep(LONG, out=tmp_path, workers=1)
     assert not json.loads((tmp_path / "provenance.json").read_text())["targets"]
     assert targets(optbench.sweep(out=tmp_path, extend=True, workers=1, **FAST))["saddle"] == 1e-8
 
@@ -197,20 +209,10 @@ def test_what_an_extension_of_blocks_and_trials_added_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("change", [{"blocks": 3}, {"optimizers": "momentum"}])
-def test_an_extension_that_is_killed_is_no_look_and_loses_none(change, tmp_path, monkeypatch):
+def test_an_extension_that_is_killed_is_no_look_and_loses_none(change, tmp_path, killed_after):
     optbench.sweep(BLOCKS, out=tmp_path, workers=1)
-    asked = itertools.count()
-
-    def stop(*given):
-        if next(asked) == 2:
-            raise KeyboardInterrupt
-        return original(*given)
-
-    original = runner.Runner.run
-    with monkeypatch.context() as patch:
-        patch.setattr(runner.Runner, "run", stop)
-        with pytest.raises(KeyboardInterrupt):
-            optbench.sweep(out=tmp_path, extend=True, workers=1, **change)
+    with killed_after(2):
+        optbench.sweep(out=tmp_path, extend=True, workers=1, **change)
     assert looks(tmp_path) == [2]
     optbench.sweep(out=tmp_path, extend=True, workers=1)
     assert looks(tmp_path) == [2, change.get("blocks", 2)]
