@@ -18,8 +18,8 @@ from optbench.contract.problems import Family, Problem
 from optbench.contract.schedules import Schedule
 
 if TYPE_CHECKING:
-    from optbench.sweeps.results import Results
-    from optbench.sweeps.single import CohortResult, Result
+    from optbench.results.results import Results
+    from optbench.single.one_cohort import CohortResult, Result
 
 Plugins = str | Path | Iterable[str | Path]
 Points = Sequence[int] | str | None
@@ -158,7 +158,7 @@ def minimize(
         >>> minimize("rosenbrock", "adam", lr=0.05, steps=2000).w.round(3).tolist()
         [1.0, 1.0]
     """
-    from optbench.sweeps import minimize as run
+    from optbench.single import minimize as run
 
     if isinstance(x0, str | AnyOptimizer | type) or callable(x0):
         if optimizer is not None and optimizer is not x0 and optimizer != x0:
@@ -250,7 +250,7 @@ def cohort(
         >>> cohort("rosenbrock", "gd", rates, steps=10, points="every").curves["run_id"].value_counts().to_dict()
         {'0': 11, '1': 11}
     """
-    from optbench.sweeps.single import run_single
+    from optbench.single.one_cohort import run_single
 
     single = run_single(
         "cohort", problem, optimizer, settings, steps=steps, epochs=epochs, batch_size=batch_size, seed=seed,
@@ -327,12 +327,12 @@ def sweep(
         >>> sweep(small, problems=[(bowl, [0.0, 0.0]), "rosenbrock"], seeds=3).runs["problem"].unique().tolist()
         ['bowl', 'rosenbrock']
     """
-    from optbench.sweeps.own_records import take_records
-    from optbench.sweeps.run.isolation import Isolation
-    from optbench.sweeps.session import Options
-    from optbench.sweeps.spec import make_spec, read_spec
-    from optbench.sweeps.store.folder import extend_spec
-    from optbench.sweeps.time_limit import TimeLimit
+    from optbench.plan.own_records import take_records
+    from optbench.plan.spec import make_spec, read_spec
+    from optbench.run.isolation import Isolation
+    from optbench.run.session import Options
+    from optbench.run.time_limit import TimeLimit
+    from optbench.store.folder import extend_spec
 
     for old in ("budget", "stall"):  # keywords that are no keys of a spec
         if old in changes:
@@ -371,9 +371,10 @@ def _execute(spec, out, options, given, progress, callback) -> "Results":
     given: what came as objects of Python.
     """
     from optbench.cli.progress import make_progress
-    from optbench.sweeps import results, session
-    from optbench.sweeps.run.interrupts import Interrupted, handle_signals
-    from optbench.sweeps.store.cohort_files import CohortFiles
+    from optbench.results import results
+    from optbench.run import session
+    from optbench.run.interrupts import Interrupted, handle_signals
+    from optbench.store.cohort_files import CohortFiles
 
     status = None
     with handle_signals(["SIGINT"]):
@@ -418,7 +419,7 @@ def _execute(spec, out, options, given, progress, callback) -> "Results":
 
 def _watch(show: Callable, callback: Callable[[int, int, str], Any] | None) -> Callable:
     """Return what is called with each status of a sweep: show, and the user's callback if runs have finished."""
-    from optbench.sweeps.run.interrupts import Interrupted
+    from optbench.run.interrupts import Interrupted
 
     done = 0
 

@@ -10,12 +10,12 @@ from optbench.compiler import problem_kernels
 from optbench.contract.columns import PER_STEP
 from optbench.contract.optimizers import Sizes
 from optbench.datasets.array_store import store_data
-from optbench.engine import run as engine
+from optbench.engine import run_cohorts as engine
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.update import Update
 from optbench.engine.outcome import merge_outcomes
-from optbench.sweeps import session
-from optbench.sweeps.run.loop import ExecutionOptions, SweepRun
+from optbench.run import session
+from optbench.run.loop import ExecutionOptions, SweepRun
 
 CATALOGUE = loader.load()
 OPTIMIZERS = sorted(CATALOGUE.optimizers)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from optbench import lecture
-from optbench.claims.record import HOLDS, Budget
+from optbench.claims.claim import HOLDS, Budget
 from optbench.figures import style
 
 QUICK = Budget(quick=True, workers=1)

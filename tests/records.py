@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from optbench.sweeps.store.cohort_files import CohortFiles, Record, encode_cohorts
+from optbench.store.cohort_files import CohortFiles, Record, encode_cohorts
 
 
 def finished(folder: Path) -> list[str]:

@@ -138,7 +138,7 @@ class Reports(NamedTuple):
 
 def shipped(name: str) -> Design:
     """Return the design of a spec that comes with the package."""
-    spec = tomllib.loads((ROOT / "optbench" / "sweeps" / name).read_text(encoding="utf-8"))
+    spec = tomllib.loads((ROOT / "optbench" / "plan" / name).read_text(encoding="utf-8"))
     lowest, highest, rates = map(float, spec["learning_rates"].split(":"))
     step = round(PER_DECADE * math.log10(highest / lowest) / (rates - 1))
     seeds = (spec[key] for key in ("blocks", "screen", "race", "holdout", "finalists"))

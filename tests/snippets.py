@@ -13,7 +13,7 @@ from harness import CATALOGUE, SCHEDULES
 
 from optbench.checks.interpreter import Interpreter
 from optbench.contract.optimizers import Sizes
-from optbench.translation.schedules import schedule_call
+from optbench.translation.schedule_code import schedule_call
 from optbench.translation.setting import Setting, find_equal
 
 SHAPES = ((2, 3), (4,))

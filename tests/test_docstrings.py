@@ -147,15 +147,10 @@ HOMES = sorted(
     | {each.__module__ for each in optbench.Results.__mro__[1:-1]}
     | {getattr(figures, name).__module__ for name in FIGURES}
 )
+SLOW_HOMES = tuple(f"optbench.{room}" for room in ("checks", "figures", "plan", "results", "run", "single", "store"))
 
 
-@pytest.mark.parametrize(
-    "home",
-    [
-        slow(home) if home.startswith(("optbench.figures", "optbench.sweeps", "optbench.checks")) else home
-        for home in HOMES
-    ],
-)
+@pytest.mark.parametrize("home", [slow(home) if home.startswith(SLOW_HOMES) else home for home in HOMES])
 def test_examples_are_true(home, tmp_path, monkeypatch):
     """The doctests of every module that holds a public name; they may use all of these, and leave no file behind."""
     monkeypatch.chdir(tmp_path)

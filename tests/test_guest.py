@@ -19,7 +19,7 @@ from test_api import NAMES
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import optbench
-from optbench.engine.run import limited_threads
+from optbench.engine.run_cohorts import limited_threads
 
 ROOT = Path(__file__).parent.parent
 
@@ -131,7 +131,7 @@ def test_the_blas_of_kernels_is_limited_before_it_is_first_called(wheel):
 from pathlib import Path
 if not {wheel}: Path.glob = lambda *_: iter(())
 from threadpoolctl import threadpool_info
-from optbench.engine.run import limited_threads
+from optbench.engine.run_cohorts import limited_threads
 threads = lambda: [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
 with limited_threads():
     import scipy.linalg.cython_blas
@@ -163,7 +163,7 @@ FORKED = """
 import os, sys, threading, time
 import numba, numpy as np
 import optbench
-from optbench.engine.run import limited_threads
+from optbench.engine.run_cohorts import limited_threads
 from threadpoolctl import threadpool_info, threadpool_limits
 
 threadpool_limits(2, user_api="blas")

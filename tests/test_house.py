@@ -11,7 +11,7 @@ from tests.draw_house import DRAWING, docstring, drawing, rooms
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "optbench"
-MOST_ROOMS = 18
+MOST_ROOMS = 22
 # What tests have in folders of their own, beside one for each floor: what stands outside the package, and helpers.
 OTHER_FOLDERS = {"benchmarks", "problems", "problem_cases", "reference", "simulated", "twins"}
 # A floor without a folder of tests: tests/problems tests the kit by all that is built from it.
@@ -50,6 +50,12 @@ def test_a_floor_states_its_rule(room):
     """Its docstring: a sentence that says what is there, an empty line, and what it may know or must not do."""
     first, empty, *rule = docstring(room).splitlines()
     assert first.endswith(".") and not empty and rule and rule[-1].endswith(".")
+
+
+def test_a_module_has_a_name_of_its_own():
+    """A reader who knows the name of a module knows its room."""
+    names = [path.stem for path in PACKAGE.rglob("*.py") if path.stem != "__init__"]
+    assert sorted(names) == sorted(set(names))
 
 
 def test_tests_mirror_the_package():

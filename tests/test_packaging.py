@@ -77,7 +77,7 @@ def test_every_file_is_in_the_wheel_and_no_other(wheel):
     for ending in ("html", "css", "js", "j2", "toml", "csv", "bz2"):
         wanted |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "optbench").rglob(f"*.{ending}")}
     assert names == wanted
-    assert {"optbench/sweeps/default.toml", "optbench/problems/mlp.py", "optbench/__main__.py"} <= names
+    assert {"optbench/plan/default.toml", "optbench/problems/mlp.py", "optbench/__main__.py"} <= names
     assert any(name.endswith("templates/report.html") for name in names)
 
 

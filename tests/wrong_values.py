@@ -96,6 +96,6 @@ def calls(swept: str) -> dict[str, Call]:
 
 
 def _spec_keys() -> list[str]:
-    from optbench.sweeps.spec import Spec
+    from optbench.plan.spec import Spec
 
     return list(Spec.model_fields)

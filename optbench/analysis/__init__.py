@@ -5,7 +5,12 @@ pandas in, pandas out; it reads no file and draws nothing.
 
 from optbench.analysis.batch_scaling import batch_times, critical_batch_size, tuned_times
 from optbench.analysis.best_of_n import best_of_n
-from optbench.analysis.columns import (
+from optbench.analysis.costs import costs, fixed_targets, targets_of, time_to_target, timing_summary
+from optbench.analysis.curves import cost_noise, curve_bands
+from optbench.analysis.measures import find_reference_values, tail_values
+from optbench.analysis.protocol import choose_settings, recommend_settings, select_chosen_runs, select_finalists
+from optbench.analysis.ranking import ranking
+from optbench.analysis.run_columns import (
     configuration_columns,
     find_failed_runs,
     find_full_batch_runs,
@@ -13,11 +18,6 @@ from optbench.analysis.columns import (
     metric_columns,
     varied_hyperparameters,
 )
-from optbench.analysis.costs import costs, fixed_targets, targets_of, time_to_target, timing_summary
-from optbench.analysis.curves import cost_noise, curve_bands
-from optbench.analysis.measures import find_reference_values, tail_values
-from optbench.analysis.protocol import choose_settings, recommend_settings, select_chosen_runs, select_finalists
-from optbench.analysis.ranking import ranking
 from optbench.analysis.runtimes import runtime_shares
 from optbench.analysis.selection import best_configurations, reported_runs, select_screening_runs
 from optbench.analysis.statistics import grouped_intervals, interval_ranks

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import configuration_columns
 from optbench.analysis.costs import time_to_target
 from optbench.analysis.measures import TIME
 from optbench.analysis.protocol import HOLDOUT, select_chosen_runs
+from optbench.analysis.run_columns import configuration_columns
 from optbench.analysis.selection import is_staged
 from optbench.analysis.statistics import Interval, percentile_interval, resample_counts
 from optbench.analysis.trajectories import Tables

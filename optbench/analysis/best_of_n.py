@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import configuration_columns, find_failed_runs, find_unfinished_runs
 from optbench.analysis.held_out import best_of
 from optbench.analysis.measures import LOSS, tail_values
 from optbench.analysis.pair_statistics import mean_effects
 from optbench.analysis.protocol import CodedRuns, code_runs
+from optbench.analysis.run_columns import configuration_columns, find_failed_runs, find_unfinished_runs
 from optbench.contract import arguments
 from optbench.contract.arguments import is_real, one_of
 from optbench.contract.errors import OptbenchError, shown, unknown

@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import (
+from optbench.analysis.measures import find_reference_values
+from optbench.analysis.run_columns import (
     configuration_columns,
     find_failed_runs,
     metric_medians,
     number_groups,
     read_floats,
 )
-from optbench.analysis.measures import find_reference_values
 from optbench.analysis.trajectories import (
     Part,
     Tables,

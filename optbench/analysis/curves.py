@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import find_failed_runs
+from optbench.analysis.run_columns import find_failed_runs
 from optbench.analysis.statistics import grouped_intervals
 from optbench.contract.problems import FLOOR
 

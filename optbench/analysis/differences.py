@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import hyperparameter_columns
 from optbench.analysis.measures import LOG_TAIL
+from optbench.analysis.run_columns import hyperparameter_columns
 from optbench.analysis.texts import join_with_and
 from optbench.contract.names import join_names, number_text
 

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import bdtrc
 
-from optbench.analysis.columns import hyperparameter_columns
+from optbench.analysis.run_columns import hyperparameter_columns
 from optbench.contract.limits import bounds, is_inside, limits_by_name
 from optbench.contract.search import RATE, Range, parse_range
 

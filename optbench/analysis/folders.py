@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import count_folds
 from optbench.analysis.judging import judge
 from optbench.analysis.measures import LOSS, explain_few_test_rows, explain_unmeasured
 from optbench.analysis.over_problems import LEAST_PROBLEMS
@@ -29,6 +28,7 @@ from optbench.analysis.pairing import (
 )
 from optbench.analysis.power import blocks_needed
 from optbench.analysis.protocol import Targets
+from optbench.analysis.run_columns import count_folds
 from optbench.analysis.texts import SECONDS_VARY, turn_known
 from optbench.analysis.verdicts import ALL, LOSES, OPEN, WINS, judge_differences, judge_problems, withhold_unequal
 from optbench.contract.errors import OptbenchError

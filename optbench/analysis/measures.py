@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import (
+from optbench.analysis.run_columns import (
     count_folds,
     find_failed_runs,
     find_standing_in,

@@ -16,15 +16,15 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from optbench.analysis import texts
-from optbench.analysis.columns import (
+from optbench.analysis.held_out import held_out
+from optbench.analysis.measures import LOG_TAIL, TIME, jackknife_values, metric_name, tail_values
+from optbench.analysis.protocol import HOLDOUT, SCREEN, CodedRuns, Targets, code_runs, find_targets
+from optbench.analysis.run_columns import (
     count_folds,
     find_failed_runs,
     find_unfinished_runs,
     hyperparameter_columns,
 )
-from optbench.analysis.held_out import held_out
-from optbench.analysis.measures import LOG_TAIL, TIME, jackknife_values, metric_name, tail_values
-from optbench.analysis.protocol import HOLDOUT, SCREEN, CodedRuns, Targets, code_runs, find_targets
 from optbench.analysis.sampling import Sampling, fold_sampling, sampling_variance
 from optbench.analysis.verdicts import pair_cells
 from optbench.contract.columns import is_metric

@@ -20,13 +20,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import (
-    configuration_columns,
-    count_folds,
-    find_failed_runs,
-    find_full_batch_runs,
-    find_lost_runs,
-)
 from optbench.analysis.measures import (
     LOSS,
     TIME,
@@ -39,6 +32,13 @@ from optbench.analysis.measures import (
     read_times,
     solved_shares,
     tail_values,
+)
+from optbench.analysis.run_columns import (
+    configuration_columns,
+    count_folds,
+    find_failed_runs,
+    find_full_batch_runs,
+    find_lost_runs,
 )
 from optbench.analysis.sampling import group_sampling, sample_folds, widen_intervals
 from optbench.analysis.statistics import grouped_intervals

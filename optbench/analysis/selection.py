@@ -11,16 +11,6 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import (
-    configuration_columns,
-    count_folds,
-    drop_lost_runs,
-    final_suboptimality,
-    find_failed_runs,
-    find_full_batch_runs,
-    metric_medians,
-    number_groups,
-)
 from optbench.analysis.measures import LOSS, TIME, clip_intervals, jackknife_values, pair_tail_values
 from optbench.analysis.protocol import (
     HOLDOUT,
@@ -31,6 +21,16 @@ from optbench.analysis.protocol import (
     code_runs,
     recommend_settings,
     select_chosen_runs,
+)
+from optbench.analysis.run_columns import (
+    configuration_columns,
+    count_folds,
+    drop_lost_runs,
+    final_suboptimality,
+    find_failed_runs,
+    find_full_batch_runs,
+    metric_medians,
+    number_groups,
 )
 from optbench.analysis.sampling import Sampling, group_sampling, sample_folds, widen_intervals
 from optbench.analysis.statistics import grouped_intervals

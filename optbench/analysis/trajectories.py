@@ -13,8 +13,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import find_failed_runs, read_floats
 from optbench.analysis.measures import LOG_TAIL, find_reference_values, log_gap
+from optbench.analysis.run_columns import find_failed_runs, read_floats
 from optbench.contract.errors import OptbenchError
 
 # Share of a run's steps: long enough to average the noise of mini-batches out, short enough to be the end of the run;

@@ -85,7 +85,7 @@ def ewa(
     if not values.shape:
         raise OptbenchError("ewa: x must be an array with at least one axis")
     if device != "cpu" and devices.choose(device)[0] == "cuda":
-        from optbench.averages.cuda import averages
+        from optbench.averages.cuda_averages import averages
 
         return averages(values, beta, bias_correction)
     rows = np.ascontiguousarray(values).reshape(math.prod(values.shape[:-1]), values.shape[-1])

@@ -11,10 +11,10 @@ import numpy as np
 from optbench import datasets
 from optbench.catalogue import data_sets
 from optbench.catalogue.aliases import resolve_alias, unknown_name, write_sentence
-from optbench.catalogue.costs import BLOCK
-from optbench.catalogue.libraries import find_search_space
+from optbench.catalogue.library_optimizers import find_search_space
 from optbench.catalogue.listing import KINDS, count_cost, count_gradients, formula, plain
 from optbench.catalogue.loader import Catalogue
+from optbench.catalogue.step_costs import BLOCK
 from optbench.contract import names
 from optbench.contract.composition import wrap
 from optbench.contract.eager import LIBRARIES, library_and_name, other_arguments

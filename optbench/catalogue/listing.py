@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from optbench.catalogue import costs, data_sets
+from optbench.catalogue import data_sets, step_costs
 from optbench.catalogue.loader import Catalogue
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.names import number_text
@@ -83,8 +83,10 @@ def count_cost(catalogue: Catalogue, record, values: Mapping | None = None) -> d
     record: an optimizer with these values, by default its own, or a wrapper, of which it is what that adds around gd.
     """
     if isinstance(record, Optimizer):
-        return costs.plain(costs.cost_of(record, values))
-    return costs.plain(costs.added_cost(record, catalogue.optimizers["gd"]) if isinstance(record, Wrapper) else None)
+        return step_costs.plain(step_costs.cost_of(record, values))
+    return step_costs.plain(
+        step_costs.added_cost(record, catalogue.optimizers["gd"]) if isinstance(record, Wrapper) else None
+    )
 
 
 def count_gradients(record) -> int:
@@ -96,7 +98,7 @@ def cost_text(row) -> str:
     """Return cost, memory and a second gradient of a row of `list_names` in words; "" where nothing is known."""
     parts, added = [], row["kind"] == "wrapper"
     if row.get("cost"):
-        parts.append(f"cost {costs.cost_text(row['cost'], added)}, memory {'+' * added}{row['memory']:.2g}")
+        parts.append(f"cost {step_costs.cost_text(row['cost'], added)}, memory {'+' * added}{row['memory']:.2g}")
     if row.get("gradients", 1) > 1:
         parts.append(f"{row['gradients']:g} gradients a step")
     return ", ".join(parts)

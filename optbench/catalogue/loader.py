@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from optbench import datasets
-from optbench.catalogue import libraries
+from optbench.catalogue import library_optimizers
 from optbench.catalogue.aliases import unknown_name
 from optbench.catalogue.sources import digest as digest_of
 from optbench.catalogue.sources import import_siblings, make_module, shipped_files
@@ -72,7 +72,7 @@ class Catalogue:
         Raises OptbenchError for an unknown name.
         """
         if isinstance(text, Eager):
-            return libraries.add_origins(text), text.with_values({})
+            return library_optimizers.add_origins(text), text.with_values({})
         if isinstance(text, Optimizer | Baseline):
             return text, text.with_values({})
         if isinstance(text, type) or inspect.isroutine(text):
@@ -82,7 +82,7 @@ class Catalogue:
         plain = self.optimizers | self.baselines | self.eager
         record, inner, given = self._find_record("optimizer", text, plain, self.wrappers)
         if isinstance(record, Eager):  # to list it does not need the library
-            return libraries.apply_options(libraries.add_origins(record), given)
+            return library_optimizers.apply_options(library_optimizers.add_origins(record), given)
         if inner is None:
             return record, record.with_values(given)
         base, values = self.optimizer(inner)
@@ -121,17 +121,17 @@ class Catalogue:
             label = names.canonical(label, {names.INNER: inner.name})
         if label not in self.eager or (only and path not in {origin.file for origin in self.eager[label].origins}):
             try:
-                found = libraries.find_optimizer(*parts, modules, given, only, inner)
+                found = library_optimizers.find_optimizer(*parts, modules, given, only, inner)
             except OptbenchError as error:
                 if not self.broken:
                     raise
                 path, trace = next(iter(self.broken.items()))
                 raise OptbenchError(f"{error}; the plug-in {path.name} does not load: {last_line(trace)}") from None
             if found.name != label:  # with values that it cannot do without, which are a part of its name
-                return libraries.apply_options(found, values | given)
+                return library_optimizers.apply_options(found, values | given)
             self.eager[label] = found
-        self.eager[label] = libraries.add_origins(self.eager[label])
-        return libraries.apply_options(self.eager[label], values | given)
+        self.eager[label] = library_optimizers.add_origins(self.eager[label])
+        return library_optimizers.apply_options(self.eager[label], values | given)
 
     def schedule(self, text: str | Schedule) -> Schedule:
         """Return the schedule that ``text`` names, or a record itself. Raises OptbenchError for an unknown name."""
@@ -316,7 +316,7 @@ def _format_traceback(error: BaseException, path: Path) -> str:
     own = next((i for i, frame in enumerate(trace.stack) if frame.filename == str(path)), len(trace.stack))
     trace.stack = traceback.StackSummary.from_list(trace.stack[own : own + 3])
     lines = "".join(trace.format()).splitlines()
-    if isinstance(error, ModuleNotFoundError) and (extra := libraries.extra_of(error.name)):
+    if isinstance(error, ModuleNotFoundError) and (extra := library_optimizers.extra_of(error.name)):
         lines[-1] += f": pip install -e '.[{extra}]'"
     return "".join(f"{line[:_WIDEST]}{'...' * (len(line) > _WIDEST)}\n" for line in lines)
 
@@ -340,7 +340,7 @@ def _run_file(path: Path, digest: str) -> tuple[ModuleType, list]:
         for record in records:
             record.__post_init__()  # a file can have done anything to them
         taken = {record.name for record in records}
-        classes = [made for made in libraries.make_torch_records(module) if isinstance(made, Eager)]
+        classes = [made for made in library_optimizers.make_torch_records(module) if isinstance(made, Eager)]
         records += [record for record in classes if record.name not in taken]
     except BaseException:
         sys.modules.pop(module.__name__, None)

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from optbench.catalogue.loader import Catalogue
-from optbench.checks import optimizers, problem, quick
+from optbench.checks import optimizer, problem, quick
 from optbench.checks.failure import NotApplicable, find_title
 from optbench.contract.errors import in_one_line
 
 _CHECKS: dict[str, tuple] = {
-    "optimizer": optimizers.RULE, "baseline": optimizers.BASELINE, "eager": optimizers.EAGER,
+    "optimizer": optimizer.RULE, "baseline": optimizer.BASELINE, "eager": optimizer.EAGER,
     "schedule": quick.SCHEDULE, "problem": problem.CHECKS,
 }  # fmt: skip
-_FIRST = {*optimizers.FIRST, *problem.FIRST}
+_FIRST = {*optimizer.FIRST, *problem.FIRST}
 """If one of these checks fails, the others of the record cannot run."""
 _WRAPPED = {
     "wrapper": ("optimizer", "gd"),

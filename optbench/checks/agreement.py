@@ -25,7 +25,7 @@ from optbench.contract.arguments import Share, checked
 from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline
-from optbench.engine.eager.lanes import isolated_libraries
+from optbench.engine.eager.eager_lanes import isolated_libraries
 
 if TYPE_CHECKING:
     import pandas as pd

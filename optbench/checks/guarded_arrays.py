@@ -8,7 +8,7 @@ from optbench.contract.optimizers import arguments
 from optbench.contract.problems import Problem
 from optbench.engine import batches
 from optbench.engine.arrays import arrays_of, scratch_size
-from optbench.engine.cpu.code import ProblemCode
+from optbench.engine.cpu.cohort_kernels import ProblemCode
 
 _GUARD = 64  # numbers before and behind each array
 # Mark: exact in float32 and float64, and no result of a small problem

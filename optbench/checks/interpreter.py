@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from optbench.compiler.scalars import passes
+from optbench.compiler.scalar_rows import passes
 from optbench.contract.optimizers import KEY, ONE_EXAMPLE, RANDOM, Matrix, Optimizer, Sizes, arguments, explain_values
 from optbench.contract.roles import ROLES, VECTOR, find_roles
 from optbench.kit import random

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from optbench.checks import optimizers, problem
+from optbench.checks import optimizer, problem
 from optbench.checks.failure import CheckFailed, check_close, find_title
 from optbench.checks.guarded_arrays import Guarded
 from optbench.checks.interpreter import Interpreter
@@ -53,8 +53,8 @@ def _check_gradient_written(record: Problem) -> None:
 
 def _check_repeats(record: Optimizer) -> None:
     """Check that it takes the same step when it is called again."""
-    dim = sum(int(np.prod(shape)) for shape in optimizers.SHAPES)
-    steps = [Interpreter(record, optimizers.SHAPES).step(np.ones(dim), np.full(dim, 0.5), 0.1) for _ in range(2)]
+    dim = sum(int(np.prod(shape)) for shape in optimizer.SHAPES)
+    steps = [Interpreter(record, optimizer.SHAPES).step(np.ones(dim), np.full(dim, 0.5), 0.1) for _ in range(2)]
     if not np.array_equal(*steps, equal_nan=True):
         raise CheckFailed("the same weights and gradients give other weights")
 

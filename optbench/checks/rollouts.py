@@ -17,7 +17,7 @@ from optbench.contract.optimizers import Optimizer
 from optbench.engine.arrays import StepInputs, aligned
 from optbench.engine.cpu.objective import Objective
 from optbench.engine.cpu.update import Update
-from optbench.engine.eager.lanes import eager_update
+from optbench.engine.eager.eager_lanes import eager_update
 
 Shapes = Sequence[tuple[int, ...]]
 STEPS = 200

@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import ClassVar
 
 from optbench.analysis.statistics import Interval
-from optbench.claims.record import (
+from optbench.claims.claim import (
     DEPENDS,
     ESTIMATE,
     FAILS,

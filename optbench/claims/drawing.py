@@ -12,6 +12,7 @@ from optbench.analysis.statistics import Interval, median_interval
 from optbench.figures import panels
 from optbench.figures.averages_and_schedules import draw_averages, draw_factors, draw_weights
 from optbench.figures.batch_sizes import draw_noise, draw_scaling
+from optbench.figures.contour_paths import Scene, draw_contours, draw_marks, draw_path
 from optbench.figures.data import Trajectory
 from optbench.figures.fonts import text_width
 from optbench.figures.panels import axes, draw_guide, draw_level, log_ticks, new_figure, panel_title, set_legend
@@ -25,7 +26,6 @@ from optbench.figures.style import (
     line_style,
     style_optimizers,
 )
-from optbench.figures.trajectories import Scene, draw_contours, draw_marks, draw_path
 
 __all__ = [
     "BLACK", "GRAY", "INK", "LEGEND_SIZE", "PALE", "PANEL_TITLE", "Scene", "Trajectory", "axes",

@@ -59,7 +59,7 @@ def check(
         if json:
             print_json(found)
     else:
-        from optbench.cli.agreement import print_agreement
+        from optbench.cli.check_against import print_agreement
 
         if not 0 < tolerance < 1:
             raise OptbenchError(f"--tolerance {tolerance:g} must lie between 0 and 1")
@@ -79,7 +79,7 @@ def print_checks(file: Path, files: Sequence[Path], check_timeout: float) -> lis
 
     from optbench.catalogue.loader import refuse_broken
     from optbench.cli.console import console, describe_end, show_broken
-    from optbench.sweeps.run.processes import Died, WorkerProcess
+    from optbench.run.processes import Died, WorkerProcess
 
     found: list[dict[str, Any]] = []
     state = f"loading {file.name}"
@@ -130,7 +130,7 @@ def _check_file(report: Report, file: Path, plugins: Sequence[Path]) -> dict[Pat
     Returns the tracebacks of files that do not load. Raises OptbenchError if it has no record.
     """
     from optbench.catalogue import loader
-    from optbench.catalogue.libraries import make_torch_records
+    from optbench.catalogue.library_optimizers import make_torch_records
     from optbench.checks import check_record
 
     path, catalogue = loader.plugin_path(file), loader.load(tuple(plugins))

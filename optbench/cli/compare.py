@@ -17,7 +17,7 @@ from optbench.contract.errors import OptbenchError, unknown
 
 if TYPE_CHECKING:
     from optbench.analysis.folders import Comparison
-    from optbench.sweeps.results import Results
+    from optbench.results.results import Results
 
 _HOW = "How they are compared"
 USAGE = "name two result folders (compare A B), or a folder and two of its optimizers (compare results adam nesterov)"
@@ -86,9 +86,9 @@ def compare(
     from optbench.cli import compare_formats, compare_next, compare_text
     from optbench.cli.console import warn
     from optbench.contract.names import join_names
-    from optbench.sweeps import candidates
-    from optbench.sweeps.labels import read_pairs
-    from optbench.sweeps.results import share_labels
+    from optbench.plan.display_names import read_pairs
+    from optbench.results import candidates
+    from optbench.results.results import share_labels
 
     if form not in _FORMATS:
         raise unknown("format", form, _FORMATS)
@@ -145,7 +145,7 @@ def _load_targets(targets: list[str]) -> tuple[Results, Results | None, tuple[st
 
     targets: the arguments as typed, folders and optimizers. Raises OptbenchError for other combinations.
     """
-    from optbench.sweeps.results import load
+    from optbench.results.results import load
 
     if not 2 <= len(targets) <= 4:
         raise OptbenchError(USAGE)

@@ -15,7 +15,7 @@ from optbench.wording.certainty import estimate_seconds, format_time
 from optbench.wording.wider_search import begin_extension
 
 if TYPE_CHECKING:
-    from optbench.sweeps.results import Results
+    from optbench.results.results import Results
 
 
 def list_steps(found: Comparison, sides: Sequence[Results], above: float | None) -> list[dict[str, Any]]:

@@ -37,7 +37,7 @@ def show_broken(path: Path, trace: str) -> None:
 
 def describe_end(error: Exception, state: str, check_timeout: float) -> str:
     """Return why a worker has ended in this state. error: Died, or TimedOut after ``check_timeout`` seconds."""
-    from optbench.sweeps.run.processes import TimedOut  # it takes a while to import
+    from optbench.run.processes import TimedOut  # it takes a while to import
 
     if isinstance(error, TimedOut):
         return f"timed out after {check_timeout:g} s {state}: an infinite loop? Else raise --check-timeout"

@@ -9,7 +9,7 @@ from optbench.cli.progress import format_duration
 
 if TYPE_CHECKING:
     from optbench.contract.types import Stage
-    from optbench.sweeps.plan import Cohorts, Plan, SeedSeries
+    from optbench.plan.planned_cohorts import Cohorts, Plan, SeedSeries
 
 _NARROWEST = 72
 """Minimum width of the table, so that no word or number in it is cut."""
@@ -22,8 +22,8 @@ def print_plan(plan: Plan, workers: int) -> dict[str, Any]:
     from rich.table import Table
 
     from optbench.cli.console import console, paragraph
-    from optbench.sweeps.estimate import estimate_duration
-    from optbench.sweeps.stages import plan_largest_stages
+    from optbench.plan.estimate import estimate_duration
+    from optbench.plan.stages import plan_largest_stages
     from optbench.wording.answers import describe_data
 
     table = Table(box=None)
@@ -73,8 +73,8 @@ def print_plan(plan: Plan, workers: int) -> dict[str, Any]:
 def print_if_long(plan: Plan, workers: int, directory: Path) -> None:
     """Print an estimate on standard error if a sweep takes more than ten minutes."""
     from optbench.cli.console import errors
-    from optbench.sweeps.estimate import estimate_duration
-    from optbench.sweeps.stages import plan_largest_stages
+    from optbench.plan.estimate import estimate_duration
+    from optbench.plan.stages import plan_largest_stages
 
     if plan.device == "cuda":
         return
@@ -101,7 +101,7 @@ def _format_time(seconds: float, workers: int) -> str:
 
 def _describe_stages(plan: Plan, later: dict[Stage, Cohorts]) -> str:
     """Return a text on the stages of a sweep in blocks; "" without blocks. later: from `plan_largest_stages`."""
-    from optbench.sweeps.stages import FIRST_REPORTS
+    from optbench.plan.stages import FIRST_REPORTS
 
     spec = plan.spec
     if not spec.blocks:

@@ -137,7 +137,7 @@ def _draw_averages(path: Path, series: Series, averages: dict, bias_correction: 
     from optbench.contract.version import __version__
     from optbench.figures import style
     from optbench.figures.averages_and_schedules import draw_averages
-    from optbench.sweeps.provenance import typed_command
+    from optbench.store.provenance import typed_command
 
     if np.abs(series.values).max() > _LARGEST:
         raise OptbenchError(f"cannot draw {str(path)!r}: no axis holds numbers beyond {_LARGEST:g}")

@@ -32,7 +32,7 @@ def read_facts() -> dict[str, Any]:
     from optbench.compiler import cuda
     from optbench.contract.resources import cores
     from optbench.contract.version import __version__
-    from optbench.sweeps.provenance import find_cpu_name, list_versions
+    from optbench.store.provenance import find_cpu_name, list_versions
 
     gpu = asdict(cuda.find_parts())
     return {

@@ -18,7 +18,7 @@ from optbench.contract.errors import OptbenchError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from optbench.claims.record import Claim, Outcome
+    from optbench.claims.claim import Claim, Outcome
 
 _COLORS = {"holds": "green", "does not hold": "red", "depends": "yellow", "undecided": "blue"}
 _INDENT = 6
@@ -67,13 +67,13 @@ def try_claims(ids: Sequence[str], out: str, quick: bool, workers: int | None) -
     """Test the claims and print the table of outcomes; then raise OptbenchError if one of them could not run."""
     from rich.text import Text
 
-    from optbench.claims.page import summary
-    from optbench.claims.record import Budget
-    from optbench.claims.run import run
+    from optbench.claims.claim import Budget
+    from optbench.claims.claim_pages import summary
+    from optbench.claims.run_claims import run
     from optbench.cli.console import console, errors
     from optbench.lecture import PAPER, select
-    from optbench.sweeps.provenance import typed_command
-    from optbench.sweeps.session import checked_workers
+    from optbench.run.session import checked_workers
+    from optbench.store.provenance import typed_command
 
     chosen = select(ids)
     with errors.status("starting") as spinner:
@@ -101,7 +101,7 @@ def _make_table(outcomes: Sequence[Outcome]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from optbench.claims.page import badge
+    from optbench.claims.claim_pages import badge
 
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)

@@ -10,8 +10,8 @@ from optbench.cli import report as report_command
 from optbench.cli.groups import WHERE
 from optbench.cli.options import Report, check_folder, json_option, option, plugin_option
 from optbench.cli.output import UNFINISHED, print_json
-from optbench.cli.summary import print_summary
 from optbench.cli.sweep_json import make_answer
+from optbench.cli.sweep_summary import print_summary
 from optbench.contract.paths import is_file
 
 
@@ -31,8 +31,8 @@ def merge(
     """
     from optbench.cli.console import command, paragraph, warn
     from optbench.report.loaded import LoadedSweep
-    from optbench.sweeps.merge import merge_folders
-    from optbench.sweeps.provenance import typed_command
+    from optbench.run.merging import merge_folders
+    from optbench.store.provenance import typed_command
 
     check_folder(out)
     missing = merge_folders(folders, Path(out), plugin or (), typed_command(), warn)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.progress import Task
 
-    from optbench.sweeps.run.loop import Status
+    from optbench.run.loop import Status
 
 _QUIET_SECONDS = 5.0
 """Without a terminal, a shorter sweep prints no progress."""

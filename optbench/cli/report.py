@@ -12,7 +12,7 @@ import typer
 from optbench.cli import completion
 from optbench.cli.groups import OUTPUT, PAGE
 from optbench.cli.options import flag, label_option, option
-from optbench.cli.summary import print_summary
+from optbench.cli.sweep_summary import print_summary
 from optbench.contract.columns import MEASURES
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import split_list
@@ -73,9 +73,9 @@ def report(
     by side, the first being the baseline.
     """
     from optbench.cli.console import command, console, warn
+    from optbench.plan.display_names import read_pairs
     from optbench.report.loaded import LoadedSweep
-    from optbench.sweeps.labels import read_pairs
-    from optbench.sweeps.results import load, share_labels
+    from optbench.results.results import load, share_labels
     from optbench.wording.wider_search import begin_extension
 
     options = {

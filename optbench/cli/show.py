@@ -116,7 +116,7 @@ def _describe_optimizer(record: dict[str, Any]) -> dict[str, str]:
 
     record: as ``show --json`` prints it, here as below.
     """
-    from optbench.catalogue.costs import cost_text
+    from optbench.catalogue.step_costs import cost_text
     from optbench.contract.names import count_noun, unique
 
     state, sums = record["state"], record["sums"]

@@ -21,7 +21,7 @@ def status(
     from optbench.cli.progress import format_duration
     from optbench.contract.errors import OptbenchError
     from optbench.report.loaded import LoadedSweep
-    from optbench.sweeps.progress import read_progress
+    from optbench.store.sweep_progress import read_progress
     from optbench.wording.summary import lay_out, list_best_so_far
 
     found = read_progress(directory)

@@ -14,14 +14,14 @@ from optbench.cli.groups import HOW, SEEDS, TIME, WHAT, WHERE
 from optbench.cli.options import Report, Workers, check_folder, flag, json_option, label_option, option, plugin_option
 from optbench.cli.output import MISTAKE, UNFINISHED, print_json
 from optbench.cli.progress import format_duration, make_progress
-from optbench.cli.summary import print_summary
 from optbench.cli.sweep_json import make_answer
+from optbench.cli.sweep_summary import print_summary
 from optbench.contract.columns import MEASURES
 from optbench.contract.errors import OptbenchError
 from optbench.contract.paths import is_file
 
 if TYPE_CHECKING:
-    from optbench.sweeps.plan import Plan
+    from optbench.plan.planned_cohorts import Plan
 
 
 def sweep(
@@ -139,17 +139,17 @@ def sweep(
     that is not finite is null.
     """
     from optbench.cli.console import command, paragraph, warn
+    from optbench.plan.display_names import read_pairs
+    from optbench.plan.spec import read_spec
     from optbench.report.loaded import LoadedSweep
-    from optbench.sweeps import session
-    from optbench.sweeps.labels import read_pairs
-    from optbench.sweeps.merge import select_shard
-    from optbench.sweeps.provenance import make_provenance, typed_command
-    from optbench.sweeps.run.interrupts import handle_signals
-    from optbench.sweeps.run.isolation import Isolation
-    from optbench.sweeps.spec import read_spec
-    from optbench.sweeps.store.folder import extend_spec, find_dropped
-    from optbench.sweeps.tables import join_failures
-    from optbench.sweeps.time_limit import TimeLimit
+    from optbench.run import session
+    from optbench.run.interrupts import handle_signals
+    from optbench.run.isolation import Isolation
+    from optbench.run.merging import select_shard
+    from optbench.run.time_limit import TimeLimit
+    from optbench.store.folder import extend_spec, find_dropped
+    from optbench.store.provenance import make_provenance, typed_command
+    from optbench.store.rows import join_failures
 
     check_folder(out)
     changes = {
@@ -228,7 +228,7 @@ def sweep(
 def print_notes(plan: Plan) -> None:
     """Print the user's data, warnings about the plan, and the device with its reason unless the CPU was asked for."""
     from optbench.cli.console import errors, paragraph, warn
-    from optbench.sweeps.data_sweep import describe_sweep
+    from optbench.plan.data_sweep import describe_sweep
 
     for text in describe_sweep(plan.spec):
         paragraph(text, hang=2)

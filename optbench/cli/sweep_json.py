@@ -51,7 +51,7 @@ def make_answer(
 def list_next_steps(finished: LoadedSweep) -> list[tuple[str, str]]:
     """Return what would tell more: sentences, each with the command that does it, or ""; nothing of a part."""
     from optbench.contract.names import join_names
-    from optbench.sweeps.run.processes import DIED
+    from optbench.run.processes import DIED
     from optbench.wording.certainty import plan_more_runs
     from optbench.wording.wider_search import advise_wider_search, begin_extension
 

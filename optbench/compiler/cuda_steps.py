@@ -28,7 +28,7 @@ from optbench.compiler.contracts import (
 )
 from optbench.compiler.cuda import cuda, jit, kernel
 from optbench.compiler.cuda_translator import root, shaped, translator
-from optbench.compiler.scalars import scalar_count
+from optbench.compiler.scalar_rows import scalar_count
 from optbench.compiler.signatures import call, names, signature
 from optbench.compiler.translator import REALS, compile_tree
 from optbench.compiler.update_text import Writer

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from optbench.compiler.contracts import UpdateArguments
 from optbench.compiler.kernels import Kernel, compile_kernel
-from optbench.compiler.scalars import passes, scalar_rows
+from optbench.compiler.scalar_rows import passes, scalar_rows
 from optbench.compiler.signatures import signature
 from optbench.compiler.translator import translator
 from optbench.compiler.update_text import Writer

@@ -28,7 +28,7 @@ from types import FunctionType
 
 from optbench.compiler import hoisting
 from optbench.compiler.contracts import ThreadUpdateArguments, UpdateArguments
-from optbench.compiler.scalars import SEED, Pass, kept_row, kept_sums, passes, scalar_rows, shared_row
+from optbench.compiler.scalar_rows import SEED, Pass, kept_row, kept_sums, passes, scalar_rows, shared_row
 from optbench.compiler.signatures import names
 from optbench.compiler.translator import Translator, compile_tree, translator
 from optbench.contract.optimizers import GIVEN, KEY, RANDOM, Matrix, Optimizer, arguments

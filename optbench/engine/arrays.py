@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from optbench.compiler.scalars import SEED, scalar_count, scalar_rows
+from optbench.compiler.scalar_rows import SEED, scalar_count, scalar_rows
 from optbench.contract.optimizers import ONE_EXAMPLE, Optimizer, Sizes
 from optbench.contract.problems import Problem
 from optbench.contract.roles import ROLES, find_roles

@@ -44,7 +44,7 @@ _NORMALS = 1 << 12
 _SHARED_BYTES = 1 << 23
 """The largest run whose random numbers are kept for other runs of the same seed."""
 # Measured on the default sweep's quadratic and rosenbrock: 53 s of CPU with 2^25 bytes, 44 s with 2^27, and 42 s where
-# the jobs of a seed follow each other (sweeps/run/loop.py)
+# the jobs of a seed follow each other (run/loop.py)
 _CACHE_BYTES, _CACHE_ENTRIES = 1 << 27, 1024
 """The most bytes, and entries, of the cache; estimates."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from optbench.catalogue import loader
-from optbench.compiler.scalars import scalar_rows
+from optbench.compiler.scalar_rows import scalar_rows
 from optbench.contract import arguments
 from optbench.contract.errors import REMOVED, OptbenchError, describe_removed, shown
 from optbench.contract.optimizers import ONE_EXAMPLE, Baseline, Optimizer, Sizes

@@ -29,10 +29,10 @@ OF_RESULTS = {
     "rates": "loss_curves",
     "heatmap": "maps",
     "divergence": "maps",
-    "paths": "trajectories",
-    "best_of_n": "comparisons",
-    "runtimes": "comparisons",
-    "time_per_step": "comparisons",
+    "paths": "contour_paths",
+    "best_of_n": "tuning_and_time",
+    "runtimes": "tuning_and_time",
+    "time_per_step": "tuning_and_time",
     "forest": "forest_plot",
     "mean_ranks": "rank_diagram",
     "batch_scaling": "batch_sizes",
@@ -43,7 +43,7 @@ _OTHERS = {
     "schedules": "averages_and_schedules",
     "ewa": "averages_and_schedules",
     "ewa_weights": "averages_and_schedules",
-    "animate_paths": "trajectories",
+    "animate_paths": "contour_paths",
     "styled": "style",
 }
 

@@ -14,7 +14,7 @@ from optbench.analysis.verdicts import OPEN, TIE
 from optbench.figures import panels
 from optbench.figures.data import ReportData, Tables, report_data
 from optbench.figures.fonts import cut_to_width, text_width
-from optbench.figures.selection import select_rows
+from optbench.figures.shown_optimizers import select_rows
 from optbench.figures.style import GRAY, current
 from optbench.wording import labels
 from optbench.wording.headlines import headline

@@ -27,9 +27,9 @@ from optbench.analysis import (
     trajectories,
     varied_hyperparameters,
 )
-from optbench.analysis.columns import drop_lost_runs
 from optbench.analysis.costs import SHARES, targets_of
 from optbench.analysis.measures import LOSS, TIME
+from optbench.analysis.run_columns import drop_lost_runs
 from optbench.analysis.runtimes import count_epochs
 from optbench.analysis.selection import is_staged, measure_overfitting
 from optbench.contract.columns import TARGETS

@@ -13,7 +13,7 @@ from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
 from optbench.figures import panels, single_runs
 from optbench.figures.data import ReportData, Tables, report_data
-from optbench.figures.selection import select_problem, select_styles
+from optbench.figures.shown_optimizers import select_problem, select_styles
 from optbench.figures.style import BLACK, current
 from optbench.wording import labels
 from optbench.wording.answers import name_measure

@@ -21,7 +21,7 @@ from optbench.contract.names import count_noun
 from optbench.figures import panels
 from optbench.figures.data import ReportData, Tables, report_data
 from optbench.figures.fonts import text_width
-from optbench.figures.selection import select_optimizers, select_problem, select_styles
+from optbench.figures.shown_optimizers import select_optimizers, select_problem, select_styles
 from optbench.figures.style import SCREEN, SMALLEST, current, sort_by_place
 from optbench.wording import labels
 from optbench.wording.answers import name_measure

@@ -16,7 +16,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.figures import panels
 from optbench.figures.data import ReportData, Tables, report_data
 from optbench.figures.fonts import cut_to_width, text_width
-from optbench.figures.selection import select_optimizers, select_problems, select_styles
+from optbench.figures.shown_optimizers import select_optimizers, select_problems, select_styles
 from optbench.figures.style import GRAY, PALE, current
 
 CAPTION = (

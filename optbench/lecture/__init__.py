@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 
-from optbench.claims import record
-from optbench.claims.record import Claim, Paper
+from optbench.claims import claim
+from optbench.claims.claim import Claim, Paper
 
 SECTIONS = {
     "A": "Mini-batch gradient descent",
@@ -41,9 +41,9 @@ PAPER = Paper(
 def claims() -> tuple[Claim, ...]:
     """Return all claims, in the order of the lecture."""
     modules = [import_module(module.name) for module in pkgutil.iter_modules(__path__, f"{__name__}.")]
-    return record.sort_claims(claim for module in modules for claim in getattr(module, "CLAIMS", ()))
+    return claim.sort_claims(claim for module in modules for claim in getattr(module, "CLAIMS", ()))
 
 
 def select(ids: Iterable[str] = ()) -> tuple[Claim, ...]:
     """Return the claims with these ids, such as "A", "A3" and "A3.1", or all; raise OptbenchError for another id."""
-    return record.select(claims(), ids)
+    return claim.select(claims(), ids)

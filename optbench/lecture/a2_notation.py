@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 import optbench
 from optbench.claims import drawing
+from optbench.claims.claim import Budget, Claim, Measured, Verdict, estimate_text, exact, fresh_seeds
 from optbench.claims.criterion import Identity
-from optbench.claims.record import Budget, Claim, Measured, Verdict, estimate_text, exact, fresh_seeds
 
 BATCH_SIZE, RATE = 64, 0.1
 LAYER, BATCH, EXAMPLE = 3, 8, 7

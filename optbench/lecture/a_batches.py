@@ -12,8 +12,7 @@ from optbench.analysis import critical_batch_size, targets_of, time_to_target
 from optbench.analysis.statistics import crossing, exponent_interval, median_interval, ratio_interval, share_interval
 from optbench.analysis.texts import interval_text
 from optbench.claims import drawing
-from optbench.claims.criterion import Above, Below, Parts, Within
-from optbench.claims.record import (
+from optbench.claims.claim import (
     SECOND_SEED,
     Budget,
     Claim,
@@ -23,6 +22,7 @@ from optbench.claims.record import (
     percent_text,
     split_seeds,
 )
+from optbench.claims.criterion import Above, Below, Parts, Within
 from optbench.lecture.runs import find_best_rate, run_every_step, run_sweep
 
 FULL, QUICK, TUNED_ON = 5_000_000, 500_000, 50_000

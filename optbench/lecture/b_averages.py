@@ -13,8 +13,7 @@ from optbench import EWA, ewa
 from optbench.analysis.statistics import bootstrap_interval, exponent, median_interval, share_interval
 from optbench.analysis.texts import two_digits
 from optbench.claims import drawing
-from optbench.claims.criterion import Above, AtMost, Below, Identity, Parts, Within
-from optbench.claims.record import (
+from optbench.claims.claim import (
     FIRST_SEED,
     SECOND_SEED,
     Budget,
@@ -26,6 +25,7 @@ from optbench.claims.record import (
     fresh_seeds,
     percent_text,
 )
+from optbench.claims.criterion import Above, AtMost, Below, Identity, Parts, Within
 from optbench.lecture import temperature
 
 BETAS = (0.5, 0.9, 0.98)

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from optbench.analysis.statistics import share_interval
 from optbench.claims import drawing
+from optbench.claims.claim import FIRST_SEED, Budget, Claim, Measured, Verdict, percent_text
 from optbench.claims.criterion import Below
-from optbench.claims.record import FIRST_SEED, Budget, Claim, Measured, Verdict, percent_text
 from optbench.lecture.planes import Method, draw_bowl, new_bowl_panels, run_paths
 
 KINDS = {"GD": 0.0, "small beta": 0.5, "large beta": 0.9}

@@ -11,8 +11,7 @@ import optbench
 from optbench.analysis.statistics import ert_interval, median_interval, speedup
 from optbench.analysis.texts import interval_text, two_digits
 from optbench.claims import drawing
-from optbench.claims.criterion import AtMost, Below, Identity
-from optbench.claims.record import (
+from optbench.claims.claim import (
     SECOND_SEED,
     Budget,
     Claim,
@@ -24,6 +23,7 @@ from optbench.claims.record import (
     percent_text,
     split_seeds,
 )
+from optbench.claims.criterion import AtMost, Below, Identity
 from optbench.lecture.runs import tuned_costs
 
 DIM, STEPS, RATE, STARTS = 8, 60, 0.03, 3

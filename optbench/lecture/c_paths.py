@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 import optbench
 from optbench.analysis.statistics import bootstrap_interval
 from optbench.claims import drawing
+from optbench.claims.claim import Budget, Claim, Measured, Verdict, estimate_text, exact, fresh_seeds, percent_text
 from optbench.claims.criterion import AtMost, Below, Within
-from optbench.claims.record import Budget, Claim, Measured, Verdict, estimate_text, exact, fresh_seeds, percent_text
 from optbench.lecture.planes import (
     Method,
     draw_bowl,

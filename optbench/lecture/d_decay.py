@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from optbench.analysis import best_configurations, reported_runs
 from optbench.analysis.statistics import exponent_interval, median_interval, ratio_interval
 from optbench.claims import drawing
+from optbench.claims.claim import Budget, Claim, Measured, Verdict, estimate_text, exact, split_seeds
 from optbench.claims.criterion import Above, Below, Identity
-from optbench.claims.record import Budget, Claim, Measured, Verdict, estimate_text, exact, split_seeds
 from optbench.lecture.runs import run_every_step, run_sweep
 
 DECAYS = {

@@ -20,8 +20,7 @@ from optbench.analysis.statistics import (
 )
 from optbench.analysis.texts import interval_text, two_digits
 from optbench.claims import drawing
-from optbench.claims.criterion import Above, Below, Parts
-from optbench.claims.record import (
+from optbench.claims.claim import (
     SECOND_SEED,
     Budget,
     Claim,
@@ -32,6 +31,7 @@ from optbench.claims.record import (
     percent_text,
     split_seeds,
 )
+from optbench.claims.criterion import Above, Below, Parts
 from optbench.lecture.runs import find_best_rate, run_sweep, tuned_costs
 
 EXACT = {1: 1 / 2, 2: 1 / 4, 3: (29 - 6 * 6**0.5) / 116}

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from optbench.analysis.statistics import speedup
 from optbench.analysis.texts import interval_text
 from optbench.claims import drawing
+from optbench.claims.claim import Budget, Claim, Measured, Verdict, estimate_text, split_seeds
 from optbench.claims.criterion import Above
-from optbench.claims.record import Budget, Claim, Measured, Verdict, estimate_text, split_seeds
 from optbench.lecture.runs import costs_to_loss, run_sweep, tuned_costs
 
 REMEDIES = ("adam", "initialization", "alpha", "mini-batch")

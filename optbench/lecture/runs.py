@@ -9,7 +9,7 @@ import pandas as pd
 import optbench
 from optbench.analysis import best_configurations, fixed_targets, time_to_target
 from optbench.analysis.statistics import Interval, fastest_rate, median_interval, paired_ratios
-from optbench.claims.record import SECOND_SEED, Budget, split_seeds
+from optbench.claims.claim import SECOND_SEED, Budget, split_seeds
 
 BLOCKS, QUICK_BLOCKS = 9, 6
 """Blocks of seeds; six are the fewest whose median has a 95% interval."""

@@ -33,13 +33,13 @@ def write_report(
         directory: the results folder.
         progress: called with a few words before each part.
         warn: called with a sentence about what an unfinished sweep lacks.
-        **options: the fields of `optbench.report.output.Options`.
+        **options: the fields of `optbench.report.report_files.Options`.
 
     Raises:
         OptbenchError: a table is missing, damaged or empty, or an option has an unknown value.
     """
-    from optbench.report.output import Options
     from optbench.report.page import write_page
+    from optbench.report.report_files import Options
 
     of = Path(directory) if isinstance(directory, str) else directory
     return write_page(of, Options(**options), progress, warn)
@@ -55,7 +55,7 @@ def write_side_by_side(
 
     Without the option `out` it is report/side-by-side.html in the last of them. Arguments and errors: `write_report`.
     """
-    from optbench.report.output import Options
+    from optbench.report.report_files import Options
     from optbench.report.side_by_side import write_page
 
     sources = [Path(each) if isinstance(each, str) else each for each in directories]

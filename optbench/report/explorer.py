@@ -21,9 +21,9 @@ from optbench.analysis import (
     best_configurations,
     metric_columns,
 )
-from optbench.analysis.columns import find_failed_runs
 from optbench.analysis.curves import average_end, find_dense_end
 from optbench.analysis.measures import TIME, metric_name, read_times, tail_values
+from optbench.analysis.run_columns import find_failed_runs
 from optbench.analysis.selection import is_staged
 from optbench.analysis.trajectories import step_seconds
 from optbench.analysis.verdicts import block_ratios
@@ -34,7 +34,7 @@ from optbench.contract.process_state import restored_process
 from optbench.figures.data import RATES, ReportData, Trajectory, mirrored_bands
 from optbench.figures.forest_plot import compare_with_leader
 from optbench.figures.loss_curves import without_rates
-from optbench.report.output import json_text
+from optbench.report.report_files import json_text
 from optbench.wording import labels
 from optbench.wording.answers import name_measure
 from optbench.wording.judged import PLAIN_LOSS, SAMPLES

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from optbench.analysis.columns import find_lost_runs
+from optbench.analysis.run_columns import find_lost_runs
 from optbench.contract.errors import OptbenchError
 from optbench.figures.data import ReportData
-from optbench.sweeps.results import Results, load
-from optbench.sweeps.tables import summarize_reasons
-from optbench.wording.eager import find_eager_optimizers
+from optbench.results.results import Results, load
+from optbench.store.rows import summarize_reasons
+from optbench.wording.eager_steps import find_eager_optimizers
 from optbench.wording.labels import Label
 
 _SHOWN = 5

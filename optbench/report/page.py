@@ -21,7 +21,6 @@ from optbench.contract.names import count_noun
 from optbench.report.explorer import explorer
 from optbench.report.forest import build_forest, find_looks
 from optbench.report.loaded import LoadedSweep
-from optbench.report.output import Options, fill, write_file
 from optbench.report.pictures import (
     ANSWERS,
     KINDS,
@@ -32,14 +31,15 @@ from optbench.report.pictures import (
     write_answer,
     write_pictures,
 )
+from optbench.report.report_files import Options, fill, write_file
+from optbench.report.report_tables import SweepTables, remove_earlier_tables, write_answer_tables, write_tables
 from optbench.report.settle import list_steps
-from optbench.report.tables import SweepTables, remove_earlier_tables, write_answer_tables, write_tables
-from optbench.sweeps.chosen import format_hyperparameters
-from optbench.sweeps.results import with_plain_labels
+from optbench.results.results import with_plain_labels
+from optbench.run.chosen import format_hyperparameters
 from optbench.wording import answers, labels
 from optbench.wording.answers import Answer, chosen_for
 from optbench.wording.certainty import state_length
-from optbench.wording.eager import describe_eager
+from optbench.wording.eager_steps import describe_eager
 from optbench.wording.headlines import headline
 from optbench.wording.judged import PLAIN_LOSS, SAMPLES, name_metric
 from optbench.wording.matrix import (

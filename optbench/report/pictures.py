@@ -22,17 +22,17 @@ from optbench.contract.errors import OptbenchError, unknown
 from optbench.figures import (
     answer_matrix,
     batch_sizes,
-    comparisons,
+    contour_paths,
     forest_plot,
     maps,
     rank_diagram,
     style,
-    trajectories,
+    tuning_and_time,
 )
 from optbench.figures.data import ReportData
 from optbench.figures.loss_curves import without_rates
-from optbench.figures.selection import describe_selection
-from optbench.report.output import FORMATS, without_link, write_file
+from optbench.figures.shown_optimizers import describe_selection
+from optbench.report.report_files import FORMATS, without_link, write_file
 from optbench.wording.answers import name_measure
 from optbench.wording.headlines import headline
 
@@ -276,11 +276,11 @@ KINDS = {
         "each batch size with each schedule, at its best rate", maps.draw_heatmaps, _caption_heatmaps, _has_cells
     ),
     "paths": Kind(
-        "paths over the contours of the loss", trajectories.draw_path_panels, _caption_paths,
+        "paths over the contours of the loss", contour_paths.draw_path_panels, _caption_paths,
         lambda data, problem: len(data.landscape(problem)) > 0 and bool(data.trajectories(problem)),
     ),
     "best_of_n": Kind(
-        "value of the best of n trials", _draw_by("best_of_n"), comparisons.describe_best_of_n, _has_trials
+        "value of the best of n trials", _draw_by("best_of_n"), tuning_and_time.describe_best_of_n, _has_trials
     ),
     "divergence": Kind(
         "share of runs that diverged, by learning rate and batch size", maps.draw_divergence_maps,
@@ -298,12 +298,12 @@ KINDS = {
     ),
     "runtimes": Kind(
         "share of all targets that is reached, by the samples spent", _draw_by("runtimes"),
-        comparisons.RUNTIMES_CAPTION, _has_all_pairs, overall=True,
+        tuning_and_time.RUNTIMES_CAPTION, _has_all_pairs, overall=True,
     ),
     "time_per_step": Kind(
         "time of a step against the number of parameters",
         lambda data, problem: figures.time_per_step(data, _find_family(data)).figure,
-        comparisons.TIME_CAPTION, lambda data, problem: _find_family(data) != "", overall=True,
+        tuning_and_time.TIME_CAPTION, lambda data, problem: _find_family(data) != "", overall=True,
     ),
 }  # fmt: skip
 """Kinds of figures by name, in the order of a page."""
@@ -352,7 +352,7 @@ def write_pictures(
                     style.save(figure, without_link(folder / file), foot, about["title"], about["caption"])
             if kind == "paths" and "gif" in formats:
                 files.append(f"{stem}.gif")
-                trajectories.animate_paths(data, data.label(problem), without_link(folder / files[-1]))
+                contour_paths.animate_paths(data, data.label(problem), without_link(folder / files[-1]))
             if files:
                 written.append({**about, "files": files})
     texts = [f"{', '.join(each['files'])}\n" + _escape(f"{each['alt']}. {each['caption']}\n") for each in written]

@@ -16,11 +16,11 @@ from optbench.analysis.verdicts import OPEN as OPEN_VERDICT
 from optbench.contract.errors import OptbenchError
 from optbench.report.forest import Look, build_comparison, find_looks
 from optbench.report.loaded import LoadedSweep
-from optbench.report.output import Options, fill, write_file
 from optbench.report.overlay import overlay
-from optbench.report.tables import BEST, MARKS, OPEN, Cell, Table, number_cell, text_cell
-from optbench.sweeps.candidates import compare
-from optbench.sweeps.results import load, share_labels, with_plain_labels
+from optbench.report.report_files import Options, fill, write_file
+from optbench.report.report_tables import BEST, MARKS, OPEN, Cell, Table, number_cell, text_cell
+from optbench.results.candidates import compare
+from optbench.results.results import load, share_labels, with_plain_labels
 from optbench.wording import answers, labels
 from optbench.wording.comparisons import (
     BETTER,

@@ -19,7 +19,7 @@ from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
 from optbench.translation.job import describe_job
 from optbench.translation.libraries import LOOPS, OWN, import_code, optax_needs_value, takes_loss, torch_needs
-from optbench.translation.schedules import schedule_call, schedule_source
+from optbench.translation.schedule_code import schedule_call, schedule_source
 from optbench.translation.setting import Choice, Setting, describe_lack, find_equal, header, rate_code
 
 RATE, BATCH_SIZE, EPOCHS = 0.01, 64, 10

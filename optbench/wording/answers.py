@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis import best_configurations
-from optbench.analysis.columns import hyperparameter_columns
 from optbench.analysis.edges import find_edges
 from optbench.analysis.failures import failure_shares
 from optbench.analysis.held_out import held_out
 from optbench.analysis.measures import LOSS, TEST_LOSS, TIME, clip_intervals, metric_name
 from optbench.analysis.protocol import HOLDOUT, SCREEN, WIDEN, CodedRuns, code_runs, select_best_draws
 from optbench.analysis.ranking import measure_levels, rank_levels
+from optbench.analysis.run_columns import hyperparameter_columns
 from optbench.analysis.texts import BEST_OF_MORE, join_with_and
 from optbench.analysis.verdicts import ALL, check_levels, compare_levels, tune_levels
 from optbench.contract import names

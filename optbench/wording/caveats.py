@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis import find_reference_values
-from optbench.analysis.columns import count_folds, find_standing_in
 from optbench.analysis.measures import (
     LOG_TAIL,
     LOSS,
@@ -19,6 +18,7 @@ from optbench.analysis.measures import (
     metric_name,
     validation_column,
 )
+from optbench.analysis.run_columns import count_folds, find_standing_in
 from optbench.analysis.texts import join_with_and
 from optbench.contract.names import join_names
 from optbench.contract.problems import FLOOR

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis import costs, hyperparameter_columns, reported_runs
-from optbench.analysis.columns import drop_lost_runs
 from optbench.analysis.measures import TIME
 from optbench.analysis.ranking import FAILED
+from optbench.analysis.run_columns import drop_lost_runs
 from optbench.analysis.trajectories import Part, Tables
 from optbench.analysis.verdicts import OPEN, TIE, WINS
 from optbench.wording.answers import CHOOSE_BY, Answer, answer_of

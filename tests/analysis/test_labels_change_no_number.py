@@ -7,7 +7,7 @@ from staged import add_times, staged_table
 
 import optbench
 from optbench.analysis import best_configurations, choose_settings, select_finalists
-from optbench.sweeps.results import Results
+from optbench.results.results import Results
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ from optbench.analysis.measures import find_unvalidated, validation_column
 from optbench.analysis.selection import best_configurations as best_of_groups
 from optbench.analysis.selection import measure_overfitting
 from optbench.figures.data import report_data
-from optbench.sweeps.results import load
+from optbench.results.results import load
 from optbench.wording.answers import answer_of, describe_measure
 from optbench.wording.caveats import warn_of_overfitting
 

@@ -61,7 +61,7 @@ def test_cuda_takes_the_kernels_and_leaves_an_array_of_the_card_there(monkeypatc
 
     taken, x = [], OnCard()
     monkeypatch.setattr("optbench.averages.array.devices.choose", lambda device: ("cuda", "a card"))
-    monkeypatch.setattr("optbench.averages.cuda.averages", lambda *given: taken.append(given) or given[0])
+    monkeypatch.setattr("optbench.averages.cuda_averages.averages", lambda *given: taken.append(given) or given[0])
     assert ewa(x, 0.9, device="cuda") is x and taken.pop() == (x, 0.9, False)
     ewa([[1, 2]], 0.9, True, device="cuda")
     ((x, *rest),) = taken

@@ -15,7 +15,7 @@ from harness import CATALOGUE, lane, problem_of
 from quick import some_quick
 
 from optbench.engine.cohort import Cohort
-from optbench.engine.run import run
+from optbench.engine.run_cohorts import run
 
 ROOT = Path(__file__).parents[2]
 MODULES = ["averages", "objectives", "sweeps", "updates"]

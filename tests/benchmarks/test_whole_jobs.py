@@ -30,7 +30,7 @@ def test_the_jobs_have_the_optimizers_of_the_default_sweep():
     import optbench
     from benchmarks.jobs.cases import DEFAULT
 
-    default = tomllib.loads((Path(optbench.__file__).parent / "sweeps" / "default.toml").read_text())
+    default = tomllib.loads((Path(optbench.__file__).parent / "plan" / "default.toml").read_text())
     assert default["optimizers"] == DEFAULT["optimizers"]
 
 

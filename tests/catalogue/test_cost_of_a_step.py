@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from optbench import Matrix, optimizer
-from optbench.catalogue.costs import added_cost, cost_of, cost_text
+from optbench.catalogue.step_costs import added_cost, cost_of, cost_text
 
 BY_HAND = {
     "gd": (3, 0, 0, 0),  # reads w, g, writes w

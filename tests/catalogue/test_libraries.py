@@ -7,7 +7,7 @@ import types
 import pytest
 
 import optbench
-from optbench.catalogue import libraries, loader
+from optbench.catalogue import library_optimizers, loader
 from optbench.contract.search import RATES
 
 
@@ -140,7 +140,7 @@ def test_a_library_that_is_missing_is_told_with_its_extra(text, library, extra, 
     file.write_text(f"import {library}\n")
     name = f"{extra}:Mine(file='{file}')"
     assert refused(loader.load(), name).endswith(f"pip install -e '.[{extra}]'")
-    assert libraries.extra_of("numpy") is None
+    assert library_optimizers.extra_of("numpy") is None
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_what_equals_a_rule_is_tuned_as_that_rule(text, rule, names, mine, monke
     (mine.parent / "own.py").write_text("import torch\n\nclass SGD(torch.optim.SGD):\n    pass\n")
     catalogue = loader.load()
     record, values = catalogue.optimizer(text)
-    found, source = libraries.find_search_space(record, values, catalogue.optimizers.values())
+    found, source = library_optimizers.find_search_space(record, values, catalogue.optimizers.values())
     known = dict.fromkeys(["lr"], RATES) if rule is None else catalogue.optimizers[rule].search
     expected = {"lr": known["lr"], **{mine: known[theirs] for mine, theirs in names.items()}}
     assert list(found.items()) == list(expected.items())
@@ -173,7 +173,7 @@ def test_what_equals_a_rule_is_tuned_as_that_rule(text, rule, names, mine, monke
 def test_a_space_that_is_stated_stays(torch):
     """It goes before that of the rule that the class equals."""
     stated = optbench.torch_optimizer(torch.optim.SGD, "torch:SGD", search={"lr": optbench.log_uniform(1, 2)})
-    found, _ = libraries.find_search_space(stated, {}, loader.load().optimizers.values())
+    found, _ = library_optimizers.find_search_space(stated, {}, loader.load().optimizers.values())
     assert found == {"lr": optbench.log_uniform(1, 2)}
 
 

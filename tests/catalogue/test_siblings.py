@@ -7,7 +7,7 @@ import pytest
 
 import optbench
 from optbench.catalogue import loader, sources
-from optbench.sweeps.run import dask
+from optbench.run import dask
 
 RULE = """
 from helper import step

@@ -10,7 +10,7 @@ from optbench import OptbenchError
 from optbench.checks import rollouts
 from optbench.checks.agreement import compare_all
 from optbench.checks.rollouts import STEPS, Implementation, digits, distance
-from optbench.cli.agreement import _print_agreement, print_agreement
+from optbench.cli.check_against import _print_agreement, print_agreement
 
 
 @dataclass

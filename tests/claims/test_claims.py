@@ -11,9 +11,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from optbench import OptbenchError, lecture
-from optbench.claims import page, run
-from optbench.claims.criterion import Below
-from optbench.claims.record import (
+from optbench.claims import claim_pages, run_claims
+from optbench.claims.claim import (
     DEPENDS,
     FAILS,
     HOLDS,
@@ -25,6 +24,7 @@ from optbench.claims.record import (
     estimate_text,
     percent_text,
 )
+from optbench.claims.criterion import Below
 from optbench.cli import app
 from optbench.cli import lecture as lecture_command
 
@@ -69,7 +69,7 @@ def planted(id="Z1", verdict=HOLDS, effect=2.0, experiment=None, sentence="one &
 
 def test_a_run_leaves_tables_figures_verdicts_and_a_page(tmp_path):
     claims = [planted("A1"), planted("A2", DEPENDS, math.inf), planted("B1", FAILS, experiment=lambda: 1 / 0)]
-    found = run.run(claims, tmp_path, Budget(), PAPER, "the command")
+    found = run_claims.run(claims, tmp_path, Budget(), PAPER, "the command")
     assert [item.verdict and item.verdict.verdict for item in found] == [HOLDS, DEPENDS, None]
     assert found[2].error == "ZeroDivisionError: division by zero"
     for kind in ("parquet", "csv"):
@@ -97,16 +97,16 @@ def test_a_run_leaves_tables_figures_verdicts_and_a_page(tmp_path):
 
 def test_the_page_links_no_table_that_is_not_there(tmp_path):
     claim = planted("A1")
-    run.run([claim], tmp_path, Budget(), PAPER)
+    run_claims.run([claim], tmp_path, Budget(), PAPER)
     for path in (tmp_path / "tables").iterdir():
         path.unlink()
-    run.run([claim], tmp_path, Budget(), PAPER)
+    run_claims.run([claim], tmp_path, Budget(), PAPER)
     assert len(claim.calls) == 1 and "tables/" not in (tmp_path / "index.html").read_text()
 
 
 def test_claims_of_one_experiment_write_its_tables_once(tmp_path):
     shared = {"numbers": pd.DataFrame({"x": [0.0, 1.0]})}
-    found = run.run([planted(id, experiment=lambda: shared) for id in ("A1", "A2")], tmp_path, Budget(), PAPER)
+    found = run_claims.run([planted(id, experiment=lambda: shared) for id in ("A1", "A2")], tmp_path, Budget(), PAPER)
     assert found[0].tables == found[1].tables == ("tables/A1-numbers",)
 
 
@@ -116,9 +116,9 @@ def test_a_second_start_goes_on_where_the_first_was_interrupted(tmp_path):
 
     first, second = planted("A1", DEPENDS, math.inf), planted("A2", experiment=interrupt)
     with pytest.raises(KeyboardInterrupt):
-        run.run([first, second], tmp_path, Budget(), PAPER)
+        run_claims.run([first, second], tmp_path, Budget(), PAPER)
     again = planted("A2")
-    found = run.run([first, again], tmp_path, Budget(), PAPER)
+    found = run_claims.run([first, again], tmp_path, Budget(), PAPER)
     assert len(first.calls) == len(again.calls) == 1
     assert found[0].verdict == first.judge({"numbers": pd.DataFrame({"x": [1.0, math.inf]})})
     assert (tmp_path / "index.html").read_text().count("data:image/png") == 2
@@ -129,40 +129,40 @@ def test_a_second_start_goes_on_where_the_first_was_interrupted(tmp_path):
 )
 def test_what_somebody_has_changed_is_tried_again(key, value, tmp_path):
     claim = planted("A1")
-    run.run([claim], tmp_path, Budget(), PAPER)
+    run_claims.run([claim], tmp_path, Budget(), PAPER)
     file = tmp_path / "claims" / "A1.json"
     kept = json.loads(file.read_text())
     kept[key] = {**kept[key], **value} if isinstance(value, dict) else value
     file.write_text(json.dumps(kept))
-    run.run([claim], tmp_path, Budget(), PAPER)
+    run_claims.run([claim], tmp_path, Budget(), PAPER)
     assert len(claim.calls) == 2 and (tmp_path / "index.html").exists()
 
 
 def test_what_another_budget_or_other_code_found_is_not_taken_over(tmp_path, monkeypatch):
     claim = planted("A1")
-    run.run([claim], tmp_path, Budget(quick=True), PAPER)
-    run.run([claim], tmp_path, Budget(), PAPER)
-    monkeypatch.setattr(run, "_code_hash", lambda: "other")
-    run.run([claim], tmp_path, Budget(workers=2), PAPER)
-    run.run([claim], tmp_path, Budget(workers=1), PAPER)
+    run_claims.run([claim], tmp_path, Budget(quick=True), PAPER)
+    run_claims.run([claim], tmp_path, Budget(), PAPER)
+    monkeypatch.setattr(run_claims, "_code_hash", lambda: "other")
+    run_claims.run([claim], tmp_path, Budget(workers=2), PAPER)
+    run_claims.run([claim], tmp_path, Budget(workers=1), PAPER)
     assert claim.calls == [Budget(quick=True), Budget(), Budget(workers=2)]
 
 
 @pytest.mark.slow
 def test_a_claim_tried_alone_leaves_the_others_on_the_page(tmp_path):
     claims = [planted(id) for id in ("A1", "A2", "A3")]
-    run.run(claims[:2], tmp_path, Budget(), PAPER)
-    assert [each.claim.id for each in run.run(claims[2:], tmp_path, Budget(), PAPER, known=claims)] == ["A3"]
+    run_claims.run(claims[:2], tmp_path, Budget(), PAPER)
+    assert [each.claim.id for each in run_claims.run(claims[2:], tmp_path, Budget(), PAPER, known=claims)] == ["A3"]
     rows = json.loads((tmp_path / "results.json").read_text())
     assert [row["id"] for row in rows] == ["A1", "A2", "A3"]
-    run.run(claims[:1], tmp_path, Budget(quick=True), PAPER, known=claims)
+    run_claims.run(claims[:1], tmp_path, Budget(quick=True), PAPER, known=claims)
     assert len(json.loads((tmp_path / "results.json").read_text())) == 1, "what another budget found is no such result"
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OptbenchError, match="cannot write to"):
-        run.run([planted()], tmp_path / "file", Budget(), PAPER)
+        run_claims.run([planted()], tmp_path / "file", Budget(), PAPER)
 
 
 @pytest.fixture
@@ -203,7 +203,7 @@ def test_an_interrupted_command_says_how_to_go_on(command, monkeypatch):
     def stop(*rest):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "run", stop)
+    monkeypatch.setattr(run_claims, "run", stop)
     code, _, err = command()
     assert code == 130 and "resume with: optbench lecture" in err
 
@@ -236,18 +236,18 @@ def test_a_number_is_told_with_its_interval(interval, estimate, percent):
 
 def test_the_page_and_the_table_show_every_verdict_with_its_unit(tmp_path, command):
     claims = [planted(f"A{k}", verdict) for k, verdict in enumerate(SIDES, start=1)]
-    outcomes = run.run(claims, tmp_path, Budget(), PAPER)
+    outcomes = run_claims.run(claims, tmp_path, Budget(), PAPER)
     assert [item.verdict.verdict for item in outcomes] == list(SIDES)
     text = (tmp_path / "index.html").read_text()
-    for kind, symbol in page.SYMBOLS.items():
+    for kind, symbol in claim_pages.SYMBOLS.items():
         assert f'class="badge {kind.replace(" ", "-")}"><span aria-hidden="true">{symbol}</span> {kind}' in text
     assert text.count("It is 2 units.") == 12
-    assert "1 holds, 1 does not hold, 1 depends, 1 undecided" in page.summary(outcomes)
+    assert "1 holds, 1 does not hold, 1 depends, 1 undecided" in claim_pages.summary(outcomes)
     assert "the program A1" in text and "A paper" in text and "A setting agrees if it lies below 1" in text
 
 
 def test_claims_know_no_single_claim():
     """The framework names none, and imports nothing of the lecture."""
-    for path in Path(run.__file__).parent.glob("*"):
+    for path in Path(run_claims.__file__).parent.glob("*"):
         if path.is_file():
             assert "optbench.lecture" not in path.read_text(encoding="utf-8")

@@ -7,8 +7,8 @@ import pytest
 from browser import opened, scrolls_sideways
 from test_claims import PAPER, planted
 
-from optbench.claims import run
-from optbench.claims.record import DEPENDS, FAILS, HOLDS, UNDECIDED, Budget
+from optbench.claims import run_claims
+from optbench.claims.claim import DEPENDS, FAILS, HOLDS, UNDECIDED, Budget
 
 pytestmark = pytest.mark.browser
 KINDS = {"A1": HOLDS, "A2": FAILS, "B1": DEPENDS, "B2": UNDECIDED, "B3": HOLDS}
@@ -21,7 +21,7 @@ def page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("claims")
     claims = [planted(id, kind) for id, kind in KINDS.items()]
     claims[1] = replace(claims[1], sentence="a sentence of many words " * 12, experiment=claims[0].experiment)
-    run.run(claims, folder, Budget(), PAPER)
+    run_claims.run(claims, folder, Budget(), PAPER)
     return folder / "index.html"
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from optbench.claims.claim import DEPENDS, FAILS, HOLDS, IDENTITY, UNDECIDED, exact
 from optbench.claims.criterion import Above, AtMost, Below, Identity, Parts, Within
-from optbench.claims.record import DEPENDS, FAILS, HOLDS, IDENTITY, UNDECIDED, exact
 
 RATIO = {"what": "the ratio", "limit": 1.0}
 GOOD, BAD, OPEN = (0.5, 0.4, 0.6), (2.0, 1.5, 3.0), (1.0, 0.8, 1.2)

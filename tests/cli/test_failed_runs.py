@@ -5,7 +5,7 @@ import pytest
 
 import optbench
 from optbench.analysis import best_configurations, ranking, select_chosen_runs, verdicts
-from optbench.analysis.columns import drop_lost_runs, find_full_batch_runs, find_lost_runs
+from optbench.analysis.run_columns import drop_lost_runs, find_full_batch_runs, find_lost_runs
 from tests.staged import plain_table, staged_table
 
 PLUGIN = """

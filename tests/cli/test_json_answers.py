@@ -343,7 +343,7 @@ def test_the_exit_codes_are_on_the_help_page(run):
 
 
 def test_a_time_limit_in_which_nothing_completes_is_unfinished(run, monkeypatch):
-    from optbench.sweeps.run.loop import ExecutionOptions
+    from optbench.run.loop import ExecutionOptions
 
     monkeypatch.setattr(ExecutionOptions, "is_late", lambda ways: ways.until is not None)
     code, out, err = run(*SMALL, "--time-limit", "1m", "--json")

@@ -8,7 +8,7 @@ from command_cases import BLOCKS, SMALL
 from rich.progress import Progress
 
 from optbench.cli import console, progress, sweep
-from optbench.sweeps.run.loop import Status
+from optbench.run.loop import Status
 
 
 @pytest.mark.slow

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import optbench
-from optbench.sweeps import session
-from optbench.sweeps.run.loop import SweepRun
-from optbench.sweeps.store.files import folder_lock
+from optbench.run import session
+from optbench.run.loop import SweepRun
+from optbench.store.atomic_files import folder_lock
 
 SPEC = {"problems": ["rosenbrock", "quadratic(dim=3)"], "optimizers": ["gd", "adam"], "batch_sizes": ["full"],
         "learning_rates": "0.001:0.1:3", "steps": 50, "blocks": 4, "screen": 1, "race": 1, "holdout": 1,

@@ -44,7 +44,7 @@ def call(folder, module, name, arguments, **more):
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has other signals")
 @pytest.mark.parametrize(
-    ("name", "module"), [("SIGINT", "typer"), ("SIGTERM", "numba"), ("SIGHUP", "optbench.sweeps.session")]
+    ("name", "module"), [("SIGINT", "typer"), ("SIGTERM", "numba"), ("SIGHUP", "optbench.run.session")]
 )
 def test_a_signal_while_loading_ends_a_sweep_in_one_line(name, module, tmp_path):
     done = call(tmp_path, module, name, SWEEP)

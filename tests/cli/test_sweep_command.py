@@ -16,8 +16,8 @@ from records import finished
 
 from optbench.cli import app
 from optbench.contract.errors import WARNING
-from optbench.sweeps import time_limit
-from optbench.sweeps.run.loop import ExecutionOptions
+from optbench.run import time_limit
+from optbench.run.loop import ExecutionOptions
 
 
 def test_a_sweep_ends_with_its_winners(run):

@@ -62,7 +62,7 @@ def assert_registers_suffice(texts, folder):
 
 @pytest.mark.ptxas
 def test_the_assembler_takes_what_is_not_a_rules(compiled, tmp_path):
-    from optbench.averages import cuda as averages
+    from optbench.averages import cuda_averages as averages
     from optbench.compiler import cuda_steps
 
     if found().ptxas is None:

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from optbench.contract.process_state import restored_libraries, restored_process
-from optbench.engine.eager.lanes import isolated_libraries
+from optbench.engine.eager.eager_lanes import isolated_libraries
 
 
 @pytest.mark.parametrize(

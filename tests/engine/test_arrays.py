@@ -4,7 +4,7 @@ import numpy as np
 from toy_problems import bowl
 
 from optbench.engine.arrays import PADDING, aligned
-from optbench.engine.cpu.code import ProblemCode
+from optbench.engine.cpu.cohort_kernels import ProblemCode
 
 
 def test_arrays_begin_at_a_cache_line_and_lie_apart():

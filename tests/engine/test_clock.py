@@ -11,8 +11,8 @@ from quick import slow
 
 from optbench.catalogue import loader
 from optbench.engine import runner as runner_module
-from optbench.engine.cpu import code as code_module
-from optbench.engine.cpu import cohort as cohort_module
+from optbench.engine.cpu import cohort_kernels as code_module
+from optbench.engine.cpu import cpu_cohorts as cohort_module
 from optbench.engine.runner import Cancelled
 
 LOGISTIC = "logistic(data=gaussian(examples=150, features=4, classes=2), l2=0.05)"

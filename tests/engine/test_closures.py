@@ -8,8 +8,8 @@ import pytest
 import optbench
 from optbench import OptbenchError
 from optbench.catalogue import loader
-from optbench.sweeps.plan import expand
-from optbench.sweeps.spec import make_spec
+from optbench.plan.planned_cohorts import expand
+from optbench.plan.spec import make_spec
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 

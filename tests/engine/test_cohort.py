@@ -19,8 +19,8 @@ from optbench.contract.schedules import Schedule
 from optbench.engine import runner as runner_module
 from optbench.engine.batches import Batches, start_point
 from optbench.engine.cohort import Cohort, Lane
-from optbench.engine.run import run as engine_run
-from optbench.engine.run import run_together
+from optbench.engine.run_cohorts import run as engine_run
+from optbench.engine.run_cohorts import run_together
 
 LOGISTIC = "logistic(data=gaussian(examples=150, features=4, classes=2), l2=0.05)"  # 120 training examples
 MLP = "mlp(data=gaussian(examples=150, features=4, classes=3), hidden=(5,))"
@@ -126,11 +126,11 @@ def test_lanes_equal_runs_of_their_own(optimizer):
 
 
 def test_a_cohort_of_many_calls_keeps_its_lanes_in_order(monkeypatch):
-    from optbench.engine.cpu import code
+    from optbench.engine.cpu import cohort_kernels
 
     lanes = mixed_lanes("adam", 40)
     whole = run(LOGISTIC, "adam", lanes)
-    monkeypatch.setattr(code, "_MAX_LANES", 16)
+    monkeypatch.setattr(cohort_kernels, "_MAX_LANES", 16)
     pieces = run(LOGISTIC, "adam", lanes)
     np.testing.assert_allclose(pieces["w"], whole["w"], rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(pieces["train"], whole["train"], rtol=1e-11)

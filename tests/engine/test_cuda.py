@@ -5,7 +5,7 @@ import pytest
 from gpu_cases import COHORTS, ONCE, RULES, collected, record_of
 from simulated import results
 
-from optbench.engine.run import run
+from optbench.engine.run_cohorts import run
 
 pytestmark = pytest.mark.simulated
 TOLERANCE = {"float32": 2e-3, "float64": 1e-9}

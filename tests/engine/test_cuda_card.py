@@ -9,7 +9,7 @@ from harness import lane
 
 from optbench import ewa
 from optbench.engine.cohort import Cohort
-from optbench.engine.run import run, run_together
+from optbench.engine.run_cohorts import run, run_together
 
 ROUNDINGS = 1e4  # a card takes other roots and exponentials, and adds in another order
 

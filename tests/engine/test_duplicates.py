@@ -5,8 +5,8 @@ import pytest
 from harness import CATALOGUE, CURVES, ONE_OF_EACH_KIND, lane, problem_of, run
 
 from optbench.engine.cohort import Cohort
-from optbench.engine.cpu import code
-from optbench.engine.run import run as engine_run
+from optbench.engine.cpu import cohort_kernels
+from optbench.engine.run_cohorts import run as engine_run
 
 MLP = "mlp(data=gaussian(examples=150, features=4, classes=3), hidden=(5,))"  # 120 training examples
 BY_EPOCH = ["constant", "inverse(decay_rate=0.5)", "exponential(base=0.9)", "sqrt_epoch(k=1)"]
@@ -28,7 +28,7 @@ def given(optimizer, lanes, **settings):
 @pytest.mark.parametrize(("optimizer", "width"), [*((name, 4) for name in ONE_OF_EACH_KIND), ("adam", 256)])
 def test_lanes_that_share_their_steps_have_what_they_have_alone(optimizer, width, monkeypatch):
     """Among them lanes that diverge in the shared epoch, and calls that split a group."""
-    monkeypatch.setattr(code, "_MAX_LANES", width)
+    monkeypatch.setattr(cohort_kernels, "_MAX_LANES", width)
     lanes = lanes_of(optimizer, (0.01, 1e150, 0.1))
     together = run(MLP, optimizer, lanes)
     for r, one in enumerate(lanes):

@@ -11,7 +11,7 @@ from optbench.catalogue import loader
 from optbench.contract.problems import Problem
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.outcome import Outcome
-from optbench.engine.run import run
+from optbench.engine.run_cohorts import run
 
 START = np.array([4.0, -3.0, 2.0])
 

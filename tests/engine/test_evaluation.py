@@ -4,7 +4,7 @@ import numpy as np
 from harness import evaluate, problem_of
 
 from optbench.engine.batches import start_point
-from optbench.engine.cpu.code import ProblemCode
+from optbench.engine.cpu.cohort_kernels import ProblemCode
 from optbench.engine.cpu.evaluation import Evaluator
 
 MLP = "mlp(data=gaussian(examples=1500, features=4, classes=3), hidden=(5,))"

@@ -9,7 +9,7 @@ from eager_problems import TARGET, X, learned
 import optbench
 from optbench.catalogue import loader
 from optbench.engine.cohort import Cohort, Lane
-from optbench.engine.run import run
+from optbench.engine.run_cohorts import run
 
 pytestmark = [pytest.mark.optax, pytest.mark.slow]
 STEPS, SIZE, SEED, RATE = 6, 16, 3, 0.01

@@ -12,7 +12,7 @@ from toy_problems import bowl
 import optbench
 from optbench import Look, Matrix, OptbenchError, optimizer, wrapper
 from optbench.checks.interpreter import Interpreter
-from optbench.compiler.scalars import scalar_rows
+from optbench.compiler.scalar_rows import scalar_rows
 from optbench.compiler.update_text import kernel_text
 from optbench.contract.composition import wrap
 from optbench.contract.optimizers import Sizes

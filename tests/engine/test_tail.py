@@ -6,7 +6,7 @@ from harness import CATALOGUE, lane, problem_of
 
 from optbench.engine.cohort import Cohort, evaluation_points, first_tail_step
 from optbench.engine.outcome import log_tail
-from optbench.engine.run import run
+from optbench.engine.run_cohorts import run
 
 CHEAP, COSTLY = "quadratic(dim=4)", "mlp(data=gaussian(examples=150, features=4, classes=3), hidden=(5,))"
 REACHED = "logistic(data=gaussian(examples=150, features=4))"

@@ -10,7 +10,7 @@ from quick import slow
 from optbench.contract.columns import TARGETS, target_column
 from optbench.engine.cohort import Cohort
 from optbench.engine.outcome import Outcome, samples_to_targets
-from optbench.engine.run import run
+from optbench.engine.run_cohorts import run
 
 POINTS = np.array([0, 1, 2, 4, 8])
 

@@ -8,7 +8,7 @@ from eager_problems import TARGET, X, learned, one_matrix
 import optbench
 from optbench.catalogue import loader
 from optbench.engine.cohort import Cohort, Lane
-from optbench.engine.run import run
+from optbench.engine.run_cohorts import run
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 STEPS, SIZE, SEED, RATE = 12, 16, 3, 0.01

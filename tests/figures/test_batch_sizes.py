@@ -8,7 +8,7 @@ from synthetic import runs_table
 
 from optbench import figures
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps.results import Results
+from optbench.results.results import Results
 
 SIZES = (4, 16, 64, 256)
 

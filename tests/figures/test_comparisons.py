@@ -13,7 +13,7 @@ from optbench.analysis import time_to_target
 from optbench.analysis.costs import targets_of
 from optbench.contract.columns import TARGETS
 from optbench.figures.data import ReportData
-from optbench.sweeps.results import Results
+from optbench.results.results import Results
 
 SMALL = {"batch_sizes": (16,), "schedules": ("constant",), "rates": (0.01, 0.1), "seeds": range(6), "points": 8}
 MANY = tuple(f"rule_{place}" for place in range(12))

@@ -13,7 +13,7 @@ from optbench.figures.data import ReportData, find_rate_step, round_rates
 from optbench.figures.style import BLACK
 from optbench.report.explorer import ExplorerData
 from optbench.report.pictures import KINDS
-from optbench.sweeps.results import Results
+from optbench.results.results import Results
 
 SHIFTS = (-0.48, -0.1, 0.2, 0.49)
 """Of the grid 0.001, 0.01, 0.1 in each block, in steps."""

@@ -8,7 +8,7 @@ import pytest
 from staged import add_times, staged_table
 
 from optbench import figures
-from optbench.sweeps.results import Results
+from optbench.results.results import Results
 
 FACTORS = {"p": {"best": 1.0, "same": 1.02, "more": 3.0, "luck": 1.5, "lost": math.inf},
            "q": {"best": 5.0, "same": 1.0, "more": 1e6, "luck": 2.0, "lost": 4.0}}  # fmt: skip

@@ -8,7 +8,7 @@ from synthetic import RATES, make_tables, runs_table
 
 from optbench import figures
 from optbench.figures.data import ReportData
-from optbench.sweeps.results import Results
+from optbench.results.results import Results
 
 SMALL = {"problems": ("breast_cancer",), "optimizers": ("gd", "adam"), "seeds": range(4), "points": 4}
 

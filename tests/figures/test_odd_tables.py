@@ -6,7 +6,7 @@ from synthetic import make_tables
 from optbench import figures
 from optbench.contract.errors import OptbenchError
 from optbench.figures import style
-from optbench.sweeps.results import Results
+from optbench.results.results import Results
 
 NEW = ("batch_scaling", "best_of_n", "forest", "mean_ranks", "divergence", "noise", "runtimes", "time_per_step")
 ODD = ('<b>$x$ & "q"', "가나다", "long_" * 40)

@@ -5,8 +5,8 @@ from PIL import Image
 from synthetic import make_tables, write_folder
 
 from optbench import figures, load, sweep
+from optbench.figures.contour_paths import space_steps
 from optbench.figures.data import ReportData, Trajectory
-from optbench.figures.trajectories import space_steps
 from optbench.report.explorer import explorer_data
 
 SIZES = {"batch_sizes": (16,), "rates": (0.01, 0.1), "points": 8, "schedules": ("constant",), "seeds": range(4)}

@@ -10,7 +10,7 @@ from synthetic import runs_table
 
 from optbench import figures
 from optbench.figures import style
-from optbench.sweeps.results import Results
+from optbench.results.results import Results
 
 ODD = ["가나다", "<b>$x$</b>", 'say "q" & more', "long_" * 40]
 

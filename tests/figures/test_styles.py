@@ -10,8 +10,8 @@ from synthetic import make_tables, write_folder
 
 from optbench import figures, load
 from optbench.figures import style
+from optbench.figures.contour_paths import draw_path_panels
 from optbench.figures.data import report_data
-from optbench.figures.trajectories import draw_path_panels
 
 SIZES = {"batch_sizes": (16, "full"), "rates": (0.01, 0.1), "points": 6, "schedules": ("constant",), "seeds": range(5)}
 

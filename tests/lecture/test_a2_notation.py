@@ -2,7 +2,7 @@
 
 from lecture_claims import CLAIMS, QUICK
 
-from optbench.claims.record import FAILS, HOLDS
+from optbench.claims.claim import FAILS, HOLDS
 from optbench.lecture import a2_notation
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from lecture_claims import CLAIMS
 
-from optbench.claims.record import DEPENDS, FAILS, HOLDS, UNDECIDED, Budget
+from optbench.claims.claim import DEPENDS, FAILS, HOLDS, UNDECIDED, Budget
 from optbench.lecture import d_decay
 
 

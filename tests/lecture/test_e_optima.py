@@ -9,7 +9,7 @@ from quick import slow
 
 import optbench
 from optbench.analysis.statistics import share_interval
-from optbench.claims.record import DEPENDS, FAILS, HOLDS, UNDECIDED
+from optbench.claims.claim import DEPENDS, FAILS, HOLDS, UNDECIDED
 from optbench.lecture import e_optima
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from lecture_claims import CLAIMS, check
 
-from optbench.claims.record import DEPENDS, FAILS, HOLDS, UNDECIDED
+from optbench.claims.claim import DEPENDS, FAILS, HOLDS, UNDECIDED
 from optbench.lecture import f1_remedies
 
 SEEDS = np.arange(8)

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from optbench.claims.record import FIRST_SEED, SECOND_SEED, Budget, split_seeds
+from optbench.claims.claim import FIRST_SEED, SECOND_SEED, Budget, split_seeds
 from optbench.lecture import planes
 from optbench.lecture.runs import (
     block_ratio_interval,

@@ -9,7 +9,7 @@ import pytest
 
 import optbench
 from optbench import lecture
-from optbench.claims import page
+from optbench.claims import claim_pages
 
 HYPER = {"gd": (), "momentum": ("beta1",), "rmsprop": ("beta2",), "adam": ("beta1", "beta2")}
 STARTS = {"bowl": [-3, 1.5], "saddle": [-0.02, 2.5], "plateau": [-3, 1]}
@@ -23,7 +23,7 @@ class Page(HTMLParser):
     def __init__(self):
         super().__init__()
         self.sliders, self.examples, self.in_tabs, self.open, self.link = {}, {}, [], [], None
-        self.feed(page.render([], lecture.PAPER, dict.fromkeys(("command", "optbench", "date"), ""), {}, {}))
+        self.feed(claim_pages.render([], lecture.PAPER, dict.fromkeys(("command", "optbench", "date"), ""), {}, {}))
 
     def handle_starttag(self, tag, attributes):
         given = dict(attributes)

@@ -11,8 +11,8 @@ from scipy.stats import kstest
 
 import optbench
 from optbench import lecture
-from optbench.claims import run
-from optbench.claims.record import Budget
+from optbench.claims import run_claims
+from optbench.claims.claim import Budget
 from optbench.figures.style import line_style
 from optbench.lecture import c4_quiz, playground, temperature
 from tests.lecture.test_playground import HYPER, plane
@@ -25,7 +25,7 @@ PANELS = ("average", "paths", "decay", "quiz", "adam")
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lecture")
-    run.run(lecture.select(["D2"]), folder, Budget(quick=True), lecture.PAPER)
+    run_claims.run(lecture.select(["D2"]), folder, Budget(quick=True), lecture.PAPER)
     return folder / "index.html"
 
 
@@ -42,7 +42,7 @@ SAYS = "document.querySelector('.panel:not([hidden]) .says').innerText"
 
 
 def test_colors_and_marks_are_those_of_the_default_sweeps_page():
-    optimizers = tomllib.loads((files("optbench.sweeps") / "default.toml").read_text(encoding="utf-8"))["optimizers"]
+    optimizers = tomllib.loads((files("optbench.plan") / "default.toml").read_text(encoding="utf-8"))["optimizers"]
     expected = {name: to_hex(line_style(place)["color"]) for place, name in enumerate(optimizers) if name in HYPER}
     assert playground.numbers()["colors"] == expected
     marks = {name: line_style(place)["marker"] for place, name in enumerate(optimizers) if name in HYPER}

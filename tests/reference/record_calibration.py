@@ -24,8 +24,8 @@ import pandas as pd
 
 import optbench
 from optbench.analysis import tail_values
-from optbench.analysis.columns import find_failed_runs
 from optbench.analysis.measures import first_gaps
+from optbench.analysis.run_columns import find_failed_runs
 from optbench.contract.columns import TARGETS, target_column
 
 FILE = Path(__file__).with_name("calibration.npz")

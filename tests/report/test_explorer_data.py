@@ -11,7 +11,7 @@ from optbench.contract.columns import TARGETS
 from optbench.figures.data import COUNTS, ReportData
 from optbench.report import explorer
 from optbench.report.explorer import explorer_data, json_text, short
-from optbench.sweeps.results import Results
+from optbench.results.results import Results
 
 SMALL = {
     "problems": ("rosenbrock", "breast_cancer"), "optimizers": ("gd", "adam", "lbfgs"), "batch_sizes": (16, "full"),

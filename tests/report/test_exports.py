@@ -11,10 +11,10 @@ from synthetic import make_tables, write_folder
 
 from optbench import OptbenchError, load
 from optbench.figures import style
-from optbench.report import output, pictures, tables, write_report
+from optbench.report import pictures, report_files, report_tables, write_report
 from optbench.report.loaded import LoadedSweep
-from optbench.report.output import Options
-from optbench.sweeps.results import Results
+from optbench.report.report_files import Options
+from optbench.results.results import Results
 
 ODD = '=a_"b" & <c>, 50% of $x^2$ ~ {d}#\\ 최적화'
 SMALL = {"problems": ["saddle", ODD], "optimizers": ["gd", "adam", "momentum"], "batch_sizes": (16,), "points": 6,
@@ -32,7 +32,7 @@ def test_csv_is_what_the_results_say(exported):
     results, folder = exported
     names = [f"{name}.{kind}" for name in ("winners", "settings", "verdicts", "ranking", "costs")
              for kind in ("csv", "tex")]  # fmt: skip
-    assert sorted(path.name for path in folder.iterdir()) == sorted([*names, "results.tex", tables.LIST])
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*names, "results.tex", report_tables.LIST])
     for name in ("winners", "verdicts", "ranking"):
         wanted, read = getattr(results, name)(), pd.read_csv(folder / f"{name}.csv")
         assert set(wanted.columns) <= set(read.columns) and set(read["problem"]) == {"saddle", f"'{ODD}", "all"}
@@ -46,19 +46,19 @@ def test_tables_of_an_earlier_look_are_removed_and_nothing_else(exported, tmp_pa
     kept = shutil.copytree(folder, tmp_path / "tables")
     (kept / "mine.csv").touch()
     (kept / "costs.csv").write_text("edited", encoding="utf-8")
-    listed = (kept / tables.LIST).read_text(encoding="utf-8")
-    (kept / tables.LIST).write_text(f"{listed}{'0' * 64}  mine.csv\n{'0' * 64}  ../mine.csv\n", encoding="utf-8")
-    assert tables.remove_earlier_tables(LoadedSweep(results), kept) == 0, "they are of this look"
+    listed = (kept / report_tables.LIST).read_text(encoding="utf-8")
+    (kept / report_tables.LIST).write_text(f"{listed}{'0' * 64}  mine.csv\n{'0' * 64}  ../mine.csv\n", encoding="utf-8")
+    assert report_tables.remove_earlier_tables(LoadedSweep(results), kept) == 0, "they are of this look"
     other = LoadedSweep(results.labeled({"adam": "Ours"}))
-    assert tables.remove_earlier_tables(other, kept) == len(listed.splitlines()) - 2
+    assert report_tables.remove_earlier_tables(other, kept) == len(listed.splitlines()) - 2
     assert {path.name for path in kept.iterdir()} == {"mine.csv", "costs.csv"}
-    assert tables.remove_earlier_tables(other, kept) == 0
+    assert report_tables.remove_earlier_tables(other, kept) == 0
 
 
 def test_no_text_becomes_a_formula_and_numbers_stay_numbers():
     texts = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "-0.5", "+inf", "plain", "a=b", ""]
     table = pd.DataFrame({"=name": texts, "value": [-1.5, 2.0] * 5, "kind": pd.Categorical(["=x", "y"] * 5)})
-    read = pd.read_csv(io.StringIO(tables.csv_text(table)), keep_default_na=False, dtype={"'=name": str})
+    read = pd.read_csv(io.StringIO(report_tables.csv_text(table)), keep_default_na=False, dtype={"'=name": str})
     assert list(read) == ["'=name", "value", "kind"]
     assert read["'=name"].tolist() == [f"'{text}" for text in texts[:5]] + texts[5:]
     assert read["value"].tolist() == table["value"].tolist() and read["kind"].tolist() == ["'=x", "y"] * 5
@@ -77,7 +77,7 @@ def test_latex_is_balanced_and_escaped(exported, table):
     assert len(rows) == 1 + len(pd.read_csv(folder / f"{table}.csv"))
     assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {len(columns) - 1}
     assert [part for part in ("toprule", "midrule", "bottomrule") if body.count(part) != 1] == []
-    assert tables.latex_escaped(ODD) in body
+    assert report_tables.latex_escaped(ODD) in body
 
 
 def test_comments_say_what_numbers_are_and_settings_name_all_of_an_own_rule(exported):
@@ -91,7 +91,7 @@ def test_comments_say_what_numbers_are_and_settings_name_all_of_an_own_rule(expo
         mine = Results(runs, results.curves, results.timings, results.problems, results.landscapes,
                        results.provenance | {"own": own})  # fmt: skip
         sweep = LoadedSweep(mine)
-        text = tables.write_latex(sweep, "settings", tables.measure_settings(sweep))
+        text = report_tables.write_latex(sweep, "settings", report_tables.measure_settings(sweep))
         assert ("& kappa &" in text) == there == ("0.25" in text)
 
 
@@ -107,14 +107,14 @@ def test_first_place_is_bold_and_what_is_undecided_has_a_dagger(exported):
 
 def test_numbers_in_latex():
     values = (0.00123, 1.234e-5, 5857.2, 1024, 2e6, float("inf"), float("nan"), -2.5)
-    assert [tables.latex_number(value) for value in values] == [
+    assert [report_tables.latex_number(value) for value in values] == [
         "0.00123", "$1.23 \\times 10^{-5}$", "5,860", "1,024", "$2 \\times 10^{6}$", "$\\infty$", "--", "$-2.5$",
     ]  # fmt: skip
-    assert tables.latex_number(1.0046) == "1.005"
+    assert report_tables.latex_number(1.0046) == "1.005"
 
 
 def test_options_name_what_can_be_drawn():
-    assert output.FORMATS == pictures.FORMATS and set(output.STYLES) == set(style.STYLES)
+    assert report_files.FORMATS == pictures.FORMATS and set(report_files.STYLES) == set(style.STYLES)
 
 
 def test_where_the_page_goes(tmp_path):

@@ -8,11 +8,11 @@ import pytest
 from matplotlib.colors import to_hex
 from staged import staged_table
 
-from optbench.report import output
+from optbench.report import report_files
 from optbench.report.forest import build_forest, find_looks
 from optbench.report.loaded import LoadedSweep
 from optbench.report.settle import list_steps
-from optbench.sweeps.results import Results
+from optbench.results.results import Results
 
 
 def sweep_of(factors, luck=(), far=4.0):
@@ -72,7 +72,7 @@ def test_who_fails_is_named_and_has_no_mark():
 def test_an_interval_that_goes_on_beyond_the_axis_has_an_arrow():
     sweep = sweep_of({"p": {"a": 1.0, "wild": 3.0, "b": 3.0}}, luck=["wild"], far=30)
     forest, _ = forest_of(sweep)
-    chart = output._environment().get_template("forest.html").module.chart
+    chart = report_files._environment().get_template("forest.html").module.chart
     marks = {mark.name: mark for mark in forest.rows["p"].marks}
     assert marks["wild"].low > 0 and marks["wild"].high == 100 and 0 < marks["b"].low < marks["b"].high < 100
     drawn = chart("loss", forest.rows["p"])

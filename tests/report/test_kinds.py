@@ -8,7 +8,7 @@ from synthetic import make_tables
 
 from optbench.figures import data, style
 from optbench.report.pictures import KINDS, OVERALL
-from optbench.sweeps.results import Results
+from optbench.results.results import Results
 
 MORE = [name for name in KINDS if name not in ("matrix", "forest", "curves", "rates", "heatmap", "paths")]
 TWO = ("rosenbrock", "breast_cancer")

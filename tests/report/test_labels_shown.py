@@ -14,7 +14,7 @@ from optbench.report import write_report, write_side_by_side
 from optbench.report.explorer import explorer_data
 from optbench.report.loaded import LoadedSweep
 from optbench.report.pictures import KINDS, OVERALL
-from optbench.report.tables import write_tables
+from optbench.report.report_tables import write_tables
 
 SPEC = {
     "problems": ["rosenbrock", "quadratic(dim=3)"], "optimizers": ["adam(beta1=0.8)", "gd", "lbfgs"],

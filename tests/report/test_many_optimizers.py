@@ -7,9 +7,9 @@ from matplotlib.colors import to_rgb
 from synthetic import make_tables, write_folder
 
 from optbench.figures import style
-from optbench.report import tables, write_report
+from optbench.report import report_tables, write_report
 from optbench.report.loaded import LoadedSweep
-from optbench.sweeps.results import Results
+from optbench.results.results import Results
 from optbench.wording.answers import answer_of
 
 pytestmark = pytest.mark.slow
@@ -53,10 +53,10 @@ def test_what_is_cut_is_never_the_own_optimizer(monkeypatch):
         assert len(styles) == style.COLORS == len(sweep.line_styles["all"])
         assert (last in sweep.line_styles["all"]) == own and (not own or last in styles)
         assert not own or to_rgb(styles[last]["color"]) == ink
-        monkeypatch.setattr(tables, "MIN_ROWS", 3)
-        monkeypatch.setattr(tables, "ROWS_OF_PROBLEMS", 3)
-        monkeypatch.setattr(tables, "MAX_ROWS", 4)
-        found = tables.SweepTables(sweep)
+        monkeypatch.setattr(report_tables, "MIN_ROWS", 3)
+        monkeypatch.setattr(report_tables, "ROWS_OF_PROBLEMS", 3)
+        monkeypatch.setattr(report_tables, "MAX_ROWS", 4)
+        found = report_tables.SweepTables(sweep)
         for table, most in ((found.settings("breast_cancer"), 3), (found.all_settings({"breast_cancer": ""}), 4)):
             assert len(table.rows) == most and table.left_out == len(sweep.best) - most
             assert any("Ours" in cell.text for row in table.rows for cell in row) == own

@@ -11,7 +11,7 @@ from synthetic import make_tables, write_folder
 
 from optbench.contract.equals import LIBRARIES
 from optbench.report import write_report
-from optbench.sweeps.chosen import format_hyperparameters
+from optbench.run.chosen import format_hyperparameters
 from optbench.translation.code import render
 from optbench.translation.libraries import TITLES
 from optbench.translation.setting import Setting, find_equal

@@ -4,8 +4,8 @@ import pandas as pd
 from synthetic import make_tables, runs_table
 
 from optbench.report.loaded import LoadedSweep
-from optbench.report.tables import SweepTables, share_texts, write_tables
-from optbench.sweeps.results import Results
+from optbench.report.report_tables import SweepTables, share_texts, write_tables
+from optbench.results.results import Results
 
 LOSSES = {"gd": [(1, 0.5, 0.05, 0.05), (1, 0.5, 0.5, 0.5)], "adam": [(1, 0.05, 0.0005, 1e-6), (1, 0.05, 0.0005, 1e-6)]}
 """Of each optimizer and seed, at steps 0, 10, 20, 30, of 16 samples each."""

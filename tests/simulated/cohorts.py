@@ -2,7 +2,7 @@
 
 from gpu_cases import COHORTS, collected
 
-from optbench.engine.run import run_together
+from optbench.engine.run_cohorts import run_together
 
 
 def run():

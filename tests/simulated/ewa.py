@@ -28,7 +28,7 @@ def spoiled() -> np.ndarray:
 
 
 def launch(x, chunk, beta, correct) -> np.ndarray:
-    from optbench.averages.cuda import average_flat
+    from optbench.averages.cuda_averages import average_flat
 
     out = np.full(x.size, 7.0, x.dtype)
     average_flat(x.reshape(-1), x.shape[1], beta, correct, out, chunk)
@@ -36,7 +36,7 @@ def launch(x, chunk, beta, correct) -> np.ndarray:
 
 
 def run() -> dict[str, np.ndarray]:
-    from optbench.averages.cuda import averages
+    from optbench.averages.cuda_averages import averages
 
     made = {str(case): launch(series(case[0], case[2]), case[1], *case[3:]) for case in CASES}
     made |= {f"chunk {chunk}": launch(spoiled(), chunk, 0.1, True) for chunk in (1100, 350)}

@@ -26,7 +26,7 @@ from snippets import (
 
 import optbench
 from optbench.translation.code import render
-from optbench.translation.schedules import schedule_call
+from optbench.translation.schedule_code import schedule_call
 
 pytestmark = [pytest.mark.optax, pytest.mark.slow]
 FORMULA = "warmup(cosine, fraction=0.3)"

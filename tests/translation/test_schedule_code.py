@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import optbench
-from optbench.translation.schedules import schedule_source
+from optbench.translation.schedule_code import schedule_source
 
 HEAD = "import math\nfrom optbench import schedule\n"
 RULE = "\n@schedule(source='an example')\ndef waves(step, epoch, total_steps):\n    return {}\n"

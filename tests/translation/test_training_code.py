@@ -13,7 +13,7 @@ import optbench
 from optbench import OptbenchError
 from optbench.contract.equals import LIBRARIES
 from optbench.translation.code import render
-from optbench.translation.schedules import schedule_source
+from optbench.translation.schedule_code import schedule_source
 from optbench.translation.setting import find_equal, header
 
 LIBRARY = pytest.mark.parametrize("library", LIBRARIES)

@@ -8,7 +8,7 @@ import pytest
 from staged import staged_table
 from synthetic import failure, runs_table
 
-from optbench.sweeps.results import Results
+from optbench.results.results import Results
 from optbench.wording import certainty
 from optbench.wording.answers import answer_of
 from optbench.wording.winners import build_winners_table

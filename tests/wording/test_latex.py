@@ -11,8 +11,8 @@ from synthetic import make_tables
 
 from optbench.figures.data import report_data
 from optbench.report.pictures import KINDS
-from optbench.report.tables import LATEX, latex_text, without_bounds
-from optbench.sweeps.results import Results
+from optbench.report.report_tables import LATEX, latex_text, without_bounds
+from optbench.results.results import Results
 from optbench.wording.answers import describe_measure
 from optbench.wording.latex import MOST_COLUMNS, latex_escaped, latex_number
 

@@ -7,7 +7,7 @@ import pytest
 from staged import staged_table
 
 from optbench.report.loaded import LoadedSweep
-from optbench.sweeps.results import Results
+from optbench.results.results import Results
 from optbench.wording.matrix import build_matrix, find_safe_default, list_factors
 
 

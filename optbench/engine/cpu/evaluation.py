@@ -10,7 +10,7 @@ from optbench.compiler.numba_compat import is_plain
 from optbench.contract.problems import Problem
 from optbench.contract.types import DtypeName
 from optbench.engine.arrays import aligned, arrays_of, scratch_size
-from optbench.engine.cpu.code import ProblemCode
+from optbench.engine.cpu.cohort_kernels import ProblemCode
 
 # Examples in one pass of an evaluation: their activations stay in the cache. Measured, evaluating at every step, gd,
 # 64 lanes, at 64, 128, 256, 512, 1024, 2048: MLP 0.97, 0.92, 0.92, 1.00, 0.98, 1.01; softmax 1.07, 1.01, 1.00, 1.00,

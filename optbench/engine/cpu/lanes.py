@@ -9,7 +9,7 @@ from optbench.compiler.contracts import DriveArguments
 from optbench.engine import batches
 from optbench.engine.arrays import aligned, arrays_of, scratch_size
 from optbench.engine.cohort import Cohort, Lane
-from optbench.engine.cpu.code import CohortCode, EagerCode, is_compiled
+from optbench.engine.cpu.cohort_kernels import CohortCode, EagerCode, is_compiled
 from optbench.engine.cpu.evaluation import Evaluator
 from optbench.engine.cpu.update import Update
 from optbench.engine.outcome import Evaluation

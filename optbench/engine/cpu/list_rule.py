@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from optbench.compiler.scalars import rows_of_run, scalar_rows
+from optbench.compiler.scalar_rows import rows_of_run, scalar_rows
 from optbench.compiler.update_kernels import partial_update
 from optbench.contract.optimizers import Optimizer, Sizes
 from optbench.contract.roles import find_roles

@@ -13,7 +13,7 @@ from optbench.contract.problems import Family, Problem
 from optbench.contract.types import DtypeName
 from optbench.engine import batches, settings
 from optbench.engine.arrays import aligned, arrays_of, scratch_size
-from optbench.engine.cpu.code import ProblemCode
+from optbench.engine.cpu.cohort_kernels import ProblemCode
 from optbench.engine.cpu.evaluation import Evaluator
 
 MOST_RUNS = 1_000_000

@@ -13,7 +13,7 @@ from optbench.compiler import cuda_steps as kernels
 from optbench.compiler import finite_sums
 from optbench.compiler.contracts import AssessArguments, StepsArguments
 from optbench.compiler.cuda import BLOCK, blocks, cuda, put
-from optbench.compiler.scalars import scalar_count
+from optbench.compiler.scalar_rows import scalar_count
 from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import PluginError, in_one_line
 from optbench.contract.optimizers import Baseline, Optimizer

@@ -15,7 +15,7 @@ import optax
 
 from optbench.contract.eager import Eager
 from optbench.engine.arrays import StepInputs
-from optbench.engine.eager.update import EagerUpdate, Second
+from optbench.engine.eager.eager_update import EagerUpdate, Second
 
 _X64 = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
 

@@ -18,7 +18,7 @@ from optbench.contract.eager import Eager
 from optbench.contract.errors import OptbenchError
 from optbench.contract.roles import find_roles
 from optbench.engine.arrays import StepInputs
-from optbench.engine.eager.update import EagerUpdate, Second
+from optbench.engine.eager.eager_update import EagerUpdate, Second
 
 
 class TorchUpdate(EagerUpdate):

@@ -1,0 +1,186 @@
+"""Run claims one after the other; each writes its tables, its figure and its verdict before the next one starts.
+
+``claims/ID.json`` is written last, so what has one is whole. It holds a hash of the code and the budget: a second start
+with the same of both goes on where the first one ended.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+from pydantic import TypeAdapter
+
+from optbench.catalogue.loader import shipped_files
+from optbench.claims.claim import Budget, Claim, Outcome, Paper, Verdict
+from optbench.claims.claim_pages import write_page
+from optbench.contract.errors import OptbenchError, in_one_line
+from optbench.engine.run_cohorts import limited_threads
+from optbench.figures import style
+from optbench.report.report_tables import csv_text
+from optbench.store.atomic_files import write_text
+from optbench.store.provenance import describe_environment
+
+# Dots an inch: sharp on screens with two dots a pixel
+DPI = 192
+_PACKAGE = Path(__file__).parents[1]
+
+
+def run(
+    claims: Sequence[Claim],
+    directory: str | Path,
+    budget: Budget,
+    paper: Paper,
+    command: str = "",
+    watch: Callable[[Claim, int], None] = lambda claim, done: None,
+    known: Sequence[Claim] = (),
+) -> list[Outcome]:
+    """Try `claims` in turn, or those that the folder does not have yet; write results, provenance and page.
+
+    A claim whose experiment cannot run has an `error`, and the others go on. `command`: what was typed. `watch` is
+    called before each claim with the number of those that are done. `known`: all claims, in order; the
+    page keeps what the folder has of them. Raises OptbenchError if the folder cannot be written.
+    """
+    folder, outcomes, written = Path(directory), [], []
+    try:
+        for name in ("claims", "figures", "tables"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        for done, claim in enumerate(claims):
+            watch(claim, done)
+            outcomes.append(finished(claim, folder, budget) or _try_claim(claim, folder, budget, written))
+        about = describe_environment(command or paper.program)
+        write_text(folder / "provenance.json", json.dumps(about, indent=1) + "\n")
+        tried = {outcome.claim.id: outcome for outcome in outcomes}
+        known_outcomes = [tried.get(claim.id) or finished(claim, folder, budget) for claim in known or claims]
+        shown = [outcome for outcome in known_outcomes if outcome]
+        _write_results(shown, paper, folder)
+        write_page(shown, paper, about, folder)
+    except OSError as error:
+        raise OptbenchError(f"cannot write to {str(directory)!r}: {error.strerror or error}") from None
+    return outcomes
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """The content of ``claims/ID.json``: the hash of code and budget, the verdict, seconds, and the tables' paths."""
+
+    key: str
+    verdict: Verdict
+    seconds: float
+    tables: tuple[str, ...]
+
+
+def finished(claim: Claim, folder: Path, budget: Budget) -> Outcome | None:
+    """Return the outcome that an earlier call wrote into the folder, if code and budget are the same; else None."""
+    try:
+        saved = TypeAdapter(_Saved).validate_json((folder / "claims" / f"{claim.id}.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    return (
+        Outcome(claim, saved.verdict, saved.seconds, budget.quick, saved.tables)
+        if saved.key == _result_key(budget)
+        else None
+    )
+
+
+def _try_claim(claim: Claim, folder: Path, budget: Budget, written: list) -> Outcome:
+    """Run the experiment of a claim, and write its tables, figure and verdict; return the outcome, maybe with an error.
+
+    written: (table, name) of all tables written so far, extended here. Raises OSError if a file cannot be written.
+    """
+    begin = time.perf_counter()
+    try:
+        with limited_threads():
+            tables = claim.experiment(budget)
+        verdict = claim.judge(tables)
+        with style.detached(), style.styled():
+            figure = claim.figure(dict(tables), verdict)
+            _save_figure(figure, folder / "figures" / claim.id, claim)
+    except OSError:
+        raise
+    except Exception as error:  # the others go on, whatever it was
+        return Outcome(claim, None, time.perf_counter() - begin, budget.quick, error=in_one_line(error))
+    names = tuple(_save_table(table, f"tables/{claim.id}-{name}", folder, written) for name, table in tables.items())
+    outcome = Outcome(claim, verdict, time.perf_counter() - begin, budget.quick, names)
+    saved = asdict(_Saved(_result_key(budget), verdict, outcome.seconds, names))
+    saved["verdict"] = _to_json_values(saved["verdict"])
+    write_text(folder / "claims" / f"{claim.id}.json", json.dumps(saved, indent=1) + "\n")
+    return outcome
+
+
+def _save_figure(figure, path: Path, claim: Claim) -> None:
+    """Save the figure of a claim as PNG and SVG; path: without the ending."""
+    about = f"{claim.id}: {claim.sentence}"
+    common = {"facecolor": "white", "dpi": DPI}
+    figure.savefig(f"{path}.png", **common, metadata={"Description": about, "Software": "optbench"})
+    with mpl.rc_context({"svg.hashsalt": claim.id}):  # the same picture is the same file
+        figure.savefig(f"{path}.svg", **common, metadata={"Description": about, "Creator": "optbench", "Date": None})
+
+
+def _save_table(table: pd.DataFrame, name: str, folder: Path, written: list) -> str:
+    """Write a table as .parquet and .csv, unless the same one was written before; return its name.
+
+    written: (table, name) of all tables written so far, extended here.
+    """
+    for earlier, known in written:
+        if earlier is table:
+            return known
+    table.to_parquet(folder / f"{name}.parquet", index=False, compression="zstd")
+    write_text(folder / f"{name}.csv", csv_text(table))
+    written.append((table, name))
+    return name
+
+
+def _write_results(outcomes: list[Outcome], paper: Paper, folder: Path) -> None:
+    """Write the outcomes as results.json and results.parquet."""
+    rows = [_outcome_row(outcome, paper) for outcome in outcomes]
+    write_text(
+        folder / "results.json", json.dumps([_to_json_values(row) for row in rows], indent=1, ensure_ascii=False) + "\n"
+    )
+    frame = pd.DataFrame(rows)
+    frame["tables"] = frame["tables"].map(" ".join)
+    frame.to_parquet(folder / "results.parquet", index=False)
+    write_text(folder / "results.csv", csv_text(frame))
+
+
+def _outcome_row(outcome: Outcome, paper: Paper) -> dict:
+    """Return the row of a claim in the table of outcomes: its sentence, criterion, verdict, error, time and files."""
+    claim, nothing = outcome.claim, {"verdict": None, "effect": math.nan, "low": math.nan, "high": math.nan}
+    empty = nothing | dict.fromkeys(("measure", "answer", "on", "detail", "kind"), "")
+    verdict = asdict(outcome.verdict) if outcome.verdict else empty
+    verdict.pop("settings", None)  # `on` has them in words
+    return {
+        "id": claim.id, "sentence": claim.sentence, "criterion": claim.criterion.sentence, **verdict,
+        "error": outcome.error, "seconds": round(outcome.seconds, 3), "quick": outcome.quick,
+        "command": outcome.command(paper.program), "figure": f"{outcome.figure}.png", "tables": list(outcome.tables),
+    }  # fmt: skip
+
+
+def _to_json_values(row: dict) -> dict:
+    """Return a row for JSON, which has no infinity: such numbers become texts, "inf"."""
+    return {
+        key: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in row.items()
+    }
+
+
+def _result_key(budget: Budget) -> str:
+    """Return a text of all that a finished claim depends on: the budget and the hash of the code."""
+    return f"{'quick' if budget.quick else 'full'} {_code_hash()}"
+
+
+@cache
+def _code_hash() -> str:
+    """Return the sha256 of all code that a verdict can depend on."""
+    digest = hashlib.sha256()
+    for path in sorted({*_PACKAGE.rglob("*.py"), *shipped_files()}):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

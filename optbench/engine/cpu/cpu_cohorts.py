@@ -1,0 +1,186 @@
+"""Run cohorts on the CPU: the lanes of each in as many calls as the cache asks for, or SciPy's methods one by one."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from optbench.contract.eager import AnyOptimizer
+from optbench.contract.optimizers import Baseline, Optimizer
+from optbench.contract.problems import Problem
+from optbench.contract.types import DtypeName
+from optbench.engine.cohort import Cohort, Lane
+from optbench.engine.cpu.cohort_kernels import CohortCode, EagerCode, ProblemCode, is_compiled
+from optbench.engine.cpu.evaluation import Evaluator
+from optbench.engine.cpu.lanes import CpuLanes, order_by_settings
+from optbench.engine.cpu.objective import Objective, find_slope
+from optbench.engine.outcome import CohortOutcome, End, Outcome, leave_groups_out, merge_outcomes
+from optbench.engine.rates import Rates
+from optbench.engine.runner import FIRST_STEPS, STOPPED, Clock, Runner, call_back
+
+
+def compile_kernels(problem: Problem, optimizer: AnyOptimizer, runs: int, dtype: DtypeName) -> ProblemCode:
+    """Return the kernels that a cohort of so many runs needs. Raises PluginError if they do not compile."""
+    if isinstance(optimizer, Baseline):
+        return ProblemCode(problem, dtype)
+    if not is_compiled(problem, optimizer):
+        return EagerCode(problem, optimizer, runs, dtype)
+    assert isinstance(optimizer, Optimizer)
+    return CohortCode(problem, optimizer, runs, dtype)
+
+
+def run_cohorts(
+    cohorts: Sequence[Cohort],
+    progress: Callable[[int], None],
+    stop: Callable[[], bool],
+    new_lanes: Callable[..., CpuLanes] = CpuLanes,
+) -> list[CohortOutcome]:
+    """Run all lanes; arguments and errors as in engine/run_cohorts.py. new_lanes: makes the lanes of a call."""
+    begin, first, outcomes = time.perf_counter(), cohorts[0], list[CohortOutcome]()
+    code = compile_kernels(first.problem, first.optimizer, len(first.lanes), first.dtype)
+    calls = _Calls(first, code, new_lanes) if isinstance(code, CohortCode | EagerCode) else None
+    for cohort in cohorts:
+        ready = time.perf_counter()
+        clock = Clock(cohort.deadline, progress, stop)
+        if calls is not None:
+            parts = calls.run(cohort, clock)
+        else:
+            one = Objective(cohort.problem, cohort.dtype)
+            parts = [_run_baseline(cohort, one, lane.hyperparameters, clock.start_call(1)) for lane in cohort.lanes]
+        end, evaluation_seconds = time.perf_counter(), sum(part.evaluation_seconds for part in parts)
+        outcomes.append(CohortOutcome(parts, end - ready, evaluation_seconds, ready - begin))
+        begin = end
+    return outcomes
+
+
+class _Calls:
+    """The calls of the lanes of cohorts, and what those share that differ in their seed only."""
+
+    def __init__(self, first: Cohort, code: CohortCode | EagerCode, new_lanes: Callable[..., CpuLanes]):
+        """Take the first cohort, the compiled functions of all, and what makes the lanes of a call."""
+        self._code, self._new_lanes, self._steps = code, new_lanes, FIRST_STEPS
+        self._evaluator = Evaluator(first.problem, code, first.dtype)
+        self._lanes: Sequence[Lane] = ()
+        self._divided: list[tuple[list[Lane], Rates]] = []
+
+    def _divide(self, cohort: Cohort) -> None:
+        """Divide the lanes of a cohort into calls, unless the cohort before had the same ones."""
+        if cohort.lanes is self._lanes and not any(reason for _, rates in self._divided for reason in rates.failures):
+            return
+        count, width = len(cohort.lanes), self._code.lanes_per_call
+        # A deadline may end a call early: then its lanes would have other points than their neighbors.
+        sorts = cohort.problem.form == "single" and width < count and cohort.deadline is None
+        self._lanes, self._order = cohort.lanes, order_by_settings(cohort.lanes) if sorts else np.arange(count)
+        parts = [self._order[first : first + width] for first in range(0, count, width)]
+        lanes = [[cohort.lanes[place] for place in part] for part in parts]
+        look_every = cohort.optimizer.look_every
+        self._divided = [(each, Rates(each, cohort.per_epoch, cohort.steps, look_every)) for each in lanes]
+
+    def run(self, cohort: Cohort, clock: Clock) -> list[Outcome]:
+        """Return the outcome of each call, in the order of lanes; one of all if these took lanes in another order."""
+        self._divide(cohort)
+        parts = []
+        for lanes, rates in self._divided:
+            rates.rewind()
+            made = self._new_lanes(cohort, lanes, self._code, self._evaluator)
+            runner = Runner(made, rates, cohort.dtype, cohort.reports, cohort.callback, self._steps)
+            parts.append(runner.run(cohort.evaluated, clock.start_call(len(lanes))))
+            if cohort.deadline is None:  # else each call is cut by a clock of its own
+                self._steps = runner.steps
+        return parts if (self._order == np.arange(len(self._order))).all() else [merge_outcomes(parts, self._order)]
+
+
+_STOPPED = 99
+"""SciPy's status of a run that a callback has ended."""
+
+
+class _OutOfBudget(Exception):
+    """Raised if the evaluations or the time are used up."""
+
+
+def _run_baseline(cohort: Cohort, objective: Objective, hyperparameters: Mapping[str, float], clock: Clock) -> Outcome:
+    """Run one of SciPy's line-search methods on the full batch: a step is one evaluation of value and gradient.
+
+    After ``k`` evaluations the weights of the run are those of the best of them; the first one is at the start. A run
+    that has converged no longer changes.
+    """
+    from scipy.optimize import minimize
+
+    points, start, baseline = cohort.evaluated, cohort.start_point(), cohort.baseline
+    last, wanted = int(points[-1]), set(points.tolist())
+    count, iterations, best, best_w = 0, 0, np.inf, start
+    reached = [(0, start, np.nan, np.nan)]  # step, w, value, norm of the gradient
+
+    def value_and_gradient(w: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return both in float64 for SciPy, and note them at a point of evaluation. Raises _OutOfBudget."""
+        nonlocal count, best, best_w
+        if count >= last or clock.late():
+            raise _OutOfBudget
+        with np.errstate(all="ignore"):  # a line search may look far out
+            values, gradients = objective(w)
+            value, g = float(values[0]), gradients[0].astype(float)
+        count += 1
+        if value < best:
+            best, best_w = value, np.array(w)
+        clock.progress(1)
+        if count in wanted:
+            reached.append((count, best_w, value, float(np.linalg.norm(g))))
+        return value, g
+
+    is_finished, options = True, baseline.options(hyperparameters, last)
+
+    def after_iteration(intermediate_result: Any) -> None:
+        """Count the iteration, and call the user's callback; the argument has the name by which SciPy tells kinds."""
+        nonlocal iterations
+        iterations += 1
+        if cohort.callback is not None and call_back(
+            cohort.callback, intermediate_result.x, float(intermediate_result.fun)
+        ):
+            raise StopIteration
+
+    try:
+        found = minimize(
+            value_and_gradient, start, jac=True, method=baseline.method, options=options, callback=after_iteration
+        )
+        reason = STOPPED if found.status == _STOPPED else ""
+    except _OutOfBudget:
+        is_finished = count >= last
+        reason = f"its {last:,} evaluations are used up" if is_finished else "its time is used up"
+    slope, flat = find_slope(objective, best_w)
+    converged = flat and not reason  # what a budget has ended has not said so, wherever it was
+    reason = reason or ("it has converged" if flat else "its line search finds nothing lower")
+    found_by = f"after {count:,} evaluations; the largest component of the gradient is {slope:.2g}"
+    end = End(count, converged, f"{reason} {found_by}", iterations)
+    if is_finished:  # at its budget's end, or converged, or its line search found nothing lower
+        clock.progress(last - count)
+        reached += [(int(step), best_w, *reached[-1][2:]) for step in points if step > reached[-1][0]]
+    elif reached[-1][0] < count:
+        reached.append((count, best_w, *reached[-1][2:]))
+    steps, places, losses, norms = map(np.array, zip(*reached, strict=True))
+    begin = time.perf_counter()
+    evaluator = Evaluator(cohort.problem, objective.code, cohort.dtype)
+    at = places.astype(cohort.dtype)[:, None]
+    at = at if cohort.problem.form == "single" else at.swapaxes(1, 2)
+    return Outcome(
+        steps=int(steps[-1]),
+        points=steps,
+        measures={
+            "lr": np.where(steps > 0, 1.0, np.nan)[:, None],
+            "batch_loss": losses[:, None],
+            "gradient_norm": norms[:, None],
+        },
+        train=evaluator.train(at),
+        validation=evaluator.validation(at),
+        test=evaluator.test(at),
+        positions=places[:, : 2 * (cohort.problem.dim == 2), None],
+        w=places[-1][None],
+        diverged_at=np.zeros(1, np.int64),
+        evaluation_seconds=time.perf_counter() - begin,
+        end=end,
+        jackknife=(
+            leave_groups_out(cohort.problem, lambda groups: evaluator.groups(at[-1], groups))
+            if cohort.reports
+            else None
+        ),
+    )

@@ -1,0 +1,148 @@
+"""The settings that a sweep recommends, the spec that runs them, and their code in other libraries.
+
+The sweep writes both, for it has the records at hand. Whoever reads the folder later loads none of them.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
+
+import pandas as pd
+import pyarrow as pa
+
+from optbench.analysis import best_configurations
+from optbench.analysis.protocol import CodedRuns
+from optbench.analysis.run_columns import count_folds
+from optbench.contract import names
+from optbench.contract.equals import LIBRARIES
+from optbench.contract.names import number_text
+from optbench.contract.optimizers import Baseline
+from optbench.engine.cohort import Cohort, Lane
+from optbench.plan.planned_cohorts import Plan
+from optbench.plan.spec import Spec, make_spec
+from optbench.plan.stages import find_places
+from optbench.store.rows import make_schema
+from optbench.translation.code import render
+from optbench.translation.libraries import TITLES
+from optbench.translation.setting import Setting, find_equal
+
+# Seeds of the spec that runs the chosen settings again. A 96% interval of the median needs six, and t over twelve is
+# within a tenth of the normal; a choice
+SEEDS = 12
+SNIPPETS = make_schema("snippets")
+"""A row a setting and library: the setting, with its hyperparameters as JSON, 1 if the library takes the same steps,
+and the code."""
+
+Code = list[tuple[str, bool, str]]
+"""A library's name, whether it takes the same steps, and the code."""
+CodeOf = Callable[[Cohort, Lane, int, str], Code]
+"""Returns the code of a setting, given its epochs and a remark on them."""
+
+
+class Recommended(NamedTuple):
+    """The best setting of each problem and optimizer, as the answer of a sweep names them."""
+
+    best: pd.DataFrame
+    """`best_configurations` of its runs."""
+    rows: pd.DataFrame
+    """The same rows, each once, in the order of `places`."""
+    places: list[tuple[Cohort, Lane]]
+    """The cohort and lane of the plan that each of the rows comes from."""
+
+
+def recommend(plan: Plan, runs: pd.DataFrame, coded: CodedRuns) -> Recommended:
+    """Return the best setting of each problem and optimizer.
+
+    runs: of the whole sweep, without pairs of which nothing could run; coded: `code_runs` of these, by its measure.
+    """
+    best = best_configurations(runs, plan.spec.split_seeds()[0], choose_by=plan.spec.judge_by, coded=coded)
+    return Recommended(best, *find_places(plan, best))
+
+
+def make_chosen_spec(plan: Plan, settings: Recommended) -> Spec | None:
+    """Return a spec that runs these settings, without those that a deadline cut short; None if it cut all of them."""
+    whole = settings.rows["tuning_unfinished"] == 0
+    entries = [_write_entry(*place) for place, kept in zip(settings.places, whole, strict=True) if kept]
+    if not entries:
+        return None
+    kept = {"problems", "epochs", "steps", "dtypes", "device", "plugins", "given", "choose_by", "judge_by"}
+    raw = plan.spec.model_dump(include=kept, exclude_none=True)
+    raw["problems"] = [{**entry, "name": name} for entry, name in zip(raw["problems"], plan.names, strict=True)]
+    for entry in raw["problems"]:
+        entry.pop("batch_sizes", None)  # each setting has its own
+    there = {*plan.names, *(place[0].optimizer.name for place in settings.places)}
+    if labels := {name: label for name, label in plan.labels.items() if name in there}:
+        raw["labels"] = labels
+    return make_spec({**raw, "chosen": entries, "seeds": SEEDS, "tuning_seeds": 0}, {})
+
+
+def _write_entry(cohort: Cohort, lane: Lane) -> dict:
+    """Return the setting of a lane as an entry of ``chosen`` in a spec."""
+    name, inner = names.parse(cohort.optimizer.name)
+    entry = {
+        "problem": cohort.problem.name,
+        "optimizer": names.canonical(name, {**inner, **lane.hyperparameters, **inner}),
+        "batch_size": "full" if cohort.batch_size == cohort.problem.examples else cohort.batch_size,
+        "schedule": lane.schedule.text,
+    }
+    return entry if isinstance(cohort.optimizer, Baseline) else {**entry, "lr": lane.lr}
+
+
+def make_snippets(settings: Recommended, runs: pd.DataFrame, code_of: CodeOf) -> pa.Table:
+    """Return the table ``snippets``: a row for each recommended setting and library that can express it.
+
+    code_of: returns the code of a setting, as `write_code` does.
+    """
+    rows = []
+    for cohort, lane in settings.places:
+        epochs, remark = _count_epochs(cohort, runs)
+        if folds := count_folds(runs):
+            remark = f"{remark} The sweep repeated the split in {folds} folds; this is one split.".strip()
+        for library, equal, code in code_of(cohort, lane, epochs, remark):
+            rows.append({**identify_setting(cohort, lane), "library": library, "equal": int(equal), "code": code})
+    return pa.Table.from_pylist(rows, SNIPPETS)
+
+
+def identify_setting(cohort: Cohort, lane: Lane) -> dict[str, Any]:
+    """Return the columns of ``snippets`` that identify a setting, with their values."""
+    return {
+        "problem": cohort.problem.name, "optimizer": cohort.optimizer.name, "schedule": lane.schedule.text,
+        "hyperparameters": format_hyperparameters(lane.hyperparameters), "batch_size": cohort.batch_size, "lr": lane.lr,
+    }  # fmt: skip
+
+
+def format_hyperparameters(values: Mapping[str, float]) -> str:
+    """Return the values of hyperparameters as ``snippets`` has them, JSON sorted by name."""
+    return json.dumps({name: float(value) for name, value in values.items()}, sort_keys=True)
+
+
+def write_code(cohort: Cohort, lane: Lane, epochs: int, remark: str) -> Code:
+    """Return (library, True if it takes the same steps, code) for each library that can express a setting.
+
+    epochs: those of the code's training loop; remark: a comment on them, or "".
+    """
+    size: int | Literal["full"] = "full" if cohort.batch_size == cohort.problem.examples else cohort.batch_size
+    setting = Setting(
+        cohort.optimizer, lane.hyperparameters, lane.lr, lane.schedule, size, epochs, remark, cohort.problem
+    )
+    found = []
+    for library in LIBRARIES:
+        try:
+            equal = find_equal(setting, library).call is not None
+            found.append((TITLES[library], equal, render(setting, library)))
+        except Exception:  # an optimizer of another library, or a schedule without source
+            continue
+    return found
+
+
+def _count_epochs(cohort: Cohort, runs: pd.DataFrame) -> tuple[int, str]:
+    """Return the epochs of the setting's runs, rounded up, and a remark for the code if they were no whole number."""
+    same = (runs["problem"] == cohort.problem.name) & (runs["optimizer"] == cohort.optimizer.name)
+    epochs = float(runs.loc[same & (runs["batch_size"] == cohort.batch_size), "epochs"].max())
+    if not math.isfinite(epochs):
+        return 1, ""
+    whole = max(1, math.ceil(epochs - 1e-9))
+    if whole - epochs < 1e-6:
+        return whole, ""
+    return whole, f"The sweep ran {number_text(round(epochs, 3))} epochs; a schedule is stretched here to whole ones."
