@@ -328,7 +328,7 @@ def sweep(
         ['bowl', 'rosenbrock']
     """
     from optbench.plan.own_records import take_records
-    from optbench.plan.spec import make_spec, read_spec
+    from optbench.plan.spec_files import make_spec, read_spec
     from optbench.run.isolation import Isolation
     from optbench.run.session import Options
     from optbench.run.time_limit import TimeLimit

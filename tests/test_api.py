@@ -10,7 +10,7 @@ import pytest
 import optbench
 from optbench.contract.columns import CURVES
 from optbench.contract.errors import OptbenchError
-from optbench.plan.spec import read_spec
+from optbench.plan.spec_files import read_spec
 
 ROOT = Path(__file__).parent.parent
 SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "batch_sizes": [100],

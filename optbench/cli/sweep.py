@@ -140,7 +140,7 @@ def sweep(
     """
     from optbench.cli.console import command, paragraph, warn
     from optbench.plan.display_names import read_pairs
-    from optbench.plan.spec import read_spec
+    from optbench.plan.spec_files import read_spec
     from optbench.report.loaded import LoadedSweep
     from optbench.run import session
     from optbench.run.interrupts import handle_signals

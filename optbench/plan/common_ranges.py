@@ -16,7 +16,7 @@ from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.search import RATE, RATES, Range, check_space, join_ranges, parse_range
-from optbench.plan.spec import OWN
+from optbench.plan.spec_values import OWN
 from optbench.plan.trials import Space, find_meaning
 
 

@@ -6,7 +6,9 @@ from typing import Any
 from optbench.contract import names
 from optbench.contract.errors import OptbenchError, shown
 from optbench.plan.display_names import to_canonical, without_numbers
-from optbench.plan.spec import BLOCK_KEYS, OWN, Spec, is_grid, make_spec
+from optbench.plan.spec import BLOCK_KEYS, Spec
+from optbench.plan.spec_files import make_spec
+from optbench.plan.spec_values import OWN, is_grid
 
 COUNTS = ("blocks", "trials", "tuning_seeds", "finalists", "widen")
 """Keys of which the larger number is taken: a longer sweep begins with the blocks and trials of a shorter one."""

@@ -31,7 +31,9 @@ from optbench.engine.scores import scores_of
 from optbench.plan.common_ranges import SharedRanges, share_ranges
 from optbench.plan.display_names import find_labels
 from optbench.plan.own_records import OwnRecords
-from optbench.plan.spec import MOST_COMMON, OWN, USUAL_RATES, ProblemEntry, Spec
+from optbench.plan.spec import MOST_COMMON, ProblemEntry, Spec
+from optbench.plan.spec_files import USUAL_RATES
+from optbench.plan.spec_values import OWN
 from optbench.plan.trials import (
     MovingGrid,
     SettingList,

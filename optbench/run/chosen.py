@@ -20,7 +20,8 @@ from optbench.contract.names import number_text
 from optbench.contract.optimizers import Baseline
 from optbench.engine.cohort import Cohort, Lane
 from optbench.plan.planned_cohorts import Plan
-from optbench.plan.spec import Spec, make_spec
+from optbench.plan.spec import Spec
+from optbench.plan.spec_files import make_spec
 from optbench.plan.stages import find_places
 from optbench.store.rows import make_schema
 from optbench.translation.code import render

@@ -11,7 +11,8 @@ from optbench.contract.errors import OptbenchError
 from optbench.plan import stages
 from optbench.plan.joined_specs import find_differences, join_specs
 from optbench.plan.planned_cohorts import Cohorts, Plan, PlannedCohort, SeedSeries, cohort_cost, sort_for_tables
-from optbench.plan.spec import Spec, parse_spec, refuse_unnamed
+from optbench.plan.spec import Spec
+from optbench.plan.spec_files import parse_spec, refuse_unnamed
 from optbench.run import session
 from optbench.run.isolation import Isolation
 from optbench.store.cohort_files import CohortFiles

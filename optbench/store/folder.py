@@ -25,7 +25,8 @@ from optbench.contract.errors import OptbenchError
 from optbench.contract.types import Stage
 from optbench.plan.joined_specs import COUNTS, describe_additions, find_differences, join_specs
 from optbench.plan.planned_cohorts import PlannedCohort, plan_cohort
-from optbench.plan.spec import COMMON_STAGES, STAGE_SEEDS, Spec, make_spec, parse_spec, read_spec, refuse_unnamed
+from optbench.plan.spec import COMMON_STAGES, STAGE_SEEDS, Spec
+from optbench.plan.spec_files import make_spec, parse_spec, read_spec, refuse_unnamed
 from optbench.store import final_tables, schemas
 from optbench.store.atomic_files import (
     SCRATCH,

@@ -6,7 +6,7 @@ from typing import Any
 
 from optbench.contract.errors import OptbenchError
 from optbench.contract.types import Stage
-from optbench.plan.spec import parse_spec
+from optbench.plan.spec_files import parse_spec
 from optbench.store.atomic_files import read_writer
 from optbench.store.cohort_files import CohortFiles
 from optbench.store.manifest import read_manifest

@@ -9,7 +9,7 @@ import optbench
 from optbench import OptbenchError
 from optbench.catalogue import loader
 from optbench.plan.planned_cohorts import expand
-from optbench.plan.spec import make_spec
+from optbench.plan.spec_files import make_spec
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 

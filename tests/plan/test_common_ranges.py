@@ -7,7 +7,7 @@ import optbench
 from optbench.contract.errors import OptbenchError
 from optbench.contract.search import RATES, parse_range
 from optbench.plan import planned_cohorts
-from optbench.plan.spec import make_spec, parse_spec
+from optbench.plan.spec_files import make_spec, parse_spec
 
 BASE = {"problems": ["rosenbrock"], "batch_sizes": [16], "seeds": 1, "steps": 3, "trials": 4}
 SMALL = {

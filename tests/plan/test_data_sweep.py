@@ -10,7 +10,7 @@ from optbench import datasets
 from optbench.catalogue import loader
 from optbench.contract.names import parse, split_levels
 from optbench.plan.data_sweep import OPTIMIZERS, describe_sweep
-from optbench.plan.spec import make_spec, parse_spec, read_spec
+from optbench.plan.spec_files import make_spec, parse_spec, read_spec
 from optbench.translation.setting import Setting, find_equal
 
 ROWS = 200

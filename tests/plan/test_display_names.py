@@ -7,7 +7,7 @@ import pytest
 
 import optbench
 from optbench.contract.errors import OptbenchError
-from optbench.plan.spec import make_spec, parse_spec
+from optbench.plan.spec_files import make_spec, parse_spec
 from optbench.report import write_report
 from optbench.wording.answers import answer_of
 from optbench.wording.labels import list_optimizers

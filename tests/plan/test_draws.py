@@ -12,7 +12,7 @@ from scipy import stats
 
 from optbench.contract.search import parse_range
 from optbench.plan import planned_cohorts
-from optbench.plan.spec import make_spec
+from optbench.plan.spec_files import make_spec
 
 LOW, HIGH, COUNT = 1e-3, 10.0, 5
 BASE = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "batch_sizes": [16, "full"], "steps": 3, "blocks": 3,

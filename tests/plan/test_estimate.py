@@ -9,7 +9,7 @@ import optbench
 from optbench.cli import dry_run
 from optbench.plan import estimate
 from optbench.plan.estimate import estimate_duration
-from optbench.plan.spec import make_spec
+from optbench.plan.spec_files import make_spec
 from optbench.plan.stages import plan_largest_stages
 
 SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "batch_sizes": [100],

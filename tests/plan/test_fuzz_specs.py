@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from optbench.catalogue import loader
-from optbench.plan.spec import Spec, make_spec, read_spec
+from optbench.plan.spec import Spec
+from optbench.plan.spec_files import make_spec, read_spec
 from optbench.run import session
 
 KEYS = sorted(Spec.model_fields)

@@ -3,7 +3,7 @@
 import pytest
 
 from optbench.plan.joined_specs import find_differences, join_specs
-from optbench.plan.spec import make_spec
+from optbench.plan.spec_files import make_spec
 
 WIDE = {"problems": ["rosenbrock", "quadratic(dim=3, condition=10)"], "optimizers": ["gd", "clip(adam, norm=1)"],
         "learning_rates": [0.1, 0.2], "batch_sizes": [16, "full"], "seeds": 4, "tuning_seeds": 2,

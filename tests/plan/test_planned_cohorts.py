@@ -13,7 +13,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.contract.source_code import SourceFile
 from optbench.engine.cohort import Cohort, Lane
 from optbench.plan import planned_cohorts
-from optbench.plan.spec import make_spec
+from optbench.plan.spec_files import make_spec
 from optbench.run import session
 from optbench.run.isolation import Isolation
 

@@ -8,7 +8,8 @@ import pytest
 from optbench.catalogue.loader import load
 from optbench.contract.errors import OptbenchError
 from optbench.plan.joined_specs import find_differences, join_specs
-from optbench.plan.spec import Spec, make_spec, read_spec
+from optbench.plan.spec import Spec
+from optbench.plan.spec_files import make_spec, read_spec
 from optbench.run.session import plan
 from optbench.store.provenance import describe_budget
 

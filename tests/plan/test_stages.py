@@ -13,7 +13,7 @@ from tuning_twin import Twin, group
 
 import optbench
 from optbench.contract.types import Stage
-from optbench.plan.spec import make_spec, read_spec
+from optbench.plan.spec_files import make_spec, read_spec
 from optbench.plan.stages import plan_largest_stages
 from optbench.report import write_report
 from optbench.run.loop import SweepRun

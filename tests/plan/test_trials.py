@@ -14,7 +14,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.contract.limits import enforce
 from optbench.contract.search import parse_range
 from optbench.plan import planned_cohorts
-from optbench.plan.spec import make_spec, read_spec
+from optbench.plan.spec_files import make_spec, read_spec
 
 BASE = {"problems": ["rosenbrock"], "optimizers": ["adam"], "batch_sizes": [16], "seeds": 1, "steps": 3, "trials": 20}
 

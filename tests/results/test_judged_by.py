@@ -7,7 +7,7 @@ import pytest
 
 import optbench
 from optbench.contract.errors import OptbenchError
-from optbench.plan.spec import read_spec
+from optbench.plan.spec_files import read_spec
 
 SPEC = {"problems": ["logistic", "softmax", "rosenbrock"], "optimizers": ["gd", "momentum"], "steps": 4,
         "learning_rates": [0.001], "seeds": 4, "tuning_seeds": 1, "batch_sizes": [64]}  # fmt: skip

@@ -20,7 +20,7 @@ import optbench
 from optbench import datasets
 from optbench.contract.errors import OptbenchError
 from optbench.datasets.copies import use_copies
-from optbench.plan.spec import make_spec
+from optbench.plan.spec_files import make_spec
 from optbench.run import dask
 
 TABLES = ("runs.parquet", "curves.parquet")

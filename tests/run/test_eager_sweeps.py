@@ -8,7 +8,7 @@ import pytest
 
 import optbench
 from optbench.catalogue import loader
-from optbench.plan.spec import make_spec
+from optbench.plan.spec_files import make_spec
 from optbench.run import session
 from optbench.run.isolation import Isolation
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import optbench
 from optbench.cli.app import app
 from optbench.contract.errors import OptbenchError
-from optbench.plan.spec import read_spec, refuse_unnamed
+from optbench.plan.spec_files import read_spec, refuse_unnamed
 from optbench.run import executors, loop
 from optbench.store.folder import Store
 from optbench.wording.answers import answer_of

@@ -11,7 +11,7 @@ from optbench.analysis import best_configurations, recommend_settings
 from optbench.catalogue import loader
 from optbench.plan.joined_specs import find_differences
 from optbench.plan.planned_cohorts import expand
-from optbench.plan.spec import make_spec
+from optbench.plan.spec_files import make_spec
 from optbench.run import session
 from optbench.run.isolation import Isolation
 from optbench.run.merging import merge_folders, select_shard

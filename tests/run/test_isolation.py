@@ -12,7 +12,7 @@ from hostile_plugins import HEAD, LOOP, OUT_OF_BOUNDS, SCHEDULE, START, STARTS
 
 import optbench
 from optbench.catalogue import loader
-from optbench.plan.spec import make_spec
+from optbench.plan.spec_files import make_spec
 from optbench.run import session
 from optbench.run.isolation import Isolation
 

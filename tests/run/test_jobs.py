@@ -22,7 +22,7 @@ from optbench.contract.errors import OptbenchError, PluginError
 from optbench.engine import cuda as engine
 from optbench.engine.run_cohorts import run
 from optbench.engine.runner import Cancelled
-from optbench.plan.spec import make_spec
+from optbench.plan.spec_files import make_spec
 from optbench.store.folder import Store
 
 SMALL = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd", "momentum"], "learning_rates": [1e-4, 1e-3],

@@ -13,7 +13,7 @@ import optbench
 from optbench.analysis.protocol import find_targets
 from optbench.engine import runner
 from optbench.figures.data import report_data
-from optbench.plan.spec import make_spec
+from optbench.plan.spec_files import make_spec
 from optbench.run import session
 from optbench.run.loop import ExecutionOptions
 from optbench.run.merging import merge_folders, select_shard

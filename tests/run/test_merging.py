@@ -13,7 +13,7 @@ import optbench
 from optbench.catalogue import loader
 from optbench.cli.app import app
 from optbench.contract.errors import OptbenchError
-from optbench.plan.spec import make_spec
+from optbench.plan.spec_files import make_spec
 from optbench.run import executors, session
 from optbench.run.merging import merge_folders, select_shard
 from optbench.store import manifest

@@ -6,7 +6,7 @@ import pytest
 from harness import plan_of
 
 import optbench
-from optbench.plan.spec import make_spec
+from optbench.plan.spec_files import make_spec
 from optbench.run import isolation, recorded_paths
 from optbench.run.isolation import Isolation
 from optbench.run.processes import Died

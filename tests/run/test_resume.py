@@ -18,7 +18,7 @@ from records import finished, list_records, old_record
 
 import optbench
 from optbench.contract.errors import OptbenchError
-from optbench.plan.spec import make_spec, read_spec
+from optbench.plan.spec_files import make_spec, read_spec
 from optbench.store import final_tables
 from optbench.store.cohort_files import CohortFiles, Record
 from optbench.store.folder import Store

@@ -11,7 +11,7 @@ from harness import CATALOGUE
 
 import optbench
 from optbench.contract.errors import OptbenchError
-from optbench.plan.spec import make_spec, read_spec
+from optbench.plan.spec_files import make_spec, read_spec
 from optbench.run import session
 from optbench.run.merging import merge_folders, select_shard
 from optbench.store.folder import extend_spec

@@ -10,7 +10,7 @@ import optbench
 from optbench.catalogue import loader
 from optbench.catalogue.loader import cached_catalogue
 from optbench.contract.errors import OptbenchError
-from optbench.plan.spec import make_spec, read_spec
+from optbench.plan.spec_files import make_spec, read_spec
 from optbench.run import session
 from optbench.run.serialization import cohort_from_json, cohort_to_json
 

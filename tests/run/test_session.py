@@ -8,7 +8,7 @@ from quick import slow
 
 import optbench
 from optbench.contract.errors import OptbenchError
-from optbench.plan.spec import make_spec
+from optbench.plan.spec_files import make_spec
 
 SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "batch_sizes": [100],
          "seeds": 2, "tuning_seeds": 1, "steps": 5}  # fmt: skip
