@@ -27,6 +27,7 @@ from optbench.cli import (
 )
 from optbench.cli import list as listing
 from optbench.cli.options import TakesNumbers
+from optbench.cli.sweep_options import FLAGS
 from optbench.contract.errors import OptbenchError, show_warning
 from optbench.contract.resources import memory_ran_out, need_addresses
 from optbench.contract.version import __version__
@@ -66,10 +67,6 @@ _COMMANDS = {
     groups.CATALOGUE: {"list": listing.list_names, "show": show.show, "check": check.check},
     groups.LECTURE: {"lecture": lecture.lecture, "ewa": ewa.ewa, "info": info.info},
 }
-
-
-_OPTIONS = {"learning_rates": "lr", "dtypes": "dtype", "plugins": "plugin", "labels": "label"}
-"""Options that are called otherwise than in Python."""
 
 
 def _add_commands() -> None:
@@ -117,7 +114,7 @@ def _name_options(text: str) -> str:
 
     def name_option(match: re.Match) -> str:
         """Return the option of a name, or the name if the option was not typed."""
-        option = f"--{_OPTIONS.get(match[0], match[0]).replace('_', '-')}"
+        option = FLAGS.get(match[0], f"--{match[0].replace('_', '-')}")
         return option if option in typed else match[0]
 
     return re.sub(r"^\w+(?: and \w+)*(?=: |=)", lambda head: re.sub(r"\w+", name_option, head[0]), text)

@@ -56,7 +56,7 @@ def _read_names(ctx: typer.Context, registries: Iterable[str]) -> list[str]:
     """Return the names of these registries ("optimizers", ...), with those of the plug-ins in the command line."""
     from optbench.catalogue.sources import registered_names, shipped_files
 
-    plugins = [Path(path).expanduser() for path in ctx.params.get("plugin") or ()]
+    plugins = [Path(path).expanduser() for path in ctx.params.get("plugin") or ctx.params.get("plugins") or ()]
     names = registered_names([*shipped_files(), *plugins])
     return [name for registry in registries for name in names[registry]]
 

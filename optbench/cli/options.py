@@ -9,11 +9,15 @@ import typer
 from optbench.cli import groups
 from optbench.contract.errors import OptbenchError
 
+PLUGIN_HELP = "A Python file with optimizers, schedules or problems; repeatable."
+LABEL_HELP = (
+    r"What texts and figures call a problem or optimizer: 'torch:Mine=Ours', 'adam=$\beta_1$-Adam'; repeatable."
+)
+
 
 def plugin_option(group: str) -> Any:
     """Return the option ``--plugin`` under the heading ``group``."""
-    about = "A Python file with optimizers, schedules or problems; repeatable."
-    return typer.Option("--plugin", metavar="FILE", help=about, rich_help_panel=group)
+    return typer.Option("--plugin", metavar="FILE", help=PLUGIN_HELP, rich_help_panel=group)
 
 
 Plugin = Annotated[list[Path] | None, plugin_option(groups.INPUT)]
@@ -37,8 +41,7 @@ Report = Annotated[
 
 def label_option(group: str) -> Any:
     """Return the option ``--label`` under the heading ``group``."""
-    about = r"What texts and figures call a problem or optimizer: 'torch:Mine=Ours', 'adam=$\beta_1$-Adam'; repeatable."
-    return typer.Option("--label", metavar="NAME=LABEL", help=about, rich_help_panel=group)
+    return typer.Option("--label", metavar="NAME=LABEL", help=LABEL_HELP, rich_help_panel=group)
 
 
 def option(name: str, metavar: str, help: str, group: str, complete: Callable | None = None) -> Any:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from optbench.cli import completion, stopping
 from optbench.cli import report as report_command
 from optbench.cli.dry_run import print_if_long, print_plan
-from optbench.cli.groups import HOW, SEEDS, TIME, WHAT, WHERE
-from optbench.cli.options import Report, Workers, check_folder, flag, json_option, label_option, option, plugin_option
+from optbench.cli.groups import TIME, WHERE
+from optbench.cli.options import Report, Workers, check_folder, flag, json_option, option
 from optbench.cli.output import MISTAKE, UNFINISHED, print_json
 from optbench.cli.progress import format_duration, make_progress
 from optbench.cli.sweep_json import make_answer
+from optbench.cli.sweep_options import with_key_options
 from optbench.cli.sweep_summary import print_summary
-from optbench.contract.columns import MEASURES
 from optbench.contract.errors import OptbenchError
 from optbench.contract.paths import is_file
 
@@ -24,74 +24,11 @@ if TYPE_CHECKING:
     from optbench.plan.planned_cohorts import Plan
 
 
+@with_key_options
 def sweep(
     spec: Annotated[Path | None, typer.Argument(
         metavar="SPEC", help="A TOML file, or thorough; without it, the built-in default.",
         autocompletion=completion.file_or_spec,
-    )] = None,
-    data: Annotated[str | None, option(
-        "data", "FILE", "Your table: .csv, .tsv, .parquet, ...; problems and length follow from it.", WHAT,
-    )] = None,
-    target: Annotated[str | None, option(
-        "target", "COLUMN", "Its column to be predicted; by default the last.", WHAT,
-    )] = None,
-    problems: Annotated[str | None, option(
-        "problems", "LIST", "Problems: 'rosenbrock, quadratic(dim=100, condition=1e4)'.", WHAT, completion.problems,
-    )] = None,
-    optimizers: Annotated[str | None, option(
-        "optimizers", "LIST", "Optimizers: 'gd, adam(beta1=[0.8, 0.9])'.", WHAT, completion.optimizers,
-    )] = None,
-    batch_sizes: Annotated[str | None, option("batch-sizes", "LIST", "Batch sizes: 16,64,full.", WHAT)] = None,
-    schedules: Annotated[str | None, option(
-        "schedules", "LIST", "Schedules: 'constant, inverse(decay_rate=0.1)'.", WHAT, completion.schedules,
-    )] = None,
-    lr: Annotated[str | None, option(
-        "lr", "LIST",
-        "Learning rates: 0.01,0.1, a log-spaced grid 1e-4:1:9, or 'log_uniform(1e-4, 1)' for --trials.", WHAT,
-    )] = None,
-    plugin: Annotated[list[Path] | None, plugin_option(WHAT)] = None,
-    label: Annotated[list[str] | None, label_option(WHAT)] = None,
-    dtype: Annotated[str | None, option(
-        "dtype", "LIST", "float64, float32, or both: float64,float32.", WHAT,
-        completion.word_list("float64", "float32"),
-    )] = None,
-    trials: Annotated[int | None, option(
-        "trials", "N", "Draw this many settings of each optimizer from its search space.", HOW,
-    )] = None,
-    search_seed: Annotated[int | None, option("search-seed", "N", "Seed of that draw; by default 0.", HOW)] = None,
-    ranges: Annotated[str | None, option(
-        "ranges", "RANGES", "Where --trials are drawn. common, the default: a parameter has one range for all "
-        "optimizers, which holds those of each; own: each optimizer its own, as in optbench show NAME; or ranges for "
-        "all: 'lr=log_uniform(1e-4, 1), beta1=uniform(0.5, 0.99)', with common ones for the rest.",
-        HOW, completion.words("common", "own"),
-    )] = None,
-    choose_by: Annotated[str | None, option(
-        "choose-by", "LIST", "Measures to tune for: time, loss, or on held-out data test_loss, accuracy, auc, ...",
-        HOW, completion.word_list(*MEASURES),
-    )] = None,
-    judge_by: Annotated[str | None, option(
-        "judge-by", "MEASURE", "The one of them that verdicts are about; by default the first.", HOW,
-        completion.words(*MEASURES),
-    )] = None,
-    seeds: Annotated[str | None, option("seeds", "LIST", "How many seeds, or a list: 0,1,2.", SEEDS)] = None,
-    tuning_seeds: Annotated[int | None, option(
-        "tuning-seeds", "N", "How many of them choose settings; the others confirm the choice.", SEEDS,
-    )] = None,
-    blocks: Annotated[int | None, option(
-        "blocks", "N", "Blocks of seeds, each of which tunes and confirms its choice by itself; replaces --seeds.",
-        SEEDS,
-    )] = None,
-    widen: Annotated[int | None, option(
-        "widen", "N", "Rounds by which a block's search may go on around the best, beyond given ranges too, within a "
-        "hyperparameter's limits; 0 for none. By default 4.", SEEDS,
-    )] = None,
-    folds: Annotated[int | None, option(
-        "folds", "N", "Repeat the split of the data in N folds, which the blocks take in turn.", SEEDS,
-    )] = None,
-    epochs: Annotated[float | None, option("epochs", "NUMBER", "Length of a run: passes over the data.", TIME)] = None,
-    steps: Annotated[int | None, option("steps", "N", "Length of a run: updates, instead of epochs.", TIME)] = None,
-    run_timeout: Annotated[str | None, option(
-        "run-timeout", "TIME", "Stop a run after this time: 30s, 2m, 1h.", TIME,
     )] = None,
     time_limit: Annotated[str | None, option(
         "time-limit", "TIME", "End the sweep after 10m, or 1h, and report what is complete; it can be resumed.",
@@ -109,10 +46,6 @@ def sweep(
     )] = None,
     retry_failed: Annotated[bool, flag("retry-failed", "Run failed runs again.", WHERE)] = False,
     dry_run: Annotated[bool, flag("dry-run", "Print cohorts, runs and an estimate; run nothing.", WHERE)] = False,
-    device: Annotated[str | None, option(
-        "device", "NAME", "cpu, cuda, or auto: a GPU where one can be used. By default cpu.", WHERE,
-        completion.words("cpu", "cuda", "auto"),
-    )] = None,
     workers: Workers = None,
     isolate: Annotated[str, option(
         "isolate", "WHEN", "Use worker processes, which may crash: auto (for --plugin), always or never.", WHERE,
@@ -127,6 +60,7 @@ def sweep(
     )] = None,
     report: Report = True,
     json: Annotated[bool, json_option(WHERE)] = False,
+    **keys: Any,
 ) -> None:  # fmt: skip
     """Sweep optimizer x batch size x schedule over problems; write tables and a report into a folder.
 
@@ -153,17 +87,10 @@ def sweep(
 
     check_folder(out)
     changes = {
-        "data": data, "target": target,
-        "problems": problems, "optimizers": optimizers, "batch_sizes": batch_sizes, "schedules": schedules,
-        "learning_rates": lr, "trials": trials, "search_seed": search_seed, "ranges": ranges,
-        "seeds": seeds,
-        "tuning_seeds": tuning_seeds, "blocks": blocks, "widen": widen, "folds": folds,
-        "choose_by": choose_by, "judge_by": judge_by,
-        "epochs": epochs, "steps": steps,
-        "dtypes": dtype, "run_timeout": run_timeout, "device": device,
-        "plugins": [str(path) for path in plugin] if plugin else None,
-        "labels": read_pairs(label) if label else None,
-    }  # fmt: skip
+        **keys,
+        "plugins": [str(path) for path in keys["plugins"]] if keys["plugins"] else None,
+        "labels": read_pairs(keys["labels"]) if keys["labels"] else None,
+    }
     isolation, time = Isolation(isolate, worker_timeout), TimeLimit.of(time_limit)
     execution = session.Options(workers, executor, scheduler, isolation, extend, retry_failed, time)
     try:
