@@ -108,6 +108,10 @@ LONG = ("test_damage", "test_kernel_cache", "test_fuzz_folders", "test_isolation
 """Files with the longest of the slow tests. Begun last, one of them would keep one worker while the other has nothing
 left; xdist begins with the groups of most tests, unless it is told --no-loadscope-reorder."""
 
+SLOW_SECONDS = 600
+"""After so long a slow test, or one of a browser, is taken for one that hangs; all others after the minute of
+pyproject.toml. With FUZZ there is no limit."""
+
 
 def pytest_addoption(parser):
     text = "run the tests of one of N equal parts alone, K of 1 to N; all parts together are all tests"
@@ -124,7 +128,8 @@ def _is_in_part(item, part: str) -> bool:
 def pytest_collection_modifyitems(config, items):
     """Under ``--dist loadgroup``, one worker gets all tests of a plug-in: no two compile the same kernel at once.
 
-    And all tests that share a fixture of their file, or what its process of the simulator computed.
+    And all tests that share a fixture of their file, or what its process of the simulator computed. Slow tests get
+    their limit of time.
     """
     if part := config.getoption("--part"):
         if not re.fullmatch(r"[1-9]\d*/[1-9]\d*", part):
@@ -132,6 +137,9 @@ def pytest_collection_modifyitems(config, items):
         others = [item for item in items if not _is_in_part(item, part)]
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if _is_in_part(item, part)]
+    for item in items:
+        if {"slow", "browser"} & {mark.name for mark in item.iter_markers()} or "FUZZ" in os.environ:
+            item.add_marker(pytest.mark.timeout(0 if "FUZZ" in os.environ else SLOW_SECONDS), append=False)
     gc.collect()
     gc.freeze()
     if not config.pluginmanager.hasplugin("xdist"):

@@ -12,10 +12,14 @@ from optbench.contract.errors import OptbenchError
 
 
 def cases(count: int) -> Callable:
-    """Return a decorator: so many cases, the same ones whenever and wherever they run."""
+    """Return a decorator: so many cases, the same ones whenever and wherever they run.
+
+    A failure prints its case, and the decorator that repeats it alone.
+    """
     return settings(
         max_examples=int(os.environ.get("FUZZ", count)),
         derandomize=True,
+        print_blob=True,
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),

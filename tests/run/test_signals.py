@@ -95,12 +95,13 @@ def test_at_any_moment(tmp_path):
     rng = random.Random(5)
     for _ in range(4):
         process = begun(tmp_path, *ONE, "--seeds", "300", "--steps", "3000")
-        time.sleep(1.0 + rng.uniform(0, 3))
+        moment, name = 1.0 + rng.uniform(0, 3), rng.choice(list(CODES))
+        time.sleep(moment)
         if process.poll() is None:
-            code, err, _ = ended(process, rng.choice(list(CODES)))
+            code, err, _ = ended(process, name)
             # Before the first line of ours has run, Python's own start ends as the system has it.
             early = {-getattr(signal, name) for name in CODES}
-            assert code in {0, *CODES.values(), *early} and "Traceback" not in err
+            assert code in {0, *CODES.values(), *early} and "Traceback" not in err, (moment, name, err)
         process.communicate()
     process = begun(tmp_path, *ONE, "--seeds", "300", "--steps", "3000")
     assert not process.communicate(timeout=300)[1].count("Traceback") and process.returncode == 0

@@ -79,7 +79,8 @@ def test_a_pipe_in_the_place_of_the_lock_is_not_waited_for(tmp_path):
 @pytest.mark.parametrize("content", ["", "{", "[1]", '{"pid": 1}', "\x00"])
 def test_a_lock_that_says_nothing_is_taken_over(content, tmp_path):
     (tmp_path / LOCK).write_text(content)
-    optbench.sweep(SMALL, out=tmp_path)
+    assert len(optbench.sweep(SMALL, out=tmp_path).runs) == 3
+    assert not (tmp_path / LOCK).stat().st_size
 
 
 def test_a_process_holds_a_folder_once(tmp_path):
