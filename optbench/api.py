@@ -140,7 +140,7 @@ def minimize(
         start: the same as ``x0``.
         run_timeout: seconds, or a text such as "2m", after which a run ends where it is. A run takes its share of the
             time of those that run beside it.
-        device: "cpu"; "cuda", a GPU; or "auto", a GPU where one is and can run this.
+        device: "cpu"; "cuda", a GPU; or "auto", a GPU where one is and can run this. No card has been tried yet.
         plugin: a file, or several, with records of your own.
         **hyperparameters: the optimizer's, by name.
 
@@ -236,7 +236,7 @@ def cohort(
         start: (dim,), in the place of the problem's own start point.
         run_timeout: seconds, or a text such as "2m", after which a run ends where it is. A run takes its share of the
             time of those that run beside it.
-        device: "cpu"; "cuda", a GPU; or "auto", a GPU where one is and can run this.
+        device: "cpu"; "cuda", a GPU; or "auto", a GPU where one is and can run this. No card has been tried yet.
         plugin: a file, or several, with records of your own.
 
     Returns:

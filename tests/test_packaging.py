@@ -1,4 +1,4 @@
-"""The wheel: nothing is missing from it, and it runs a sweep far from the checkout."""
+"""The wheel, which is built from the sdist: nothing is missing from it, and it runs a sweep far from the checkout."""
 
 import configparser
 import os
@@ -39,7 +39,7 @@ main()
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """Built from a copy, so that nothing is left in the checkout; without network."""
+    """Built from a copy, by way of an sdist, so that nothing is left in the checkout; without network."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     source.mkdir()
@@ -48,7 +48,7 @@ def wheel(tmp_path_factory):
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source / name)
     done = subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder / "dist"), str(source)],
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder / "dist"), str(source)],
         cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -29,6 +29,10 @@ def test_the_readme_counts_what_is_there(catalogue):
         assert f"{len(getattr(catalogue, kind))} {kind}" in TEXT
 
 
+def test_the_version_to_cite_is_this_one():
+    assert f"version = {{{__version__}}}" in TEXT
+
+
 def test_the_readme_is_short():
     assert len(TEXT.splitlines()) <= MOST_LINES
 

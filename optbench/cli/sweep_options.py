@@ -103,7 +103,8 @@ KEY_OPTIONS = (
     KeyOption("steps", "N", "Length of a run: updates, instead of epochs.", TIME, type=int),
     KeyOption("run_timeout", "TIME", "Stop a run after this time: 30s, 2m, 1h.", TIME),
     KeyOption(
-        "device", "NAME", "cpu, cuda, or auto: a GPU where one can be used. By default cpu.", WHERE,
+        "device", "NAME",
+        "cpu, cuda, or auto: a GPU where one can be used. No card has been tried yet. By default cpu.", WHERE,
         completion.words("cpu", "cuda", "auto"),
     ),
 )  # fmt: skip
