@@ -77,11 +77,12 @@ def measure(call: Callable[[], Any], sizes: Sizes) -> list[float]:
     return [(by_clock if simulated() else by_events)() / sizes.calls for _ in range(sizes.repeats)]
 
 
-def row(part: str, case: str, size: tuple, times=(), amount=0.0, unit="B/s", against=None, of="copy", note=""):
-    """A line of the table: ``amount`` / the median time is the speed, and ``ratio`` is that over ``against``."""
+def row(part: str, case: str, size: tuple, times=(), amount=0.0, unit="B/s", against=(None, None), note=""):
+    """A line of the table: ``amount`` / the median time is the speed, ``ratio`` that over ``against``'s."""
     best, median = (min(times), statistics.median(times)) if times else (None, None)
     speed = amount / median if times else None
-    ratio = speed / against if times and against else None
+    beside, of = against
+    ratio = speed / beside if times and beside else None
     return {
         "part": part, "case": case, "size": size, "best_seconds": best, "median_seconds": median, "speed": speed,
         "unit": unit, "ratio": ratio, "of": None if ratio is None else of, "note": note,
@@ -128,7 +129,7 @@ def average_rows(sizes: Sizes, copied: float) -> Iterator[dict[str, Any]]:
         # The simulator's arrays are not those of a device.
         x = np.ones(shape, np.float32) if simulated() else on_card(1.0, *shape)
         times = measure(lambda x=x: optbench.ewa(x, BETA, bias_correction=True, device="cuda"), sizes)
-        yield row("ewa", case, shape, times, 2 * ITEM * math.prod(shape), against=copied, note=note)
+        yield row("ewa", case, shape, times, 2 * ITEM * math.prod(shape), against=(copied, "copy"), note=note)
 
 
 def sweep_rows(sizes: Sizes) -> Iterator[dict[str, Any]]:
@@ -153,7 +154,7 @@ def sweep_rows(sizes: Sizes) -> Iterator[dict[str, Any]]:
         }  # fmt: skip
         times = [float(optbench.sweep(spec, workers=1).timings["seconds"].sum()) for _ in range(sizes.repeats)]
         size = (len(rates) * sizes.seeds, sizes.steps)
-        yield row("sweep", case, size, times, math.prod(size), "run-steps/s", speed, "one core", note=note)
+        yield row("sweep", case, size, times, math.prod(size), "run-steps/s", (speed, "one core"), note=note)
 
 
 def all_rows(sizes: Sizes) -> Iterator[dict[str, Any]]:

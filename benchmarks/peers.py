@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import itertools
 import json
 import math
 import os
@@ -39,7 +40,7 @@ import numpy as np
 
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 BATCH_SIZE, LAYERS = 64, (64, 32, 10)
-SHAPES = [shape for ends in zip(LAYERS, LAYERS[1:], strict=False) for shape in (ends, ends[1:])]
+SHAPES = [shape for ends in itertools.pairwise(LAYERS) for shape in (ends, ends[1:])]
 """Those of W (in, out) and b of each layer."""
 ENDS = np.cumsum([math.prod(shape) for shape in SHAPES])[:-1]
 ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 0.0, "eps_root": 1e-8}

@@ -1,5 +1,7 @@
 """A deep linear network: a linear map as a product of matrices, which makes least squares non-convex."""
 
+import itertools
+
 import numpy as np
 
 from optbench import Problem, problem
@@ -82,7 +84,7 @@ def deep_linear(size=10, hidden=(10, 10), condition=10.0, gain=1.0, noise=0.01, 
     rank = min(sizes)
     # The best map of that rank, shared out evenly: each layer takes the root of the singular values (Eckart & Young).
     roots = values[:rank] ** (1 / (len(sizes) - 1))
-    factors = [np.zeros((tall, wide)) for wide, tall in zip(sizes[:-1], sizes[1:], strict=True)]
+    factors = [np.zeros((tall, wide)) for wide, tall in itertools.pairwise(sizes)]
     for factor in factors:
         factor[range(rank), range(rank)] = roots
     factors[0] = factors[0] @ right.T

@@ -55,10 +55,8 @@ def _cache_folder() -> Path:
     """Return a folder for numba's cache that no other session writes to, warm from the last session if possible."""
     folder = None
     if not MEASURED:  # numba reports the lines of what it compiles, not of what it finds in the cache
-        try:
+        with suppress(ImportError, OSError):  # no locks here, or the temporary folder is somebody else's
             folder = next(filter(None, map(_locked_folder, range(8))), None)
-        except (ImportError, OSError):  # no locks here, or the temporary folder is somebody else's
-            pass
     if folder is None:
         folder = _folder_of_this_session()
     kernels, stamp = folder / "kernels", folder / "sources"

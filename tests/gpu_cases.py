@@ -77,7 +77,7 @@ class Sweep:
         return self.optimizer if self.problem == "rosenbrock" else self.problem
 
     def lanes(self):
-        record, values = optimizer_of(self.optimizer)
+        _, values = optimizer_of(self.optimizer)
         slow = CATALOGUE.schedule("inverse(decay_rate=0.1)")
         flat = CATALOGUE.schedule("constant")
         return [Lane(lr, schedule, values) for lr, schedule in ((0.01, flat), (0.02, slow), (10.0, flat))]
@@ -91,9 +91,9 @@ class Sweep:
             problem = replace(problem, **parts)
         size = min(self.batch_size, problem.examples)
         points = np.unique([0, 1, self.steps // 2, self.steps])
-        return problem, record_of(self.optimizer), dict(
-            batch_size=size, steps=self.steps, dtype=self.dtype, points=points
-        )  # fmt: skip
+        return problem, record_of(self.optimizer), {
+            "batch_size": size, "steps": self.steps, "dtype": self.dtype, "points": points
+        }  # fmt: skip
 
     def cohorts(self, device="cpu"):
         """Return a cohort for each of two seeds."""

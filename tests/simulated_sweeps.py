@@ -155,7 +155,7 @@ def archive() -> dict[str, Recorded]:
             for optimizer in facts["spec"]["optimizers"]:
                 key = f"{problem}.{optimizer}"
                 raw = data[f"{key}.loss"]
-                sizes, schedules, rates, seeds = raw.shape
+                sizes, schedules, _, seeds = raw.shape
                 loss, time, bad = (
                     values.reshape(raw.shape).transpose(2, 0, 1, 3).reshape(-1, seeds)
                     for values in (raw, data[f"{key}.time"], np.unpackbits(data[f"{key}.bad"], count=raw.size))

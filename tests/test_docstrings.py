@@ -9,6 +9,7 @@ import dataclasses
 import doctest
 import importlib
 import inspect
+import itertools
 import pkgutil
 import re
 import textwrap
@@ -120,7 +121,7 @@ def field_texts(kind):
     texts = {}
     for each in reversed(kind.__mro__[:-1]):
         body = ast.parse(textwrap.dedent(inspect.getsource(each))).body[0].body
-        for field, text in zip(body, body[1:], strict=False):
+        for field, text in itertools.pairwise(body):
             if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
                 texts[field.target.id] = text.value.value
     return texts

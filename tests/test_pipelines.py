@@ -110,7 +110,7 @@ class Recorder(ModuleType):
         self.logged.append(tables)
 
     @staticmethod
-    def Table(dataframe):  # noqa: N802
+    def Table(dataframe):
         return dataframe
 
 

@@ -160,7 +160,7 @@ def _describe_edge(
     drawn from, None for a list; error: the relative error that rounding may make.
     """
     value = float(row[name])
-    if name == "batch_size" and (row["full_batch"] if side == "high" else value == 1) or value == 0:
+    if (name == "batch_size" and (row["full_batch"] if side == "high" else value == 1)) or value == 0:
         return []
     limit = _POSITIVE if name in (RATE, "batch_size") else _find_limit(name, limits_of(row["optimizer"]), values)
     made = None if drawn is None else _widen_range(drawn, side, limit, values)

@@ -68,7 +68,7 @@ def ewa(
         if not (is_real(beta) and beta == _USUAL):
             raise OptbenchError("ewa: beta and betas are the same: give one")
         beta = betas
-    if isinstance(beta, Sequence) and not isinstance(beta, str) or isinstance(beta, np.ndarray) and beta.ndim:
+    if (isinstance(beta, Sequence) and not isinstance(beta, str)) or (isinstance(beta, np.ndarray) and beta.ndim):
         if hasattr(x, "iloc"):
             raise OptbenchError("ewa: a table takes one beta; several are for its values, x.to_numpy().T")
         several = [check(Beta, each, f"ewa: {name}=") for each in list_items(f"ewa: {name}", beta)]

@@ -18,7 +18,7 @@ _LONGEST = 1000
 """The most characters of the name of a class."""
 
 
-def with_data(
+def with_data(  # noqa: PLR0913  keywords of a public function
     problem: str,
     X: Any,
     y: Any,

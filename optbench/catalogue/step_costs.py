@@ -87,9 +87,8 @@ def cost_text(counts: dict, added: bool = False) -> str:
     counts: the plain ones; added: those that a wrapper adds.
     """
     parts = ["+" * added + f"{counts['arrays'] / 3:.2g}"]
-    for noun in ("products", "decompositions"):
-        if counts[noun]:
-            parts.append(f"{counts[noun]:.3g} {noun[:-1] if counts[noun] == 1 else noun}")
+    nouns = [noun for noun in ("products", "decompositions") if counts[noun]]
+    parts += [f"{counts[noun]:.3g} {noun[:-1] if counts[noun] == 1 else noun}" for noun in nouns]
     return " and ".join(parts) if len(parts) < 3 else f"{parts[0]}, {parts[1]} and {parts[2]}"
 
 

@@ -142,8 +142,8 @@ def interval_figure(
     names = list(dict.fromkeys(str(name) for table in tables.values() for name in table[hue]))
     wide = 5.0 / len(tables) - 0.2
     figure, grid = new_figure(
-        (wide, 2.4), 1, len(tables), left=0.85, right=panels.legend_width(names), top=0.4 + 0.2 * (len(tables) > 1),
-        bottom=0.55, gap=(0.6, 0.1), title=title,
+        (wide, 2.4), 1, len(tables), gap=(0.6, 0.1), title=title,
+        margins=(0.85, panels.legend_width(names), 0.4 + 0.2 * (len(tables) > 1), 0.55),
     )  # fmt: skip
     for ax, (name, table) in zip(grid[0], tables.items(), strict=True):
         draw_intervals(ax, table, x, hue)

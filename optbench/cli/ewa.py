@@ -144,8 +144,8 @@ def _draw_averages(path: Path, series: Series, averages: dict, bias_correction: 
     kind = "with" if bias_correction else "without"
     with style.detached(), style.styled():
         ax = draw_averages(
-            None, series.rows if series.dates is None else series.dates, series.values, averages, name=series.name,
-            title=f"{series.name}: exponentially weighted averages, {kind} bias correction",
-            along="row" if series.dates is None else "",
+            None, series.rows if series.dates is None else series.dates, series.values, averages,
+            ("row" if series.dates is None else "", series.name),
+            f"{series.name}: exponentially weighted averages, {kind} bias correction",
         )  # fmt: skip
         style.save(ax.figure, path, f"optbench {__version__}: {typed_command()}")

@@ -124,8 +124,10 @@ def _describe_optimizer(record: dict[str, Any]) -> dict[str, str]:
     memory = [
         f"{count_noun(len(names), 'number')} a {place} ({', '.join(names)})" for place, names in slots.items() if names
     ]
-    for stage in state["matrix"]:
-        memory.append(f"{count_noun(stage['numbers'], 'number')} for a block of {_format_shape(stage['block'])}")
+    memory += [
+        f"{count_noun(stage['numbers'], 'number')} for a block of {_format_shape(stage['block'])}"
+        for stage in state["matrix"]
+    ]
     stages = {"all": "sums over all parameters", "block": "sums over each block", "matrix": "each block as a matrix"}
     needs = [f"{words} ({', '.join(sums[key])})" for key, words in stages.items() if sums[key]]
     needs += [words for words in unique(_GIVEN.get(key, "") for key in record["given"]) if words]

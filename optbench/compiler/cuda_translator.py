@@ -17,7 +17,22 @@ from optbench.compiler import cuda, cuda_inside
 from optbench.compiler.translator import Translator, module_attribute
 from optbench.contract.types import DtypeName
 
-_FUNCTIONS = "sqrt exp expm1 log log1p sin cos tan tanh sinh cosh atan atan2 floor".split()
+_FUNCTIONS = [
+    "sqrt",
+    "exp",
+    "expm1",
+    "log",
+    "log1p",
+    "sin",
+    "cos",
+    "tan",
+    "tanh",
+    "sinh",
+    "cosh",
+    "atan",
+    "atan2",
+    "floor",
+]
 
 
 def _replaced() -> dict:
@@ -26,7 +41,7 @@ def _replaced() -> dict:
     In the simulator it is the other way round, since math's functions raise where a GPU gives inf or NaN.
     """
     pairs = [(getattr(math, name), getattr(np, name.replace("atan", "arctan"))) for name in _FUNCTIONS]
-    return {m: n for m, n in pairs} if cuda.SIMULATED else {n: m for m, n in pairs}
+    return dict(pairs) if cuda.SIMULATED else {n: m for m, n in pairs}
 
 
 def dot(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:

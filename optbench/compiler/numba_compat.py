@@ -170,7 +170,7 @@ def _may_overflow(typed: Any) -> bool:
                 return True
         elif kind == "inplace_binop" and expression.fn in (operator.imul, operator.ipow, operator.ilshift):
             return True
-        elif kind == "binop" and expression.fn in (operator.pow, operator.lshift):
+        elif kind == "binop" and expression.fn in (operator.pow, operator.lshift):  # noqa: SIM102  as those above
             if not isinstance(typed.typemap[expression.rhs.name], types.Literal):
                 return True
     return False

@@ -36,6 +36,16 @@ _OF_CLASSES = {
 """Attributes of classes that compute nothing."""
 
 
+_HELD: dict[type, tuple[str, ...]] = {
+    types.CellType: ("cell_contents",),
+    MethodType: ("__func__", "__self__"),
+    staticmethod: ("__func__",),
+    classmethod: ("__func__",),
+    property: ("fget", "fset", "fdel"),
+}
+"""Attributes that an object consists of, by its type."""
+
+
 class Unknown(Exception):
     """Raised for what a fingerprint cannot tell apart from another; its text says what it is."""
 
@@ -118,15 +128,9 @@ class _Walker:
             yield from _parts_of_array(value)
         elif issubclass(kind, PurePath):
             yield str(value).encode()
-        elif kind is types.CellType:
-            with suppress(ValueError):  # not yet filled
-                yield _Of(value.cell_contents)
-        elif kind is MethodType:
-            yield from map(_Of, (value.__func__, value.__self__))
-        elif kind in (staticmethod, classmethod):
-            yield _Of(value.__func__)
-        elif kind is property:
-            yield from map(_Of, (value.fget, value.fset, value.fdel))
+        elif kind in _HELD:
+            with suppress(ValueError):  # a cell that is not yet filled
+                yield from map(_Of, [getattr(value, name) for name in _HELD[kind]])
         elif kind.__module__ == "_thread" and kind.__qualname__ in ("lock", "RLock"):
             pass  # it computes nothing
         elif _is_installed_package(_top(kind.__module__)):
@@ -314,7 +318,7 @@ def _version_of(package: str) -> str:
 @functools.cache
 def _is_installed_package(name: str) -> bool:
     """Return True for a package of Python's own library, this one, and one that an installer has put where it is."""
-    if name in sys.stdlib_module_names and name != "__main__" or name in ("builtins", "optbench"):
+    if (name in sys.stdlib_module_names and name != "__main__") or name in ("builtins", "optbench"):
         return True
     file = getattr(sys.modules.get(name), "__file__", None)
     if file is None:

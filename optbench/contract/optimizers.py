@@ -546,7 +546,7 @@ def _check_look(owner: str, record: Optimizer | Wrapper, look: Look) -> None:
         known.add(name)
 
 
-def optimizer(
+def optimizer(  # noqa: PLR0913  what may be declared of one
     *bare: Callable,
     source: str = "not stated",
     name: str | None = None,
@@ -716,7 +716,7 @@ def variant(
     return record
 
 
-def wrapper(
+def wrapper(  # noqa: PLR0913  what may be declared of one
     *,
     source: str,
     limits: Mapping[str, str] | None = None,

@@ -57,14 +57,14 @@ _Bits = Annotated[Whole, Ge(0), Le(32), condition(lambda value: not is_whole(val
 _Role = Annotated[str, condition(lambda value: isinstance(value, str) and value in ROLES, f"one of {', '.join(ROLES)}")]
 _Minimum = Annotated[
     float,
-    condition(lambda value: is_real(value) or isinstance(value, float) and value != value, "a finite number, or NaN"),
+    condition(lambda value: is_real(value) or (isinstance(value, float) and value != value), "a finite number, or NaN"),
     BeforeValidator(to_python),
 ]
 
 _Target = Annotated[
     float,
     condition(
-        lambda value: is_real(value) and value in TARGETS or isinstance(value, float) and value != value,
+        lambda value: (is_real(value) and value in TARGETS) or (isinstance(value, float) and value != value),
         f"one of {', '.join(f'{share:g}' for share in TARGETS)}, or NaN",
     ),
     BeforeValidator(to_python),

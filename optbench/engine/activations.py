@@ -1,5 +1,6 @@
 """The activation that the lecture's notation a^[l]{t}(i) names: layer l, mini-batch t, example i."""
 
+import itertools
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Literal
@@ -24,7 +25,7 @@ _APPLY: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 @arguments.checked
-def trace(
+def trace(  # noqa: PLR0913  keywords of a public function
     problem: str | Problem | Family,
     *,
     layer: int,
@@ -98,7 +99,7 @@ def mini_batch(
 def _layer_sizes(problem: Problem) -> tuple[int, ...]:
     """Return the number of units of all layers, the input's first."""
     sizes = problem.layout[len(problem.layout) // 2 :]
-    blocks = [block for wide, tall in zip(sizes[:-1], sizes[1:], strict=True) for block in ((wide, tall), (tall,))]
+    blocks = [block for wide, tall in itertools.pairwise(sizes) for block in ((wide, tall), (tall,))]
     if len(sizes) < 2 or problem.blocks != tuple(blocks):
         raise OptbenchError(f"trace: problem {problem.name} is no stack of dense layers, such as mlp")
     return sizes

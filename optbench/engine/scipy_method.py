@@ -5,6 +5,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -58,19 +59,14 @@ def scipy_method(
         True
     """
     catalogue = loader.load_all(plugin)
-    record, given = catalogue.optimizer(optimizer)
-    if isinstance(record, Baseline):
-        raise OptbenchError(f"{record.name} is SciPy's own: use method={record.method!r}")
-    if not isinstance(record, Optimizer):
-        raise OptbenchError(f"scipy_method: {record.name} is another library's; it serves minimize and sweep")
-    if record.draws_labels:
-        raise OptbenchError(f"scipy_method: {record.name} draws labels from what a model predicts, and fun has none")
+    found, given = catalogue.optimizer(optimizer)
+    record = _check_rule(found)
     lr = settings.checked("scipy_method: lr", lr)
     shapes = None if blocks is None else block_shapes("scipy_method: blocks", blocks, 1)
     values, plan = record.with_values(given | hyperparameters), catalogue.schedule(schedule)
 
     @np.errstate(over="ignore", invalid="ignore")  # a run that explodes overflows on its way
-    def method(
+    def method(  # noqa: PLR0913  SciPy calls it so
         fun, x0, args=(), jac=None, bounds=None, constraints=(), callback=None, maxiter=1000, gtol=None, tol=None,
         **unknown,
     ):  # fmt: skip
@@ -118,13 +114,8 @@ def scipy_method(
             done += 1
             g[:] = gradient(w.copy())
             if callback is not None:
-                x = stepper.reported.copy()
                 try:
-                    # The argument's name tells SciPy's two kinds of callback apart, as in SciPy.
-                    if "intermediate_result" in inspect.signature(callback).parameters:
-                        callback(intermediate_result=OptimizeResult(x=x, fun=value(x)))
-                    else:
-                        callback(x)
+                    _call_back(callback, stepper.reported.copy(), value)
                 except StopIteration:
                     status, message = 99, "`callback` raised `StopIteration`."
                     break
@@ -137,7 +128,28 @@ def scipy_method(
     return method
 
 
-def _scalar(value) -> float:
+def _check_rule(record: Any) -> Optimizer:
+    """Return the record if its steps can be made here, or raise an OptbenchError."""
+    if isinstance(record, Baseline):
+        raise OptbenchError(f"{record.name} is SciPy's own: use method={record.method!r}")
+    if not isinstance(record, Optimizer):
+        raise OptbenchError(f"scipy_method: {record.name} is another library's; it serves minimize and sweep")
+    if record.draws_labels:
+        raise OptbenchError(f"scipy_method: {record.name} draws labels from what a model predicts, and fun has none")
+    return record
+
+
+def _call_back(callback: Callable, x: np.ndarray, value: Callable[[np.ndarray], float]) -> None:
+    """Call one of SciPy's two kinds of callback, which the argument's name tells apart, as in SciPy."""
+    from scipy.optimize import OptimizeResult
+
+    if "intermediate_result" in inspect.signature(callback).parameters:
+        callback(intermediate_result=OptimizeResult(x=x, fun=value(x)))
+    else:
+        callback(x)
+
+
+def _scalar(value: Any) -> float:
     """Return the objective's value, a number or an array of one number. Raises OptbenchError."""
     try:
         return float(np.asarray(value).item())

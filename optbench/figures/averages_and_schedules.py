@@ -38,7 +38,7 @@ DECADES = 1e4
 _AXIS = {"epochs": "epochs (passes over the data)", "steps": "steps"}
 
 
-def ewa(
+def ewa(  # noqa: PLR0913  keywords of a public function
     values: ArrayLike | pd.Series,
     betas: float | Sequence[float] = (0.9, 0.98),
     *,
@@ -95,7 +95,7 @@ def ewa(
     if not title:
         kind = ", plain and corrected" if both else ", bias corrected" if divided else ""
         title = f"{name or 'values'}: exponentially weighted averages{kind}"
-    return draw_averages(ax, x, series, averages, name, title, along, window, corrected)
+    return draw_averages(ax, x, series, averages, (along, name), title, window, corrected)
 
 
 def draw_averages(
@@ -103,15 +103,15 @@ def draw_averages(
     x: np.ndarray,
     values: np.ndarray,
     averages: Mapping[float, np.ndarray],
-    name: str,
+    captions: tuple[str, str],
     title: str,
-    along: str = "",
     window: str = "",
     corrected: Mapping[float, np.ndarray] | None = None,
 ) -> Axes:
     """Draw a series (n,) and its averages, and return the axes, those given or those of a new figure.
 
-    averages, corrected: beta -> (n,), without and with bias correction; the other arguments are as of `ewa`.
+    averages, corrected: beta -> (n,), without and with bias correction; captions: of x and y; the other arguments are
+    as of `ewa`.
     """
     texts = {f"{beta}": _describe_beta(beta, window) for beta in averages}
     title = cut_to_width(title, current().title, 6.2 * current().scale)
@@ -139,8 +139,8 @@ def draw_averages(
             ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             ax.xaxis.set_major_formatter("{x:,.0f}")
         ax.margins(x=0.01)
-        ax.set_xlabel(along)
-        panels.set_ylabel(ax, name)
+        ax.set_xlabel(captions[0])
+        panels.set_ylabel(ax, captions[1])
     return ax
 
 
@@ -216,7 +216,7 @@ def draw_weights(ax: Axes | None, weights: Mapping[float, np.ndarray], title: st
     return ax
 
 
-def schedules(
+def schedules(  # noqa: PLR0913  keywords of a public function
     names: str | Schedule | Iterable[str | Schedule] | Mapping[str, str],
     *,
     epochs: float | None = None,

@@ -119,8 +119,8 @@ def draw_path_panels(data: ReportData, problem: str) -> Figure:
     titles = {name: data.short_names[name] + scene.describe_end(path) for name, path in scene.paths.items()}
     figure = panels.draw_panels(
         draw, titles, (side, side),
-        _title(data.label(problem), scene), ("w₁", "w₂"), left, most=most,
-        right=0.15 * now.scale, gap=(GAP, 0.36), bottom=0.72, sharex=True, sharey=True,
+        _title(data.label(problem), scene), ("w₁", "w₂"), (left, 0.15 * now.scale, 0.72), most=most,
+        gap=(GAP, 0.36), sharex=True, sharey=True,
     )  # fmt: skip
     foot = FOOT_INCHES if now.titled else 0.0
     place = left / figure.get_figwidth(), (foot + 0.05) / figure.get_figheight()

@@ -148,7 +148,7 @@ def _draw_curves(
     front = bands[bands["optimizer"].isin(list(styles)) & np.isfinite(bands["median"])]
     if log_x:  # the start is a level line, without its interval
         front = front.assign(**{end: front[end].where(front["step"] > 0, front["median"]) for end in ("low", "high")})
-    log_y = may_log and (positive or (front["median"] > 0).all() and len(front) > 0)
+    log_y = may_log and (positive or ((front["median"] > 0).all() and len(front) > 0))
     if log_y:
         highest = HIGHEST * start if start > 0 else np.inf
         front = front.assign(**{name: front[name].clip(max(floor, 1e-300), highest) for name in ENDS})

@@ -109,7 +109,7 @@ def draw_heatmaps(data: ReportData, problem: str) -> Figure:
     return panels.draw_panels(
         draw, {name: data.short_names[name] for name in optimizers}, size,
         panels.join_title("Batch size × schedule", data.label(problem)), ("batch size", ""),
-        left=cells.label_inches + 0.1, right=0.9 * now.scale, gap=(gap, 0.5), bottom=0.42,
+        (cells.label_inches + 0.1, 0.9 * now.scale, 0.42), gap=(gap, 0.5),
     )  # fmt: skip
 
 
@@ -315,7 +315,7 @@ def draw_divergence_maps(data: ReportData, problem: str) -> Figure:
         draw, {name: data.short_names[name] for name in shares},
         (SHARE_CELL[0] * now.scale * wide, SHARE_CELL[1] * now.scale * tall),
         panels.join_title("Share of runs that diverged, in %", data.label(problem)), ("learning rate", "batch size"),
-        left, most=4, right=0.75 * now.scale, gap=(None, 0.62),
+        (left, 0.75 * now.scale, 0.45), most=4, gap=(None, 0.62),
     )  # fmt: skip
 
 

@@ -82,8 +82,8 @@ def axes(
         # A long legend does not squeeze the panel.
         width = now.fit_column(width or max(now.width, left + right + 0.4 * now.width))
         figure, grid = new_figure(
-            (width - left - right, height * now.height), left=left, right=right, title=title, detached=False,
-            top=(0.38 if now.titled else 0.1) * now.scale, bottom=bottom,
+            (width - left - right, height * now.height), title=title, detached=False,
+            margins=(left, right, (0.38 if now.titled else 0.1) * now.scale, bottom),
         )  # fmt: skip
         yield grid[0, 0]
         if grid[0, 0].get_legend_handles_labels()[0]:
@@ -97,16 +97,17 @@ def join_title(words: str, problem: str) -> str:
 
 
 def new_figure(
-    panel: tuple[float, float], rows: int = 1, columns: int = 1, left: float = 0.1, right: float = 0.1,
-    top: float = 0.1, bottom: float = 0.1, gap: tuple[float, float] = (0.1, 0.1), title: str = "",
-    detached: bool = True, **share: Any,
+    panel: tuple[float, float], rows: int = 1, columns: int = 1,
+    margins: tuple[float, float, float, float] = (0.1, 0.1, 0.1, 0.1), gap: tuple[float, float] = (0.1, 0.1),
+    title: str = "", detached: bool = True, **share: Any,
 ) -> tuple[Figure, np.ndarray]:  # fmt: skip
     """Return a figure around a grid of panels of exactly `panel` = (width, height) inches, and the array of axes.
 
-    left, right, top, bottom: inches around the grid, for labels, legend and titles; gap: inches between panels. Room
-    for the foot is added. Sizes are given, for matplotlib's layout engines take longer than the drawing.
+    margins: inches on the left and right of the grid, above and below it, for labels, legend and titles; gap: inches
+    between panels. Room for the foot is added. Sizes are given, for matplotlib's layout engines take longer than the
+    drawing.
     """
-    now = current()
+    now, (left, right, top, bottom) = current(), margins
     wide, tall = panel[0] * columns + gap[0] * (columns - 1), panel[1] * rows + gap[1] * (rows - 1)
     width = left + wide + right
     if now.titled:
@@ -127,16 +128,17 @@ def new_figure(
 
 def draw_panels(
     draw: Callable[[Axes, str], None], names: Mapping[str, str], panel: tuple[float, float], title: str,
-    captions: tuple[str, str], left: float, most: int = 5, right: float = 0.2,
-    gap: tuple[float | None, float] = (None, 0.5), bottom: float = 0.45, **share: Any,
+    captions: tuple[str, str], margins: tuple[float, float, float], most: int = 5,
+    gap: tuple[float | None, float] = (None, 0.5), **share: Any,
 ) -> Figure:  # fmt: skip
     """Draw a panel for each name, at most `most` in a row, and return their figure.
 
     draw: called with the axes and the name of each panel; names: the title of each panel; captions: of x, at the lowest
-    panel of each column, and of y, at the first of each row; gap: inches between panels, None: as wide as `left`, where
-    every panel has labels of its own; the rest is as of `new_figure`.
+    panel of each column, and of y, at the first of each row; margins: inches on the left, on the right and below; gap:
+    inches between panels, None: as wide as the left margin, where every panel has labels of its own; the rest is as of
+    `new_figure`.
     """
-    now = current()
+    now, (left, right, bottom) = current(), margins
     between = left if gap[0] is None else gap[0]
     most = max(1, min(most, int((now.widest - left - right + between) / (panel[0] + between))))
     rows = -(-len(names) // most)
@@ -145,8 +147,8 @@ def draw_panels(
     wide = (now.fit_column(around + panel[0] * columns) - around) / columns
     panel = wide, panel[1] * (wide / panel[0] if share else 1.0)  # panels with axes in common keep their form
     figure, grid = new_figure(
-        panel, rows, columns, left, right, top=(0.58 if now.titled else 0.25) * now.scale, title=title,
-        bottom=bottom * now.scale, gap=(between, gap[1] * now.scale), **share,
+        panel, rows, columns, (left, right, (0.58 if now.titled else 0.25) * now.scale, bottom * now.scale),
+        gap=(between, gap[1] * now.scale), title=title, **share,
     )  # fmt: skip
     for ax in grid.flat[len(names) :]:
         ax.set_visible(False)
@@ -351,7 +353,7 @@ def log_ticks(axis: Any, low: float, high: float, plain: bool = False) -> None:
     """
     if not 0 < low <= high < np.inf:
         return
-    write = _plain_text if plain and 1e-5 <= low and high <= 1e5 else _power_text
+    write = _plain_text if plain and low >= 1e-5 and high <= 1e5 else _power_text
     axis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
     if high / low >= 30:
         axis.set_minor_locator(NullLocator())

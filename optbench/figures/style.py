@@ -397,7 +397,7 @@ _WHITEGRID = {
     **{f"axes.spines.{side}": True for side in ("left", "bottom", "right", "top")},
     **{f"{axis}tick.color": ".15" for axis in "xy"}, **{f"{axis}tick.direction": "out" for axis in "xy"},
     **{f"{axis}tick.major.size": 4.8 for axis in "xy"}, **{f"{axis}tick.minor.size": 3.2 for axis in "xy"},
-    **{key: False for key in ("xtick.top", "xtick.bottom", "ytick.left", "ytick.right")},
+    **dict.fromkeys(("xtick.top", "xtick.bottom", "ytick.left", "ytick.right"), False),
 }  # fmt: skip
 """Seaborn's style whitegrid in its context paper, with letters 1.1 times as large. To import seaborn takes a second."""
 _WIDTHS = ("axes.linewidth", "xtick.major.width", "ytick.major.width")

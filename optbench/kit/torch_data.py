@@ -1,5 +1,6 @@
 """Arrays from a PyTorch user's X and y: checked and split, but not scaled."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -129,10 +130,8 @@ def _as_numbers(name: str, value: Any) -> np.ndarray:
     except Exception as error:  # ragged lists, tensors on a device that is gone
         raise OptbenchError(f"torch_problem: {name} must be an array or a tensor: {in_one_line(error)}") from None
     if found.dtype.kind == "O" and found.ndim == 2:  # a table of mixed columns
-        try:
+        with suppress(TypeError, ValueError):
             found = found.astype(float)
-        except (TypeError, ValueError):
-            pass
     if found.dtype.kind not in "biuf" or not found.ndim or not found.size:
         kind = f" of {found.dtype}" if found.ndim else ""
         raise OptbenchError(f"torch_problem: {name} must be an array or a tensor of numbers, not {shown(value)}{kind}")

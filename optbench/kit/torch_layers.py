@@ -3,6 +3,7 @@
 PyTorch is not imported here before weights are written: a caller with a module has it.
 """
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def dense_layers(module: Any, loss: str) -> tuple[list[Row], str]:
             layers[-1] = (*layers[-1][:3], _ACTIVATIONS[kind])
         elif not _is_identity(part):
             return [], f"no kernel has {kind}"
-    for before, after in zip(layers[:-1], layers[1:], strict=True):
+    for before, after in itertools.pairwise(layers):
         if before[2] != after[1]:
             raise OptbenchError(
                 f"torch_problem: a layer of {before[2]} outputs stands before one of {after[1]} inputs: make them equal"

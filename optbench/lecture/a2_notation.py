@@ -89,7 +89,7 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     layers = dict(iter(tables["activations"].groupby("layer")["activation"]))
     title = f"Example {EXAMPLE} of mini-batch {BATCH} on its way through the network"
     figure, grid = drawing.new_figure(
-        (0.9, 2.3), 1, len(layers), left=0.2, right=0.2, top=0.7, bottom=0.5, gap=(0.4, 0), title=title,
+        (0.9, 2.3), 1, len(layers), margins=(0.2, 0.2, 0.7, 0.5), gap=(0.4, 0), title=title,
         width_ratios=[3, 1, 1, 1, 1],
     )  # fmt: skip
     words = ("the example x", "layer 1", "layer 2", "layer 3", "layer 4:\nprobabilities")

@@ -123,7 +123,7 @@ def draw_large_set(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     )
     title = f"{int(curves['examples'].iloc[0]):,} examples: one step a pass, or one step a mini-batch"
     figure, grid = drawing.new_figure(
-        (2.9, 2.6), 1, 2, left=0.75, right=0.15, top=0.4, bottom=0.55, gap=(0.15, 0), title=title, sharey=True
+        (2.9, 2.6), 1, 2, margins=(0.75, 0.15, 0.4, 0.55), gap=(0.15, 0), title=title, sharey=True
     )
     for ax, clock in zip(grid[0], ("passes", "seconds"), strict=True):
         when = curves.groupby(["batch", "step"], sort=False)[clock].median().to_numpy()
@@ -240,9 +240,7 @@ def measure_fall(tables: dict[str, pd.DataFrame]) -> Measured:
 def draw_fall(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the cost by rate, the share of steps that lower it, and the share of runs with a rise."""
     title = "Steps of the full batch that raise the cost"
-    figure, grid = drawing.new_figure(
-        (1.85, 2.3), 1, 3, left=0.65, right=0.15, top=0.62, bottom=0.7, gap=(0.7, 0), title=title
-    )
+    figure, grid = drawing.new_figure((1.85, 2.3), 1, 3, margins=(0.65, 0.15, 0.62, 0.7), gap=(0.7, 0), title=title)
     left, right, last = grid[0]
     cost = tables["cost"]
     one = cost[(cost["problem"] == "quadratic") & (cost["seed"] == cost["seed"].min())]
@@ -466,7 +464,7 @@ def draw_sizes(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     texts = {name: f"{_training_size(examples):,} examples" for name, examples in SETS.items()}
     looks = {name: drawing.line_style(place) for place, name in enumerate(texts)}
     figure, grid = drawing.new_figure(
-        (1.9, 2.2), 1, len(AXES), left=0.6, right=0.15, top=0.75, bottom=0.55, gap=(0.5, 0),
+        (1.9, 2.2), 1, len(AXES), margins=(0.6, 0.15, 0.75, 0.55), gap=(0.5, 0),
         title=f"What it takes to reach {TARGET:.0%} of the gap at the start",
     )  # fmt: skip
     for ax, (axis, words) in zip(grid[0], AXES.items(), strict=True):

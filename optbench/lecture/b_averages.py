@@ -156,7 +156,7 @@ def draw_window(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     days = tables["seattle"]
     averages = {beta: days[f"ewa_{beta:g}"].to_numpy() for beta in BETAS}
     return drawing.draw_averages(
-        None, days["date"].to_numpy(), days["temp_max"].to_numpy(), averages, name="highest temperature, °C",
+        None, days["date"].to_numpy(), days["temp_max"].to_numpy(), averages, ("", "highest temperature, °C"),
         title="Daily temperature in Seattle and its averages", window="days",
     ).figure  # fmt: skip
 
@@ -412,7 +412,7 @@ def draw_start(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the averages of a constant series, with and without correction."""
     plain, corrected = (tables["bias"].pivot(index="t", columns="beta", values=name) for name in ("plain", "corrected"))
     ax = drawing.draw_averages(
-        None, plain.index.to_numpy(), np.ones(len(plain)), dict(plain.items()), name="v_t", along="t",
+        None, plain.index.to_numpy(), np.ones(len(plain)), dict(plain.items()), ("t", "v_t"),
         title="The start: averages of a series that is always 1", corrected=dict(corrected.items()),
     )  # fmt: skip
     ax.set_ylim(0, 1.08)
@@ -503,7 +503,7 @@ def draw_shape(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw oscillation and lag against beta: medians of the synthetic series in a band of 95%, and Seattle's."""
     shape = tables["shape"].assign(x=1 - tables["shape"]["beta"])
     figure, grid = drawing.new_figure(
-        (2.0, 2.4), columns=2, left=0.7, right=1.75, top=0.42, bottom=0.5, gap=(0.7, 0),
+        (2.0, 2.4), columns=2, margins=(0.7, 1.75, 0.42, 0.5), gap=(0.7, 0),
         title="An average with a small β follows the noise, one with a large β lags",
     )  # fmt: skip
     texts = {"oscillation": "variance of increments", "lag": "lag in days"}

@@ -114,7 +114,7 @@ def figure_limits(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     worst = tables["differences"].groupby("limit", sort=False)["difference"].max()
     left = 0.4 + max(drawing.text_width(name, 8) for name in worst.index)
     figure, grid = drawing.new_figure(
-        (2.6, 2.0), left=left, right=0.25, top=0.4, bottom=0.5, title="How far Adam is from what it should become"
+        (2.6, 2.0), margins=(left, 0.25, 0.4, 0.5), title="How far Adam is from what it should become"
     )
     ax, places = grid[0, 0], np.arange(len(worst))[::-1]
     # An exact zero has no place on a log axis.

@@ -191,7 +191,7 @@ def draw_saddles(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     table, points = minima_shares(tables["points"]), tables["points"]
     points = points[points["found"] & ~points["plateau"]]
     figure, grid = drawing.new_figure(
-        (2.5, 2.5), 1, 2, left=0.7, right=0.15, top=0.68, bottom=0.5, gap=(0.75, 0),
+        (2.5, 2.5), 1, 2, margins=(0.7, 0.15, 0.68, 0.5), gap=(0.75, 0),
         title="Critical points against the dimension",
     )  # fmt: skip
     left, right = grid[0]
@@ -276,7 +276,7 @@ def escape_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     """
     seeds = split_seeds(*((2, 6) if budget.quick else (3, 10)), SECOND_SEED)
     steps = 3000 if budget.quick else 5000
-    kept = [row for row in SITUATIONS if not budget.quick or row[0] in COMPARED or row[1] == "plateau" and row[2] < 6]
+    kept = [row for row in SITUATIONS if not budget.quick or row[0] in COMPARED or (row[1] == "plateau" and row[2] < 6)]
     parts = []
     for problem, kind, depth, label, level, minimum, width in kept:
         spec = {"problems": [problem], "optimizers": list(OPTIMIZERS), "steps": steps}
@@ -505,9 +505,7 @@ def draw_stuck(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw each seed's final loss, and the share of stuck runs, against the width."""
     runs, table = tables["finals"], stuck_shares(tables["finals"])
     title = "Where training ends from seed to seed, against the width"
-    figure, grid = drawing.new_figure(
-        (2.6, 2.6), 1, 2, left=0.7, right=0.15, top=0.42, bottom=0.5, gap=(0.75, 0), title=title
-    )
+    figure, grid = drawing.new_figure((2.6, 2.6), 1, 2, margins=(0.7, 0.15, 0.42, 0.5), gap=(0.75, 0), title=title)
     left, right = grid[0]
     runs = runs[np.isfinite(runs["loss_final"])]
     jitter = np.exp(np.random.default_rng(0).uniform(-0.12, 0.12, len(runs)))

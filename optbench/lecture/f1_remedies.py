@@ -68,8 +68,10 @@ def speedup_factors(table: pd.DataFrame) -> pd.DataFrame:
     plain, rows = select_arm(table), []
     for arm, runs in reversed(list(table.groupby(list(REMEDIES)))):
         used = tuple(name for name, on in zip(REMEDIES, arm, strict=True) if on)
-        for clock in CLOCKS if used else ():
-            rows.append((" + ".join(used), len(used), clock, *speedup(plain, runs, clock), runs["reached"].mean()))
+        rows += [
+            (" + ".join(used), len(used), clock, *speedup(plain, runs, clock), runs["reached"].mean())
+            for clock in (CLOCKS if used else ())
+        ]
     columns = ["remedies", "count", "clock", "factor", "low", "high", "success"]
     return pd.DataFrame(rows, columns=columns).sort_values(["count"], kind="stable", ignore_index=True)
 

@@ -145,7 +145,7 @@ def draw_bowl(ax, path: pd.DataFrame, shown: pd.DataFrame, condition: float, col
 def new_bowl_panels(rows: int, columns: int, title: str, left: float = 0.6, between: float = 0.32, **share):
     """Return (figure, array of axes) for paths through bowls."""
     figure, grid = drawing.new_figure(
-        (PANEL, 1.45), rows, columns, left=left, right=0.12, top=0.62, bottom=0.45, gap=(0.12, between), title=title,
+        (PANEL, 1.45), rows, columns, margins=(left, 0.12, 0.62, 0.45), gap=(0.12, between), title=title,
         **share,
     )  # fmt: skip
     for ax in grid[-1]:

@@ -147,6 +147,6 @@ def _environment() -> Environment:
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined,
     )  # fmt: skip
     environment.globals["count_noun"] = count_noun
-    environment.globals["script"] = lambda name: Markup((folder / name).read_text("utf-8").rstrip())  # noqa: S704
+    environment.globals["script"] = lambda name: Markup((folder / name).read_text("utf-8").rstrip())
     environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
     return environment

@@ -77,7 +77,7 @@ class Table:
     @property
     def export_json(self) -> Markup:
         """`export` for the script of the page."""
-        return Markup(json_text(self.export))  # noqa: S704 - json_text escapes what ends a script element
+        return Markup(json_text(self.export))
 
 
 def text_cell(text: object, **more) -> Cell:
@@ -103,7 +103,7 @@ def _find_states(answer: Answer, problems: Iterable[str]) -> dict[tuple[str, str
     states = dict(zip(zip(ranking["problem"], ranking["optimizer"], strict=True), ranking["state"], strict=True))
     # A lead with unequal trials is not bold
     marked = ranking["problem"].isin(answer.unequal) & ranking["state"].isin([FIRST, TIE])
-    states |= {key: "" for key in zip(ranking["problem"][marked], ranking["optimizer"][marked], strict=True)}
+    states |= dict.fromkeys(zip(ranking["problem"][marked], ranking["optimizer"][marked], strict=True), "")
     open_ = {(problem, name) for problem in ranking["problem"].unique() for name in answer.judged.list_open(problem)}
     return states | dict.fromkeys(open_, OPEN_VERDICT)
 

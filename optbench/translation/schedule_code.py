@@ -96,7 +96,7 @@ def _collect_sources(function: Any, sources: dict[str, str]) -> None:
     used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
     for each in sorted(used & set(function.__globals__) - _local_names(function.__code__)):
         value = function.__globals__[each]
-        if each == name or value is np and each == "np":
+        if each == name or (value is np and each == "np"):
             continue
         if isinstance(value, FunctionType) and value.__module__ == function.__module__ and value.__name__ == each:
             _collect_sources(value, sources)

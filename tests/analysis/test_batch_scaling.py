@@ -71,7 +71,7 @@ def test_laws_without_a_knee():
     for name, (values, critical) in steps.items():
         table = pd.DataFrame({"seed": 0, "batch_size": SIZES, "steps": values})
         found = critical_batch_size(table).critical[0]
-        assert found == critical or found > 1e9 and critical == math.inf or found < 1e-9 and critical == 0, name
+        assert found == critical or (found > 1e9 and critical == math.inf) or (found < 1e-9 and critical == 0), name
 
 
 def test_sizes_whose_median_run_does_not_arrive_are_left_out():

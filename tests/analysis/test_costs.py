@@ -148,7 +148,7 @@ def test_a_bound_stands_in_for_the_minimum():
 def test_without_a_minimum_there_are_targets_for_losses_above_0(lowest, minimum):
     runs = runs_table([{"loss_initial": 1.0, "loss_final": 0.2, "loss_best": lowest, "suboptimality_final": np.nan}])
     (row,) = find_reference_values(runs).itertuples()
-    assert row.bound and (row.minimum == minimum or math.isnan(row.minimum) and math.isnan(minimum))
+    assert row.bound and (row.minimum == minimum or (math.isnan(row.minimum) and math.isnan(minimum)))
     assert targets_of(runs)["loss"].isna().all() == math.isnan(minimum)
     results = SimpleNamespace(**vars(table_of([1.0, 0.2, 0.2, 0.2, 0.01])) | {"runs": runs, "problems": None})
     assert time_to_target(results)["reached"].any() != math.isnan(minimum)

@@ -119,7 +119,7 @@ def test_the_interval_holds_what_the_test_does_not_refuse(n):
 @pytest.mark.parametrize(("total", "drawn"), [(1, 1), (5, 1), (5, 3), (7, 7), (6, 9)])
 def test_the_weights_of_a_choice_equal_a_count_of_all_draws(total, drawn):
     best = [min(draw) for draw in itertools.combinations(range(1, total + 1), min(drawn, total))]
-    for place in range(0, total + 2):
+    for place in range(total + 2):
         assert choice_weights(total, drawn, place) == pytest.approx(best.count(place) / len(best))
     if drawn <= total:
         place = np.arange(1, total + 1)

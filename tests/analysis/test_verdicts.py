@@ -119,7 +119,7 @@ def test_verdicts_equal_a_naive_twin(measure):
         assert [row.ratio, row.low, row.high] == pytest.approx(np.exp([np.mean(differences), *wide]).tolist())
         assert row.p == pytest.approx(test.pvalue) and row.probability == pytest.approx(share)
         assert row.p_adjusted == pytest.approx(1 - (1 - test.pvalue) ** 3)
-        tie = 1 / 1.1 <= row.low and row.high <= 1.1
+        tie = row.low >= 1 / 1.1 and row.high <= 1.1
         word = "tie" if tie else "wins" if row.low > 1.05 else "loses" if row.high < 1 / 1.05 else "open"
         assert row.verdict == word and (row.blocks_needed > 6) == (word == "open")
         words.add(word)

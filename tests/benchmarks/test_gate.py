@@ -19,7 +19,7 @@ def gate(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "base, new, status",
+    ("base", "new", "status"),
     [((2.0, 100.0), (2.1, 100.0), 0), ((2.0, 100.0), (2.3, 100.0), 1), ((2.0, 100.0), (1.0, 120.0), 1)],
     ids=["within the limit", "slower", "more memory"],
 )

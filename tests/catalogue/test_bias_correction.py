@@ -26,7 +26,7 @@ steps multiply by up to 3.4^5 in a small singular value, are not; nor those of a
 
 def near(record):
     """Values with such a beta in every power, and those of OTHERS."""
-    wanted = {name: NEAR for name in record.powers}
+    wanted = dict.fromkeys(record.powers, NEAR)
     return record.with_values(wanted | {name: OTHERS[name] for name in OTHERS if name in record.hyperparameters})
 
 

@@ -102,7 +102,7 @@ def test_a_file_is_shown_by_its_path_and_by_its_name(run, tmp_path):
     assert ["positive", "no", "default", "''"] in words and [
         "missing",
         "''",
-        *"median or mean or drop".split(),
+        *["median", "or", "mean", "or", "drop"],
     ] in words
 
 

@@ -27,7 +27,7 @@ def test_tex_as_mathml(text, expected):
 
 @pytest.mark.parametrize("text", [r"\alpha", "{a", "a}", "a_", r"\frac{1}"])
 def test_what_is_not_understood_is_refused(text):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="brace|early|not known"):
         to_mathml(text)
 
 

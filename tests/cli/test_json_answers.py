@@ -346,7 +346,7 @@ def test_a_time_limit_in_which_nothing_completes_is_unfinished(run, monkeypatch)
     from optbench.run.loop import ExecutionOptions
 
     monkeypatch.setattr(ExecutionOptions, "is_late", lambda ways: ways.until is not None)
-    code, out, err = run(*SMALL, "--time-limit", "1m", "--json")
+    code, out, _ = run(*SMALL, "--time-limit", "1m", "--json")
     data = json.loads(out)
     assert code == data["exit_code"] == 3 and "run the same command again" in data["error"]
     assert (data["finished"], data["answers"]) == (False, {})

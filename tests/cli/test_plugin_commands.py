@@ -88,7 +88,7 @@ def test_the_reason_why_a_rule_does_not_compile_is_whole_and_names_the_line(run,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("line, seconds, told", [
+@pytest.mark.parametrize(("line", "seconds", "told"), [
     ("import ctypes; ctypes.string_at(0)", 60, "loading mine.py: its worker process died of SIGSEGV"),
     ("import time; time.sleep(10000)", 2, "timed out after 2 s loading mine.py"),
 ])  # fmt: skip
@@ -119,7 +119,7 @@ def test_what_a_worker_printed_before_it_died_is_shown(run):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("line, seconds, told", [
+@pytest.mark.parametrize(("line", "seconds", "told"), [
     ("if drag: raise ValueError('no')", 60, "mine.py: comparing mine with gd: ValueError: no"),
     ("drag = w.nothing", 60, "mine.py: comparing mine with gd: optimizer mine: mine does not compile: "),
     ("while drag: pass", 5, "mine.py: timed out after 5 s comparing mine with gd"),

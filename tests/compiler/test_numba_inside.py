@@ -133,7 +133,7 @@ def squares_of_all(w, out):
     _squares(w, out)
 
 
-@pytest.mark.parametrize("kernel, runs", [(squares_of_one, 1), (squares_of_all, 3)])
+@pytest.mark.parametrize(("kernel", "runs"), [(squares_of_one, 1), (squares_of_all, 3)])
 def test_nobody_counts_views_of_a_kernels_arguments(kernel, runs):
     options = OPTIONS | STRICT | numba_inside.noalias()
     compiled = numba.njit(void(TABLE, TABLE), pipeline_class=numba_inside.Vectors, **options)(kernel)

@@ -13,7 +13,7 @@ NAMES = ["rosenbrock(dim=13)", "phase_retrieval", "styblinski_tang(dim=9)", "log
 CASES = list(zip(NAMES, cycle(["float64", "float32"])))
 
 
-@pytest.mark.parametrize("name, dtype", CASES)
+@pytest.mark.parametrize(("name", "dtype"), CASES)
 def test_a_single_lane_has_what_it_has_among_others(name, dtype):
     problem = problem_of(name)
     rng = np.random.default_rng(4)

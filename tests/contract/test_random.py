@@ -1,5 +1,7 @@
 """Random numbers inside rules: their law, and that a run, a step and a parameter have the same ones everywhere."""
 
+import itertools
+
 import numpy as np
 import pytest
 from harness import run_cohort
@@ -32,7 +34,7 @@ def expected(rule, seed=SEED, steps=STEPS):
     """w after each step from 1, along a gradient of 0.5, at the rate 0.1."""
     w, path = np.ones(DIM), []
     edges = np.cumsum([0, *(int(np.prod(shape)) for shape in SHAPES)])
-    blocks = {"noisy": [slice(0, DIM)]}.get(rule.name, [slice(*pair) for pair in zip(edges, edges[1:], strict=False)])
+    blocks = {"noisy": [slice(0, DIM)]}.get(rule.name, [slice(*pair) for pair in itertools.pairwise(edges)])
     for t in range(1, steps + 1):
         n, r = draws("normal", seed, t, DIM), draws("rademacher", seed, t, DIM)
         along = np.concatenate([r[part] * 0.5 * r[part].sum() for part in blocks])

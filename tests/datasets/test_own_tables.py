@@ -54,7 +54,7 @@ def expected(table, strategy):
     columns = make_column_transformer(
         (make_pipeline(SimpleImputer(strategy=strategy), StandardScaler()), NUMBERS), (texts, TEXTS)
     )
-    table = table.astype({name: object for name in TEXTS} | {"alone": float})
+    table = table.astype(dict.fromkeys(TEXTS, object) | {"alone": float})
     table[TEXTS] = table[TEXTS].where(table[TEXTS].notna(), None)
     fitted = columns.fit(table.iloc[train])
     return fitted.transform(table.iloc[train]), fitted.transform(table.iloc[test]), train, test
@@ -96,7 +96,7 @@ def test_what_was_learned_prepares_other_rows():
     assert again.numbers == (*NUMBERS[:2], "fare", "fare2") and list(again.levels) == TEXTS
     new = pd.DataFrame({"class": ["third", "fourth"], "sex": ["male", None], "port": ["S", "?"], "alone": [True, False],
                         "age": ["31", " "], "fare": [1, 2], "fare2": [0, 0]})  # fmt: skip
-    with pytest.warns(UserWarning) as told:
+    with pytest.warns(UserWarning, match="in no training row") as told:
         x = again.apply(new)
     assert [str(each.message) for each in told] == [
         "column 'sex': 'missing' in no training row: none of its levels",
@@ -120,7 +120,7 @@ def test_what_was_learned_prepares_other_rows():
 
 
 @pytest.mark.parametrize(
-    "last, value", [("no", np.nan), ("1_0", np.nan), ("1,009", np.nan), (" 2.5", 2.5), ("?", np.nan)]
+    ("last", "value"), [("no", np.nan), ("1_0", np.nan), ("1,009", np.nan), (" 2.5", 2.5), ("?", np.nan)]
 )
 def test_a_text_is_the_same_number_to_learn_from_and_to_predict_for(last, value):
     texts = pd.Series([*map(str, range(30)), last])

@@ -47,7 +47,7 @@ def test_what_is_before_the_activation(activation):
 def test_a_run_saw_the_same_mini_batch(network):
     run = {"lr": 0.3, "batch_size": 16, "seed": 4}
     before = optbench.minimize(network, "gd", steps=7, **run).w
-    x, y = mini_batch(network, 8, 16, seed=4)
+    _, y = mini_batch(network, 8, 16, seed=4)
     chances = [
         optbench.trace(network, layer=4, batch=8, example=i + 1, batch_size=16, w=before, seed=4) for i in range(16)
     ]

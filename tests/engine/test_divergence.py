@@ -27,6 +27,7 @@ def first_step_over(problem, value, slope, lr, steps=200, batch_size=100):
         w = w - lr * (weights[t - 1] * slope(w) + pulls[t - 1])
         if not value(w) <= limit:
             return t
+    return None
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.5])

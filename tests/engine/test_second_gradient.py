@@ -231,7 +231,7 @@ def test_sophia_is_that_of_its_paper_with_the_hessian_itself():
         np.testing.assert_allclose(found.w[0], stepper.w, rtol=1e-9)
 
 
-@pytest.mark.parametrize("name, slot, of_slot", [("adahessian", "v", np.sqrt), ("sophia_h", "h", np.asarray)])
+@pytest.mark.parametrize(("name", "slot", "of_slot"), [("adahessian", "v", np.sqrt), ("sophia_h", "h", np.asarray)])
 def test_curvatures_are_measured_at_large_weights_in_float32_too(name, slot, of_slot):
     """Of w^2/2, whose curvature is 1: without a scale, 3000 + 1e-4 is 3000, and the curvature 0."""
     for size in (0.5, 3e3, 1e12):

@@ -44,7 +44,7 @@ def test_averages_are_those_of_pandas(bias_correction):
             average *= 1 - beta ** np.arange(1, 91)
         (line,) = [line for line in ax.lines if line.get_label() == label]
         assert np.asarray(line.get_ydata()) == pytest.approx(average.to_numpy())
-    assert ax.get_ylabel() == "я <°C>" and list(lines_by_label(ax))[0] == "values"
+    assert ax.get_ylabel() == "я <°C>" and next(iter(lines_by_label(ax))) == "values"
 
 
 def test_averages_plain_and_corrected_in_one_picture():

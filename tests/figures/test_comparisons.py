@@ -33,7 +33,7 @@ def results():
     return results_of()
 
 
-@pytest.mark.parametrize("names, target", [(None, None), (["gd", "adam"], 0.01)])
+@pytest.mark.parametrize(("names", "target"), [(None, None), (["gd", "adam"], 0.01)])
 def test_runtimes_are_the_shares_that_were_reached(results, names, target):
     data = ReportData(results)
     targets = targets_of(results.runs, results.problems, TARGETS if target is None else [target])

@@ -77,7 +77,7 @@ def test_what_is_beyond_the_axis_and_who_never_arrives_is_written():
         ax = Results(timed, pd.DataFrame(), pd.DataFrame()).plot.forest()
         (note,) = [text for text in ax.texts if text.get_text() == "never reaches the target"]
         box, mark = note.get_window_extent(), ax.transData.transform([marks(ax, "p")["slow"].get_xdata()[0], 0])[0]
-        assert 0 <= box.x0 and box.x1 <= min(ax.figure.bbox.x1, mark), "whole, and not on its mark"
+        assert box.x0 >= 0 and box.x1 <= min(ax.figure.bbox.x1, mark), "whole, and not on its mark"
 
 
 @pytest.mark.slow

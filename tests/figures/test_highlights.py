@@ -84,7 +84,7 @@ def test_nothing_leaves_the_pictures_or_touches_the_foot(large):
         figure.set_dpi(144)
         renderer = FigureCanvasAgg(figure).get_renderer()
         box, (width, height) = figure.get_tightbbox(renderer), figure.get_size_inches()
-        assert 0 <= box.x0 and 0 <= box.y0 and box.x1 <= width and box.y1 <= height
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height
         foot = figure.texts[-1]
         assert foot.get_text().startswith("optbench 0.1.0") and foot.get_text().endswith(" …")
         assert "\n" not in foot.get_text()

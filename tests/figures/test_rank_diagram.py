@@ -87,7 +87,7 @@ def test_names_stay_in_the_picture_and_apart(count, name):
         boxes = [text.get_window_extent() for text in ax.get_yticklabels()]
     width, height = ax.figure.bbox.size
     assert len(boxes) == count
-    assert all(-1 <= box.x0 and box.x1 <= width + 1 and -1 <= box.y0 and box.y1 <= height + 1 for box in boxes)
+    assert all(box.x0 >= -1 and box.x1 <= width + 1 and box.y0 >= -1 and box.y1 <= height + 1 for box in boxes)
     assert not any(a.overlaps(b) for a, b in combinations([box.shrunk(0.9, 0.6) for box in boxes], 2))
 
 

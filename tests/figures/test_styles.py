@@ -32,7 +32,7 @@ def test_sizes(results, given, width, points, titles):
         assert ax.xaxis.label.get_fontsize() == points
         # Nothing leaves the picture, the legend included.
         box, (wide, tall) = ax.figure.get_tightbbox(), ax.figure.get_size_inches()
-        assert 0 <= box.x0 and 0 <= box.y0 and box.x1 <= wide and box.y1 <= tall
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= wide and box.y1 <= tall
         inner = ax.get_tightbbox()
         assert not ax.figure.legends[0].get_window_extent().overlaps(inner)
 

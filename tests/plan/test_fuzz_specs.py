@@ -18,10 +18,33 @@ CATALOGUE = loader.load()
 BASE = {"problems": ["rosenbrock"], "optimizers": ["gd"], "batch_sizes": ["full"], "learning_rates": [0.1], "seeds": 2,
         "steps": 3}  # fmt: skip
 COUNTS = st.one_of(st.integers(-1, 12), st.sampled_from([10**6, 2**63, 10**30, 0.5, "3", "full", True, None]))
-TEXTS = (
-    "0.9;[0.8, 0.9];[];1e-4:1:3;1:0:3;1e-4:1:99999999;log_uniform(1e-4, 1);uniform(1, 0);choice(1, 2);choice();None;"
-    "True;(1, 2);'a';{};lambda: 0;1j;digits;x.csv;~/x.csv;nowhere/x.npz;1e400;-1;10**9;__import__('os')"
-).split(";")
+TEXTS = [
+    "0.9",
+    "[0.8, 0.9]",
+    "[]",
+    "1e-4:1:3",
+    "1:0:3",
+    "1e-4:1:99999999",
+    "log_uniform(1e-4, 1)",
+    "uniform(1, 0)",
+    "choice(1, 2)",
+    "choice()",
+    "None",
+    "True",
+    "(1, 2)",
+    "'a'",
+    "{}",
+    "lambda: 0",
+    "1j",
+    "digits",
+    "x.csv",
+    "~/x.csv",
+    "nowhere/x.npz",
+    "1e400",
+    "-1",
+    "10**9",
+    "__import__('os')",
+]
 VALUES = st.one_of(st.integers(-3, 40), st.floats(allow_nan=True), st.sampled_from(TEXTS), ODD_TEXTS).map(str)
 
 
@@ -111,10 +134,23 @@ def test_names(kind, data):
     assert not said or kind in said or "data set" in said, said
 
 
-ODD_LINES = (
-    "[problems];[[problems]];[[chosen]];name = 'mlp';epoch = 2;problem = 'mlp';# x;;seeds = 2026-01-01;steps = 0x10;"
-    "steps = 1_0;a.b.c = 1;steps = 3;epochs = inf;[["
-).split(";")
+ODD_LINES = [
+    "[problems]",
+    "[[problems]]",
+    "[[chosen]]",
+    "name = 'mlp'",
+    "epoch = 2",
+    "problem = 'mlp'",
+    "# x",
+    "",
+    "seeds = 2026-01-01",
+    "steps = 0x10",
+    "steps = 1_0",
+    "a.b.c = 1",
+    "steps = 3",
+    "epochs = inf",
+    "[[",
+]
 LISTS = st.sampled_from(["'gd'", "1, 2", "0.1", "{ name = 'mlp' }", "", "[["])
 LINES = st.one_of(
     st.builds("{} = {}".format, st.sampled_from([*KEYS, "x", '"a b"', "problems.x"]), VALUES),

@@ -1,5 +1,7 @@
 """Networks: perceptrons on more data, deep and narrow ones, autoencoders, convolutions; large logistic regression."""
 
+import itertools
+
 import numpy as np
 
 SMALL = "data=teacher(examples=60, features=9, classes=3)"
@@ -38,7 +40,7 @@ def layers(w, shapes):
 
 
 def dense(w, x, sizes, activation, output="linear"):
-    parts = layers(w, list(zip(sizes[:-1], sizes[1:], strict=True)))
+    parts = layers(w, list(itertools.pairwise(sizes)))
     for k, (weights, bias) in enumerate(parts):
         x = ACTIVATIONS[activation if k < len(parts) - 1 else output](x @ weights + bias)
     return x
@@ -55,7 +57,7 @@ def perceptron(w, x, y, sizes, activation):
 
 def normalized(w, x, y, sizes, activation):
     """With layer normalization in place of biases."""
-    for wide, tall in zip(sizes[:-2], sizes[1:-1], strict=True):
+    for wide, tall in itertools.pairwise(sizes[:-1]):
         weights, gains, shifts, w = np.split(w, np.cumsum([wide * tall, tall, tall]))
         a = x @ weights.reshape(wide, tall)
         a = a - a.mean(axis=1, keepdims=True)
@@ -92,7 +94,7 @@ def convolution(w, x, y, channels, stride, activation, classes):
     sides = [side]
     for _ in channels[1:]:
         sides.append(len(range(0, sides[-1], stride)))
-    shapes = [(9 * wide, tall) for wide, tall in zip(channels[:-1], channels[1:], strict=True)]
+    shapes = [(9 * wide, tall) for wide, tall in itertools.pairwise(channels)]
     *filters, (last, last_bias) = layers(w, [*shapes, (sides[-1] ** 2 * channels[-1], classes)])
     image = x.reshape(-1, side, side, 1)
     for (weights, bias), wide in zip(filters, channels[:-1], strict=True):

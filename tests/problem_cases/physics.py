@@ -1,5 +1,7 @@
 """A physics-informed network: u'' of each layer in plain NumPy, by the derivatives of tanh."""
 
+import itertools
+
 import numpy as np
 
 SETTINGS = ["pinn(frequency=1, hidden=(5,), points=48, border=1.0)", "pinn(hidden=(4, 6, 3), points=60, seed=1)"]
@@ -9,7 +11,7 @@ NOT_ANALYTIC = set()
 def network(w, x, sizes):
     """u and u'' at the points x."""
     u, first, second, at = x[:, None], np.ones((len(x), 1)), np.zeros((len(x), 1)), 0
-    for k, (wide, tall) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for k, (wide, tall) in enumerate(itertools.pairwise(sizes)):
         weights, bias = w[at : at + wide * tall].reshape(wide, tall), w[at + wide * tall : at + (wide + 1) * tall]
         at += (wide + 1) * tall
         u, first, second = u @ weights + bias, first @ weights, second @ weights

@@ -1,5 +1,6 @@
 """Saddles, and what is built of them."""
 
+import itertools
 from math import e
 
 import numpy as np
@@ -48,7 +49,7 @@ def octopus(w, L, gamma, tau):
         return g2(x, L, gamma, tau) if x.real <= 2 * tau else -gamma
 
     value = alone(a[0])
-    for x, y in zip(a, a[1:], strict=False):
+    for x, y in itertools.pairwise(a):
         shut = (held(x) + gamma) / (L + gamma)
         value += shut * L * y**2 + (1 - shut) * alone(y)
     return value

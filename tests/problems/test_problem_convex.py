@@ -1,5 +1,7 @@
 """Convex and ill-conditioned problems against scikit-learn, spectra, and what their papers prove of them."""
 
+import itertools
+
 import numpy as np
 import pytest
 from every_problem import seeded, somewhere
@@ -18,7 +20,7 @@ def poisson(w, x, y, l2):
 
 def deep_linear(w, sizes, target):
     product, at = np.eye(sizes[0]), 0
-    for wide, tall in zip(sizes[:-1], sizes[1:], strict=True):
+    for wide, tall in itertools.pairwise(sizes):
         product, at = w[at : at + wide * tall].reshape(tall, wide) @ product, at + wide * tall
     return ((product - target) ** 2).sum() / 2
 
@@ -132,7 +134,7 @@ def test_quadratic_deep_is_as_in_deepobs():
     eigenvalues = np.linalg.eigvalsh(hessian_of(problem))
     assert (problem.dim, problem.examples) == (100, 1000)
     low, high = eigenvalues[:90], eigenvalues[90:]
-    assert 0 < low.min() and low.max() < 1 and 30 < high.min() and high.max() < 60
+    assert low.min() > 0 and low.max() < 1 and high.min() > 30 and high.max() < 60
     assert low.mean() == pytest.approx(0.5, abs=0.1) and high.mean() == pytest.approx(45, abs=8)
     assert np.abs(start_point(problem, 0) - 1).max() <= 0.1
     # Root mean square of the gradient noise H x, x normal with deviation 0.6: over all spectra, and with this one.

@@ -1,5 +1,6 @@
 """Networks against plain NumPy back-propagation, PyTorch's recorded gradients, and what is known of their starts."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def test_torch_says_the_same(text, number):
 def unpack(w, sizes):
     """[(weights (in, out), bias (out,)), ...]"""
     layers, at = [], 0
-    for wide, tall in zip(sizes[:-1], sizes[1:], strict=True):
+    for wide, tall in itertools.pairwise(sizes):
         layers.append((w[at : at + wide * tall].reshape(wide, tall), w[at + wide * tall : at + (wide + 1) * tall]))
         at += (wide + 1) * tall
     assert at == len(w)

@@ -6,6 +6,7 @@ Each network is built from torch.nn's own layers; only the order of its paramete
 optbench is imported.
 """
 
+import itertools
 import json
 from functools import partial
 from pathlib import Path
@@ -40,14 +41,14 @@ NETWORKS = [
 
 def dense(sizes, activation, output=None):
     layers = []
-    for wide, tall in zip(sizes[:-1], sizes[1:], strict=True):
+    for wide, tall in itertools.pairwise(sizes):
         layers += [nn.Linear(wide, tall), ACTIVATIONS[activation]()]
     return nn.Sequential(*layers[:-1], *([ACTIVATIONS[output]()] if output else []))
 
 
 def convolution(channels, activation, stride):
     layers, side = [nn.Unflatten(1, (1, 8, 8))], 8
-    for wide, tall in zip(channels[:-1], channels[1:], strict=True):
+    for wide, tall in itertools.pairwise(channels):
         layers += [nn.Conv2d(wide, tall, 3, stride, padding=1), ACTIVATIONS[activation]()]
         side = (side + stride - 1) // stride
     return nn.Sequential(*layers, ChannelsLast(), nn.Flatten(), nn.Linear(side * side * channels[-1], 10))

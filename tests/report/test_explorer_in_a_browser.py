@@ -379,7 +379,7 @@ def test_player(chromium, usual):
         assert view.locator("#explore-play").inner_text() == "Play"
         at = re.search(r"at=(\d+)", view.url)[1]
         assert f"{int(at):,} of" in view.locator("#explore-at").inner_text()
-        assert any(1 < len(trace["x"]) for trace in traces(view)[6:] if trace["mode"] == "lines")
+        assert any(len(trace["x"]) > 1 for trace in traces(view)[6:] if trace["mode"] == "lines")
         view.locator("#explore-step").fill(view.locator("#explore-step").get_attribute("max"))
         assert [t["x"] for t in traces(view) if t["mode"] == "lines"] == [trace["x"] for trace in whole]
         view.locator("#explore-step").fill("0")
@@ -454,7 +454,7 @@ PICTURES = {
 }
 
 
-@pytest.mark.parametrize("size, width", [("slide", 1280), ("paper", 360)])
+@pytest.mark.parametrize(("size", "width"), [("slide", 1280), ("paper", 360)])
 def test_a_saved_picture_has_a_title_a_legend_and_its_source_and_is_light(chromium, usual, size, width):
     with opened(chromium, usual, width=width, color_scheme="dark", accept_downloads=True) as view:
         reader = view.context.new_page()

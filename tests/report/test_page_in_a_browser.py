@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 
 import pandas as pd
 import pytest
@@ -166,11 +167,7 @@ def test_by_keyboard_and_for_screen_readers(chromium, usual):
         named = "e.textContent || e.ariaLabel || e.labels.length"
         assert view.evaluate(f"[...document.querySelectorAll('button, input')].every(e => {named})")
         levels = view.evaluate("[...document.querySelectorAll('h1,h2,h3')].map(e => +e.tagName[1])")
-        assert (
-            levels[0] == 1
-            and levels.count(1) == 1
-            and all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False))
-        )
+        assert levels[0] == 1 and levels.count(1) == 1 and all(b - a <= 1 for a, b in itertools.pairwise(levels))
 
 
 def test_without_javascript_the_answer_is_there(chromium, usual):

@@ -28,7 +28,7 @@ ROWS = {"city": ["Rome", "Oslo", "Bonn"], "age": [1.0, None, 7.0], "more": [0, 0
 
 
 @pytest.mark.filterwarnings("ignore:column 'city'")
-@pytest.mark.parametrize("classes, loss, kind", [
+@pytest.mark.parametrize(("classes", "loss", "kind"), [
     (("no", "yes", "perhaps"), "cross_entropy", str), (("0", "2"), "log_loss", int), (("0.5", "2"), "log_loss", float),
     (("False", "True"), "squared_hinge", bool), ((), "mse", float),
 ])  # fmt: skip

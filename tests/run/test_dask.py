@@ -274,7 +274,7 @@ def test_without_dask_one_line_says_how_to_get_it(files, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "options, message",
+    ("options", "message"),
     [
         ({"executor": "dsk"}, "unknown executor 'dsk': did you mean 'dask'?"),
         ({"scheduler": "tcp://127.0.0.1:1"}, "a scheduler needs the executor dask"),

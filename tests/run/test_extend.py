@@ -137,7 +137,7 @@ def test_runs_of_a_changed_rule_are_counted_and_run_again(ran, tmp_path):
     dry = ["--extend", "--out", str(tmp_path / "out"), "--plugin", str(file), "--isolate", "never", "--dry-run"]
     assert f"warning: {text}" in " ".join(CliRunner().invoke(app, ["sweep", *dry]).stderr.split())
     assert not ran
-    with pytest.warns(UserWarning) as told:
+    with pytest.warns(UserWarning, match="writes the earlier tables again") as told:
         optbench.sweep(spec, out=tmp_path / "out", workers=1, isolate="never")
     assert [str(each.message) for each in told] == [text]
     assert sum(ran) == 12

@@ -50,7 +50,7 @@ def test_a_budget_that_is_used_up_is_no_success():
     assert not found.success and "it has not converged" in found.message
 
 
-@pytest.mark.parametrize("steps, converged", [(100, False), (120, True)])
+@pytest.mark.parametrize(("steps", "converged"), [(100, False), (120, True)])
 def test_a_rule_succeeds_where_the_gradient_vanishes(steps, converged):
     """Gradient descent on w^2 / 2 at the rate 0.1 leaves the gradient 0.9^t: 2.7e-5 and 3.2e-6."""
     found = optbench.minimize((lambda w: 0.5 * w @ w, lambda w: w), [1.0, -1.0], "gd", lr=0.1, steps=steps)

@@ -84,9 +84,9 @@ def test_a_lock_that_says_nothing_is_taken_over(content, tmp_path):
 
 
 def test_a_process_holds_a_folder_once(tmp_path):
-    with folder_lock(tmp_path), pytest.raises(OptbenchError, match=f"in use by process {os.getpid()} on "):
-        with folder_lock(tmp_path):
-            pass
+    refused = pytest.raises(OptbenchError, match=f"in use by process {os.getpid()} on ")
+    with folder_lock(tmp_path), refused, folder_lock(tmp_path):
+        pass
     with folder_lock(tmp_path):
         pass
 

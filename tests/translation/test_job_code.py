@@ -72,7 +72,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("kind, ending, given", CASES)
+@pytest.mark.parametrize(("kind", "ending", "given"), CASES)
 def test_its_arrays_are_those_of_the_problem(kind, ending, given, tmp_path):
     """The code's own statements, up to the network, with pandas and scikit-learn alone."""
     text = ending
@@ -113,7 +113,7 @@ RUNS = [
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("problem, setting", RUNS, ids=["table", "tanh", "logistic", "ridge"])
+@pytest.mark.parametrize(("problem", "setting"), RUNS, ids=["table", "tanh", "logistic", "ridge"])
 def test_it_prints_the_metrics_of_optbenchs_own_runs(problem, setting, tmp_path):
     """Within the runs of eight seeds, and as far beyond them as they spread."""
     problem = problem.format(table=f"\"file(path='{save(tmp_path, 'csv')}', target=team, drop='plan,value')\"")

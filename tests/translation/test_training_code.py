@@ -155,7 +155,7 @@ def test_values_that_a_library_refuses_have_no_equal(text, library, why):
 
 
 @pytest.mark.parametrize(
-    "name, given, nearest",
+    ("name", "given", "nearest"),
     [
         ("adam", {}, "adam_torch"),
         ("adam", {"beta1": 0.8}, "adam_torch(beta1=0.8)"),

@@ -121,7 +121,7 @@ def test_measures_that_were_asked_for_are_told_and_values_stand_where_the_rankin
     assert describe_measure(answer).startswith("Compared by 1 - macro F1 on test data.")
 
 
-@pytest.mark.parametrize("shift, words", [(0.0, "Nothing is told apart"), (0.3, "p is better")])
+@pytest.mark.parametrize(("shift", "words"), [(0.0, "Nothing is told apart"), (0.3, "p is better")])
 def test_models_of_one_table_are_compared_and_not_ranked(shift, words):
     runs = planted(["gd", "adam"])
     noise = 0.01 * np.random.default_rng(0).standard_normal(len(runs))

@@ -48,7 +48,7 @@ def test_nobody_is_best_where_it_is_open():
 
 
 @pytest.mark.parametrize(
-    "factor, words", [(8.0, "Batch size (8×) matters more than the optimizer (3×); adam is"), (1.0, "adam is")]
+    ("factor", "words"), [(8.0, "Batch size (8×) matters more than the optimizer (3×); adam is"), (1.0, "adam is")]
 )
 def test_what_costs_more_than_the_optimizer_comes_first(factor, words):
     """The optimizers differ by a factor of 3, the batch sizes by one of 8, or not at all."""

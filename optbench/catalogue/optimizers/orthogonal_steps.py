@@ -196,7 +196,7 @@ def _direction(block, memory, eps, ns_steps, ns_coefficients, role):
         for i in range(rows):
             for j in range(columns):
                 block[i, j] = sign(block[i, j]) / real(rows)
-    elif role == VECTOR or role == EMBEDDING:
+    elif role in (VECTOR, EMBEDDING):
         lines = 1 if role == VECTOR else rows
         tokens = block.reshape(lines, rows * columns // lines)
         for i in range(lines):

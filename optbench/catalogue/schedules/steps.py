@@ -5,6 +5,8 @@ Points of the run are fractions of ``total_steps``, so that one setting serves r
 made: it is first felt by the step behind them.
 """
 
+import itertools
+
 import numpy as np
 
 from optbench import schedule
@@ -15,7 +17,7 @@ _SLACK = 1e-6
 
 def _ascending(points):
     """Return True if every point is larger than the one before."""
-    return all(a < b for a, b in zip(points, points[1:], strict=False))
+    return all(a < b for a, b in itertools.pairwise(points))
 
 
 @schedule(

@@ -238,7 +238,7 @@ class EagerLanes(CpuLanes):
             size = np.abs(g)
             peak = np.nanmax(size, axis=1, keepdims=True, initial=0)
             rounded = np.copysign(np.floor(size / peak * self.levels + 0.5) / self.levels * peak, g)
-            g[:] = np.where((0 < peak) & (peak < np.inf), rounded, g)
+            g[:] = np.where((peak > 0) & (peak < np.inf), rounded, g)
         if lag := len(self.late):
             now = g.copy()
             g[:] = self.late[(t - 1) % lag] if t > lag else self.late[0] if t > 1 else now
