@@ -111,6 +111,33 @@ def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec",
         raw = design_sweep(data, target, changes, place)
         changes.pop("problems", None)
         labels |= {text: labels.pop(short, short) for text, short in raw.pop("labels").items()}
+    raw = _leave_out_replaced(raw, changes)
+    raw.update(changes)
+    if labels:
+        raw["labels"] = labels
+    if raw.get("blocks"):
+        raw.pop("tuning_seeds", None)
+    elif "tuning_seeds" not in changes and ("seeds" in changes or "tuning_seeds" not in raw):
+        most = raw.get("tuning_seeds", 3)
+        raw["tuning_seeds"] = min(most, _share_for_tuning(raw.get("seeds", 9))) if isinstance(most, int) else most
+    try:
+        if files:
+            raw["plugins"] = list(dict.fromkeys([*read_plugins(raw.get("plugins") or ()), *files]))
+        lacks_rates = all(raw.get(key) is None for key in ("learning_rates", "trials", "chosen"))
+        spec = Spec.model_validate({**raw, "learning_rates": USUAL_RATES} if lacks_rates else raw)
+        spec._lacks_rates, spec._names_batches = lacks_rates, names_batches
+        return spec
+    except ValidationError as error:
+        line = refusal(error, "", {"problems": ProblemEntry.model_fields, "chosen": SettingEntry.model_fields})
+        file = f"{label}: " if label and line.partition(":")[0].partition(".")[0] not in changes else ""
+        raise OptbenchError(f"{file}{line}") from None
+
+
+def _leave_out_replaced(raw: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys without those that a change replaces, though it has another name: steps those of epochs, say.
+
+    Raises OptbenchError for changes that cannot stand together.
+    """
     replaced = {key for group in ({"epochs", "steps"}, {"batch_sizes"}) if group & changes.keys() for key in group}
     raw = {key: value for key, value in raw.items() if key not in replaced}
     if isinstance(raw.get("problems"), list):  # what was typed counts for all of them
@@ -132,25 +159,7 @@ def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec",
             raw.pop("choose_by", None)
     elif "choose_by" in changes and raw.get("judge_by") not in list_measures(changes["choose_by"]):
         raw.pop("judge_by", None)
-    raw.update(changes)
-    if labels:
-        raw["labels"] = labels
-    if raw.get("blocks"):
-        raw.pop("tuning_seeds", None)
-    elif "tuning_seeds" not in changes and ("seeds" in changes or "tuning_seeds" not in raw):
-        most = raw.get("tuning_seeds", 3)
-        raw["tuning_seeds"] = min(most, _share_for_tuning(raw.get("seeds", 9))) if isinstance(most, int) else most
-    try:
-        if files:
-            raw["plugins"] = list(dict.fromkeys([*read_plugins(raw.get("plugins") or ()), *files]))
-        lacks_rates = all(raw.get(key) is None for key in ("learning_rates", "trials", "chosen"))
-        spec = Spec.model_validate({**raw, "learning_rates": USUAL_RATES} if lacks_rates else raw)
-        spec._lacks_rates, spec._names_batches = lacks_rates, names_batches
-        return spec
-    except ValidationError as error:
-        line = refusal(error, "", {"problems": ProblemEntry.model_fields, "chosen": SettingEntry.model_fields})
-        file = f"{label}: " if label and line.partition(":")[0].partition(".")[0] not in changes else ""
-        raise OptbenchError(f"{file}{line}") from None
+    return raw
 
 
 def _check_keys(raw: Mapping, label: str) -> dict:

@@ -159,25 +159,28 @@ def _start_local_cluster(count: int) -> Iterator[str]:
     from distributed.gc import disable_gc_diagnosis
 
     port = {"dashboard_address": "127.0.0.1:0"}
-    with dask.config.set(_SETTINGS), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        with LocalCluster(n_workers=0, dashboard_address=None, scheduler_kwargs=port) as cluster:
-            # The scheduler watches the garbage collector by a callback: a Ctrl-C that falls into one is lost.
-            disable_gc_diagnosis()
-            process = subprocess.Popen(
-                [
-                    sys.executable, "-m", "dask", "worker", cluster.scheduler_address, "--nworkers", str(count),
-                    "--nthreads", "1", "--memory-limit", "0", "--no-dashboard", "--host", "127.0.0.1",
-                    "--local-directory", folder, "--death-timeout", "30",
-                ],
-                env=os.environ | _ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-            )  # fmt: skip
-            try:
-                yield cluster.scheduler_address
-            finally:
-                with contextlib.suppress(OSError):
-                    os.killpg(process.pid, signal.SIGKILL)  # asked to end they would take a second or more
-                process.wait()
+    with (
+        dask.config.set(_SETTINGS),
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        LocalCluster(n_workers=0, dashboard_address=None, scheduler_kwargs=port) as cluster,
+    ):
+        # The scheduler watches the garbage collector by a callback: a Ctrl-C that falls into one is lost.
+        disable_gc_diagnosis()
+        process = subprocess.Popen(
+            [
+                sys.executable, "-m", "dask", "worker", cluster.scheduler_address, "--nworkers", str(count),
+                "--nthreads", "1", "--memory-limit", "0", "--no-dashboard", "--host", "127.0.0.1",
+                "--local-directory", folder, "--death-timeout", "30",
+            ],
+            env=os.environ | _ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        try:
+            yield cluster.scheduler_address
+        finally:
+            with contextlib.suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)  # asked to end they would take a second or more
+            process.wait()
 
 
 def pack(archive: Path, plugins: Iterable[str], digests: Iterable[str]) -> str:

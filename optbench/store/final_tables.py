@@ -148,11 +148,13 @@ def parquet_writer(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table
                 write(table.slice(at, ROWS))
             waiting, rows = [table.slice(rows - rows % ROWS)], rows % ROWS
 
-    with replace_file(path) as scratch:
-        with pq.ParquetWriter(scratch, schema, compression="zstd", use_dictionary=repeated) as file:
-            yield add
-            if rows:
-                write(_concat(waiting))
+    with (
+        replace_file(path) as scratch,
+        pq.ParquetWriter(scratch, schema, compression="zstd", use_dictionary=repeated) as file,
+    ):
+        yield add
+        if rows:
+            write(_concat(waiting))
 
 
 class Points(NamedTuple):
