@@ -81,7 +81,7 @@ def describe(catalogue: Catalogue, text: str) -> dict:
         },
         "source": data.source if data else entry.about, "files": places, "missing": missing,
     }  # fmt: skip
-    facts = {
+    facts: dict[str, Any] = {
         "rows": None, "validation_rows": None, "test_rows": None, "features": None, "classes": None,
         "target": entry.target, "split": "", "scaling": "", "notes": [], "sha256": "",
         "data_text": "", "data_warning": "", "problems": [],

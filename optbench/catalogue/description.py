@@ -5,6 +5,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from optbench.catalogue.loader import Catalogue
 from optbench.catalogue.step_costs import BLOCK
 from optbench.contract import names
 from optbench.contract.composition import wrap
-from optbench.contract.eager import LIBRARIES, library_and_name, other_arguments
+from optbench.contract.eager import LIBRARIES, Eager, library_and_name, other_arguments
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import missing_name_error, unique
 from optbench.contract.optimizers import GIVEN, Baseline
@@ -127,8 +128,10 @@ def _describe_optimizer(catalogue: Catalogue, text: str) -> dict:
     bare = name in catalogue.wrappers and names.INNER not in given
     if bare:  # gd has neither state nor hyperparameters: around it, a wrapper shows what is its own
         around, wrapper = wrap(catalogue.wrappers[name], catalogue.optimizers["gd"]), catalogue.wrappers[name]
-        own = {"doc": wrapper.doc, "source": wrapper.source, "search": wrapper.search}
-        record = replace(around, name=name, search_source=wrapper.search_source, **own)
+        record: Any = replace(
+            around, name=name, doc=wrapper.doc, source=wrapper.source, search=wrapper.search,
+            search_source=wrapper.search_source,
+        )  # fmt: skip
         values = record.with_values(given)
     else:
         record, values = catalogue.optimizer(text)
@@ -145,8 +148,8 @@ def _describe_optimizer(catalogue: Catalogue, text: str) -> dict:
         "by_run": _unwrapped_names(record.run_slots),
         "matrix": [{"block": list(BLOCK), "numbers": numbers} for numbers in memory if numbers],
     }
-    sums = {"all": record.total, "block": record.block, "matrix": record.matrix}
-    sums = {key: _unwrapped_names(stages) for key, stages in sums.items()}
+    stages = {"all": record.total, "block": record.block, "matrix": record.matrix}
+    sums = {key: _unwrapped_names(each) for key, each in stages.items()}
     facts |= {"state": state, "reported": _unwrapped_names([record.report or "w"])[0], "sums": sums}
     facts["given"] = [key for key in GIVEN if key in record.scalar_arguments()]
     own_part = catalogue.wrappers[name] if bare else record
@@ -158,6 +161,7 @@ def _describe_optimizer(catalogue: Catalogue, text: str) -> dict:
 def _describe_eager(catalogue: Catalogue, text: str) -> dict:
     """Return the record that `describe` has of an optimizer of another library; text: such as ``torch:AdamW``."""
     record, values = catalogue.optimizer(text)
+    assert isinstance(record, Eager)
     facts = _describe_record("optimizer", text, record, values, record.hyperparameters, record.limits)
     text = re.split(r"\n\s*(?:\.\. |Args:|Parameters\n|Arguments:)", facts["description"])[0].strip()
     facts |= {"kind": "eager optimizer", "description": text, "name": record.name, "library": LIBRARIES[record.library]}

@@ -204,8 +204,9 @@ def _match_names(call: Any, record: Eager, values: Mapping[str, float]) -> dict[
     own: dict[str, str] = {}
     for key, value in given.items():
         mine, parts = record.tuples.get(key, (key,)), value.elts if isinstance(value, ast.Tuple) else [value]
-        if len(parts) == len(mine) and all(isinstance(part, ast.Name) for part in parts):
-            own |= zip(mine, (part.id for part in parts), strict=True)
+        named = [part.id for part in parts if isinstance(part, ast.Name)]
+        if len(named) == len(parts) == len(mine):
+            own |= zip(mine, named, strict=True)
         elif not isinstance(value, ast.Constant) or have.get(key) != value.value:
             return None
     unnamed = [key for key in record.hyperparameters if key not in own and key not in given]

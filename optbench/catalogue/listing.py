@@ -7,6 +7,7 @@ import ast
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,10 +41,10 @@ def find_registries(kind: str) -> tuple[str, ...]:
     """
     valid = KINDS | PARTS
     word = "_".join(kind.lower().replace("-", " ").replace("_", " ").split()).replace("data_set", "dataset")
-    word = next((each for each in (word, f"{word}s") if each in valid), None)
-    if word is None:
+    found = next((valid[each] for each in (word, f"{word}s") if each in valid), None)
+    if found is None:
         raise unknown("kind", kind, valid)
-    return valid[word]
+    return found
 
 
 def list_names(catalogue: Catalogue, kind: str) -> list[dict]:
@@ -77,7 +78,7 @@ def list_names(catalogue: Catalogue, kind: str) -> list[dict]:
     return entries
 
 
-def count_cost(catalogue: Catalogue, record, values: Mapping | None = None) -> dict:
+def count_cost(catalogue: Catalogue, record: Any, values: dict[str, float] | None = None) -> dict:
     """Return {"memory": numbers a parameter, "cost": its counts by name}, both None where that is not known.
 
     record: an optimizer with these values, by default its own, or a wrapper, of which it is what that adds around gd.
@@ -89,12 +90,12 @@ def count_cost(catalogue: Catalogue, record, values: Mapping | None = None) -> d
     )
 
 
-def count_gradients(record) -> int:
+def count_gradients(record: Wrapper | Optimizer) -> float:
     """Return the gradients that a step of an optimizer takes on average, or makes of another's as a wrapper."""
     return (1 + 1 / record.look.every if record.look else 1) if isinstance(record, Wrapper) else record.gradients
 
 
-def cost_text(row) -> str:
+def cost_text(row: Mapping[str, Any]) -> str:
     """Return cost, memory and a second gradient of a row of `list_names` in words; "" where nothing is known."""
     parts, added = [], row["kind"] == "wrapper"
     if row.get("cost"):
@@ -114,17 +115,17 @@ def formula(doc: str) -> str:
     return " ".join(lines).strip().removesuffix(".").replace("``", "`")
 
 
-def defaults(record) -> Mapping:
+def defaults(record: Any) -> Mapping:
     """Return the defaults of a problem's parameters, or of an optimizer's or schedule's hyperparameters, by name."""
     return record.parameters if hasattr(record, "parameters") else record.hyperparameters
 
 
-def ranges(record) -> dict[str, str]:
+def ranges(record: Any) -> dict[str, str]:
     """Return, by name, the ranges that tuning searches; of a wrapper, those of its own hyperparameters only."""
     return {key: range_.text for key, range_ in getattr(record, "space", getattr(record, "search", {})).items()}
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """Return the value with NumPy arrays and tuples as lists, and None for a float that is not finite, for JSON."""
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
@@ -135,7 +136,7 @@ def plain(value):
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def value_text(value) -> str:
+def value_text(value: Any) -> str:
     """Return a plain value as it is typed in a spec."""
     if isinstance(value, list):
         return f"({', '.join(map(value_text, value))}{',' * (len(value) == 1)})"

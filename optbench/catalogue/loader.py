@@ -112,12 +112,13 @@ class Catalogue:
             if path in self.broken:
                 refuse_broken(path, self.broken[path])
             modules, only = [self.modules[path]], path.name
-        label, inner, values = ":".join(parts), None, {}
+        label, inner, values = ":".join(parts), None, dict[str, float]()
         if names.INNER in given and parts[0] == "torch":
-            inner, values = self.optimizer(given.pop(names.INNER))
-            if not isinstance(inner, Eager) or inner.library != "torch":
-                text = f"optimizer {label} cannot go around {inner.name}"
+            found, values = self.optimizer(given.pop(names.INNER))
+            if not isinstance(found, Eager) or found.library != "torch":
+                text = f"optimizer {label} cannot go around {found.name}"
                 raise OptbenchError(f"{text}: a class of PyTorch goes around another one, such as torch:SGD, if at all")
+            inner = found
             label = names.canonical(label, {names.INNER: inner.name})
         if label not in self.eager or (only and path not in {origin.file for origin in self.eager[label].origins}):
             try:
@@ -204,7 +205,7 @@ def cached_catalogue(plugins: Iterable[str | Path]) -> Catalogue:
     catalogue = load(tuple(plugins))
     build = catalogue.problem
     cached = cache(build)
-    catalogue.problem = lambda text, *fold: (cached if isinstance(text, str) else build)(text, *fold)
+    catalogue.problem = lambda text, *fold: (cached if isinstance(text, str) else build)(text, *fold)  # type: ignore[method-assign]
     return catalogue
 
 
@@ -335,7 +336,8 @@ def _run_file(path: Path, digest: str) -> tuple[ModuleType, list]:
     module = make_module(path, digest)
     try:
         with restored_process(), import_siblings(path):
-            module.__loader__.exec_module(module)
+            loader: Any = module.__loader__
+            loader.exec_module(module)
         records = [record for record in vars(module).values() if type(record) in _KINDS]
         for record in records:
             record.__post_init__()  # a file can have done anything to them

@@ -122,7 +122,7 @@ def data_set_names() -> list[str]:
         for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
         if isinstance(target, ast.Name) and target.id == "SETS" and isinstance(node.value, ast.Dict)
     )
-    return [key.value for each in dicts for key in each.keys if isinstance(key, ast.Constant)]
+    return [str(key.value) for each in dicts for key in each.keys if isinstance(key, ast.Constant)]
 
 
 def _find_registered(tree: ast.Module) -> Iterator[tuple[str, str]]:

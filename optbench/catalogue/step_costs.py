@@ -51,7 +51,7 @@ def cost_of(record: Optimizer, values: dict[str, float] | None = None) -> Cost |
     values = dict(record.hyperparameters) if values is None else values
     size, stages = BLOCK[0] * BLOCK[1], record.matrix.values()
     named = {"w", "g", *record.own, *record.matrix}
-    arrays = len(named) + 1 + len(record.own)  # read, and written, by the rule
+    arrays: float = len(named) + 1 + len(record.own)  # read, and written, by the rule
     for function in (*record.total.values(), *record.block.values(), *(stage.term for stage in stages)):
         arrays += len(named.intersection(arguments(function)))
     if record.look_rule is not None and (look := cost_of(record.look_rule, values)):
@@ -120,11 +120,11 @@ class _Array(np.ndarray):
         _Array.calls["decompositions"] += function in _DECOMPOSITIONS
         return super().__array_function__(function, types, given, named)
 
-    def __array_ufunc__(self, function: Any, method: str, *given: Any, out: Any = (), **named: Any) -> Any:
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = (), **kwargs: Any) -> Any:
         """Call a function of NumPy on plain arrays, a product by ``@`` or ``matmul`` among them."""
-        _Array.calls["products"] += function in _PRODUCTS
-        plain = [each.view(np.ndarray) if isinstance(each, _Array) else each for each in (*given, *out)]
-        result = getattr(function, method)(*plain, **named)
+        _Array.calls["products"] += ufunc in _PRODUCTS
+        plain = [each.view(np.ndarray) if isinstance(each, _Array) else each for each in (*inputs, *out)]
+        result = getattr(ufunc, method)(*plain, **kwargs)
         return result.view(_Array) if isinstance(result, np.ndarray) else result
 
 

@@ -5,6 +5,7 @@ Depends on the engine; no sweep and no report is needed.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from optbench.catalogue.loader import Catalogue
 from optbench.checks import optimizer, problem, quick
@@ -45,6 +46,7 @@ def check_record(kind: str, name: str, catalogue: Catalogue) -> Iterator[CheckRe
     if kind in _WRAPPED:
         kind, inner = _WRAPPED[kind]
         name = f"{name}({inner})"
+    record: Any
     if kind == "problem":
         try:
             record = catalogue.problem(name)

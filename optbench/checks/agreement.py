@@ -167,10 +167,10 @@ def _first_differing_steps(
     """
     path = rollout(a, stream, rate)
     paths = [path.w, rollout(b, stream, rate, path.g).w]
-    first = max(int(np.argmax(distance(*paths, stream.start) > 0)) - 1, 0)
+    first = max(int(np.argmax(distance(paths[0], paths[1], stream.start) > 0)) - 1, 0)
     one, other = (np.diff(np.vstack([stream.start, w]), axis=0)[first : first + _SHOWN_STEPS] for w in paths)
     weight = int(np.argmax(np.nan_to_num(np.abs(one - other)).max(axis=0)))
     return tuple(
-        (first + i + 1, float(path.g[first + i, weight]), *map(float, pair))
-        for i, pair in enumerate(zip(one[:, weight], other[:, weight], strict=True))
+        (first + i + 1, float(path.g[first + i, weight]), float(of_a), float(of_b))
+        for i, (of_a, of_b) in enumerate(zip(one[:, weight], other[:, weight], strict=True))
     )

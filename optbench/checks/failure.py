@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from optbench.contract.errors import OptbenchError
 
@@ -16,7 +17,7 @@ class NotApplicable(Exception):
     """Raised by a check that has no meaning for this plug-in."""
 
 
-def check_close(found, expected, tolerance: float, what: str) -> None:
+def check_close(found: ArrayLike, expected: ArrayLike, tolerance: float, what: str) -> None:
     """Raise CheckFailed, its text behind ``what``, if two arrays differ by more than ``tolerance`` of their size."""
     found, expected = np.asarray(found, dtype=float), np.asarray(expected, dtype=float)
     scale = float(np.max(np.abs(expected), initial=0.0)) + 1e-300
@@ -27,4 +28,4 @@ def check_close(found, expected, tolerance: float, what: str) -> None:
 
 def find_title(check: Callable) -> str:
     """Return the title of a check, which its docstring has behind "Check that"."""
-    return inspect.getdoc(check).removeprefix("Check that ").removeprefix("it ").removesuffix(".")
+    return (inspect.getdoc(check) or "").removeprefix("Check that ").removeprefix("it ").removesuffix(".")

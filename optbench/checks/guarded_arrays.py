@@ -6,6 +6,7 @@ import numpy as np
 
 from optbench.contract.optimizers import arguments
 from optbench.contract.problems import Problem
+from optbench.contract.types import DtypeName
 from optbench.engine import batches
 from optbench.engine.arrays import arrays_of, scratch_size
 from optbench.engine.cpu.cohort_kernels import ProblemCode
@@ -18,7 +19,7 @@ _MARK = 1.25e7
 class Guarded:
     """A problem's arrays between guards: ``runs`` copies of a start point, and rows of data (count, slice, all)."""
 
-    def __init__(self, problem: Problem, dtype: str, runs: int, rows: int | slice | None = None):
+    def __init__(self, problem: Problem, dtype: DtypeName, runs: int, rows: int | slice | None = None):
         """Allocate the arrays, with guards on both sides, at the start point of seed 0."""
         self.problem, self.dtype, self.runs = problem, dtype, runs
         self.single = problem.form == "single"
@@ -72,6 +73,7 @@ class Guarded:
 
     def evaluate(self) -> np.ndarray:
         """Return loss and metrics at the current weights, (1 + metrics, runs)."""
+        assert self.code.evaluate is not None
         self.code.evaluate(self.view["w"], self.view["out"], *self._common_arguments())
         return (self.view["out"].T if self.single else self.view["out"]).copy()
 

@@ -38,8 +38,8 @@ class Interpreter:
         if not record.by_block:
             self.blocks, self.roles = [(range(self.dim), self.dim, 1)], [float(VECTOR)]
         look = record.look_rule
-        self.look = look and Interpreter(look, shapes, roles, seed, self.sizes)
-        self.own = {slot: [0.0] * self.dim for slot in record.own}
+        self.look = None if look is None else Interpreter(look, shapes, roles, seed, self.sizes)
+        self.own: dict[str, list[float]] = {slot: [0.0] * self.dim for slot in record.own}
         self.shared = [dict.fromkeys(record.shared, 0.0) for _ in self.blocks]
         self.memory = [
             np.zeros(sum(stage.numbers(rows, columns, record.hyperparameters) for stage in record.matrix.values()))
@@ -70,7 +70,7 @@ class Interpreter:
 
         def names_at(i: int, b: int) -> dict[str, float]:
             """Return the values, by name, that a rule may read at parameter i of block b."""
-            own = {slot: values[i] for slot, values in [*self.own.items(), *along.items()]}
+            own = {slot: values[i] for slot, values in (self.own | along).items()}
             found = own | self.shared[b] | known | local[b] | {"w": float(w[i]), "g": float(g[i])}
             if record.is_random:
                 at = i - self.blocks[b][0].start

@@ -7,6 +7,7 @@ Its docstring gives its title in the output.
 import math
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from optbench.compiler.update_kernels import update_kernel
 from optbench.contract.eager import AnyOptimizer, Eager
 from optbench.contract.optimizers import Baseline, Optimizer, Sizes
 from optbench.contract.search import RATE, check_space
+from optbench.contract.types import DtypeName, Order
 from optbench.engine.arrays import StepInputs
 from optbench.engine.cpu.update import Update
 from optbench.engine.eager.eager_lanes import eager_update
@@ -46,7 +48,7 @@ def gradient_beside(w: np.ndarray, g: np.ndarray) -> Callable[[np.ndarray], np.n
 
 
 def _run_rule(
-    record: Optimizer | Eager, gradients: np.ndarray, dtype: str = "float64", order: str = "rows"
+    record: Optimizer | Eager, gradients: np.ndarray, dtype: DtypeName = "float64", order: Order = "rows"
 ) -> np.ndarray:
     """Return the weights after every step on given gradients, both (steps, dim, runs)."""
     if isinstance(record, Eager):
@@ -65,16 +67,16 @@ def _run_rule(
 
 
 def _run_eager(
-    record: Eager, gradients: np.ndarray, dtype: str = "float64", lr: float = 0.01, lanes: int = 1
+    record: Eager, gradients: np.ndarray, dtype: DtypeName = "float64", lr: float = 0.01, lanes: int = 1
 ) -> np.ndarray:
     """Return the weights of the last of several lanes after every step on gradients, both (steps, dim)."""
     w, alive = np.ones((lanes, _DIM), dtype), np.ones(lanes, bool)
     update, path = eager_update(record, SHAPES, [record.hyperparameters] * lanes, w, True), []
     for t, g in enumerate(gradients.astype(dtype), start=1):
-        at = w[-1].copy()
+        beside = gradient_beside(w[-1].copy(), g)
         update.step(
             w, np.tile(g, (lanes, 1)), StepInputs(t, np.full(lanes, lr), np.ones(lanes, dtype)), alive,
-            lambda r, point, g=g, at=at: (gradient_beside(at, g)(point), 1.0),
+            lambda r, point: (beside(point), 1.0),  # noqa: B023  called within this step
         )  # fmt: skip
         if not alive.all():
             raise CheckFailed(next(filter(None, update.failures)))
@@ -82,7 +84,7 @@ def _run_eager(
     return np.array(path)
 
 
-def _loop_orders(record: Optimizer) -> tuple[str, ...]:
+def _loop_orders(record: Optimizer) -> tuple[Order, ...]:
     """Return the loop orders of a rule's kernel; a rule on matrices steps one run at a time."""
     return ("rows",) if record.matrix else ("rows", "lanes")
 
@@ -115,7 +117,7 @@ def _check_kernel(record: Optimizer) -> None:
 
 def _check_float32(record: Optimizer) -> None:
     """Check that it computes in float32 where it is asked to, and stays near the float64 result."""
-    inner, _ = Translator("float32", whole_literals=True).translate(record.rule, f"optimizer {record.name}")
+    inner: Any = Translator("float32", whole_literals=True).translate(record.rule, f"optimizer {record.name}")[0]
     count = 2 + len(record.slots) + 1 + len(record.scalars)
     inner.compile((REALS["float32"],) * count)
     found = str(inner.nopython_signatures[0].return_type)

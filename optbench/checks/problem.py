@@ -137,7 +137,7 @@ def _check_batches(problem: Problem) -> None:
     if problem.data is None:
         raise NotApplicable
     full = Guarded(problem, "float64", 1).value_and_gradient()
-    n, value, gradient = len(problem.data[0]), 0.0, 0.0
+    n, value, gradient = len(problem.data[0]), np.zeros(1), np.zeros(problem.dim)
     cut = n // 3
     for first, last in ((0, cut), (cut, n)):
         f, g = Guarded(problem, "float64", 1, rows=slice(first, last)).value_and_gradient()
@@ -150,6 +150,7 @@ def _check_drawn_labels(problem: Problem) -> None:
     """Check that it draws labels from the model's probabilities where y is negative."""
     if not problem.draws_labels:
         raise NotApplicable
+    assert problem.data is not None  # labels are drawn for examples
     rng, numbers = np.random.default_rng(0), (np.arange(_DRAWS) + 0.5) / _DRAWS
     labels = np.unique(problem.data[1])[:_DRAWS]
     places = list(zip(range(problem.examples), (1e-6, 1e-3, 1.0), strict=False))  # at 0, no model is sure of a class

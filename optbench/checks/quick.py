@@ -55,7 +55,7 @@ def _check_repeats(record: Optimizer) -> None:
     """Check that it takes the same step when it is called again."""
     dim = sum(int(np.prod(shape)) for shape in optimizer.SHAPES)
     steps = [Interpreter(record, optimizer.SHAPES).step(np.ones(dim), np.full(dim, 0.5), 0.1) for _ in range(2)]
-    if not np.array_equal(*steps, equal_nan=True):
+    if not np.array_equal(steps[0], steps[1], equal_nan=True):
         raise CheckFailed("the same weights and gradients give other weights")
 
 

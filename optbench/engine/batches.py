@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -251,7 +251,8 @@ class Batches:
         (count, batch_size): -1 times a number between 0 and 1 at the steps of a second gradient, 0 at the others.
         Ask for them before `draw`.
         """
-        labels, examples = np.zeros((count, self.batch_size), self._real), np.arange(self.batch_size) + _LABELS
+        labels = np.zeros((count, self.batch_size), self._real)
+        examples: Any = np.arange(self.batch_size) + _LABELS
         for s in range(-self._done % look_every, count, look_every):
             drawn = uniform(key_of(self._seed, self._done + s + 1, 0), examples)
             labels[s] = -np.ceil(drawn * SEEDS) / SEEDS  # the same numbers in float32

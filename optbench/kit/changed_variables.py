@@ -17,7 +17,7 @@ from optbench.contract.problems import Problem
 from optbench.contract.source_code import function_of, parse_source
 
 
-def change(w, z, numbers, places, size):
+def change(w: np.ndarray, z: np.ndarray, numbers: np.ndarray, places: np.ndarray, size: int) -> None:
     """Write z = A w of one run, (dim,).
 
     numbers: the scales (dim,), then the rotations of the groups, row by row. places: the order of w, then that of z.
@@ -36,7 +36,7 @@ def change(w, z, numbers, places, size):
             z[row] = numbers[row] * total
 
 
-def change_back(slope, g, numbers, places, size):
+def change_back(slope: np.ndarray, g: np.ndarray, numbers: np.ndarray, places: np.ndarray, size: int) -> None:
     """Write g = A' slope of one run, (dim,): the gradient in w from that in z; arguments as for `change`."""
     dim = g.shape[0]
     at = dim
@@ -51,7 +51,7 @@ def change_back(slope, g, numbers, places, size):
                 at += 1
 
 
-def change_lanes(w, z, numbers, places, size):
+def change_lanes(w: np.ndarray, z: np.ndarray, numbers: np.ndarray, places: np.ndarray, size: int) -> None:
     """Write z = A w of all runs, (dim, runs); as `change`."""
     dim, runs = w.shape
     at = dim
@@ -68,7 +68,7 @@ def change_lanes(w, z, numbers, places, size):
                     z[row, r] += entry * w[column, r]
 
 
-def change_lanes_back(slope, g, numbers, places, size):
+def change_lanes_back(slope: np.ndarray, g: np.ndarray, numbers: np.ndarray, places: np.ndarray, size: int) -> None:
     """Write g = A' slope of all runs, (dim, runs); as `change_back`."""
     dim, runs = g.shape
     at = dim
@@ -112,28 +112,28 @@ def in_variables(
         text = "the wrapper that does this goes around this one, as in noisy(rescaled(mlp))"
         raise OptbenchError(f"problem: {inner.name} moves, or its gradients are changed already; {text}")
     dim, size = inner.dim, len(rotations[0])
-    order, back = np.asarray(order), np.asarray(back)
+    forth, places = np.asarray(order), np.asarray(back)
     matrices = [(first * size, matrix) for first, matrix in enumerate(rotations)]
 
     def to_inner(w):
         """Return A w, (dim,)."""
         z = np.empty(dim)
         for first, matrix in matrices:
-            z[back[first : first + size]] = matrix @ w[order[first : first + size]]
+            z[places[first : first + size]] = matrix @ w[forth[first : first + size]]
         return scales * z
 
     def from_inner(z):
         """Return A^-1 z, (dim,)."""
         w, z = np.empty(dim), np.asarray(z, float) / scales
         for first, matrix in matrices:
-            w[order[first : first + size]] = matrix.T @ z[back[first : first + size]]
+            w[forth[first : first + size]] = matrix.T @ z[places[first : first + size]]
         return w
 
     curvature = np.ones(dim) if inner.curvature is None else np.asarray(inner.curvature, float)
     ours = np.empty(dim)  # the diagonal of A' C A
     for first, matrix in matrices:
-        rows = back[first : first + size]
-        ours[order[first : first + size]] = (matrix**2).T @ (scales[rows] ** 2 * curvature[rows])
+        rows = places[first : first + size]
+        ours[forth[first : first + size]] = (matrix**2).T @ (scales[rows] ** 2 * curvature[rows])
     constants, layout = np.asarray(inner.constants, float).reshape(-1), tuple(inner.layout)
     predict, evaluate = inner.predict, inner.evaluate
     minimizers = [from_inner(point) for point in inner.list_minimizers()]
@@ -162,8 +162,8 @@ def _changed(function: Callable, form: str, slopes: bool) -> Callable:
     The last whole numbers of ``layout`` are the size of a group, and how many of ``constants`` and of ``layout`` are
     f's. Scratch begins with z = A w and the gradient there.
     """
-    lanes, outputs = form == "lanes", ("g",) if slopes else ("out",)
-    outputs += ("f",) if slopes and form == "lanes" else ()
+    lanes = form == "lanes"
+    outputs = ["out"] if not slopes else ["g", "f"] if lanes else ["g"]
     given = {name: name for name in ("w", *outputs, "x", "y", "constants", "layout", "work")}
     inner = given | {"w": "z", "g": "slope", "constants": "constants[:c]", "layout": "layout[:k]", "work": "rest"}
     call = f"_inner({', '.join(f'{inner[name]}' for name in arguments(function))})"

@@ -7,7 +7,7 @@ a third of the time of BLAS's matrix product.
 import numpy as np
 
 
-def product(a, b, out):
+def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """Write the product a b, (rows, runs), into out."""
     if b.shape[1] > 1:
         np.dot(a, b, out)
@@ -15,7 +15,7 @@ def product(a, b, out):
         multiply_by_vector(a, b.reshape(b.shape[0]), out.reshape(out.shape[0]))
 
 
-def product_of_transposed(a, b, out):
+def product_of_transposed(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """Write the product of the transposed a with b, (columns of a, runs), into out."""
     if b.shape[1] > 1:
         np.dot(a.T, b, out)
@@ -23,7 +23,7 @@ def product_of_transposed(a, b, out):
         multiply_transposed_by_vector(a, b.reshape(b.shape[0]), out.reshape(out.shape[0]))
 
 
-def multiply_by_vector(a, column, result):
+def multiply_by_vector(a: np.ndarray, column: np.ndarray, result: np.ndarray) -> None:
     """Write the product of the matrix a with one vector, (columns of a,), into result, (rows,)."""
     whole = a.shape[0] - a.shape[0] % 4
     for i in range(0, whole, 4):  # four rows at a time share what they read, and do not wait for each other's sums
@@ -42,7 +42,7 @@ def multiply_by_vector(a, column, result):
         result[i] = total
 
 
-def multiply_transposed_by_vector(a, column, result):
+def multiply_transposed_by_vector(a: np.ndarray, column: np.ndarray, result: np.ndarray) -> None:
     """Write the product of the transposed matrix a with one vector, (rows,), into result, (columns of a,)."""
     for j in range(result.shape[0]):
         result[j] = 0.0

@@ -11,7 +11,10 @@ are full however few units a layer has.
 These are plain functions that the engine compiles together with the kernel that calls them.
 """
 
+from collections.abc import Sequence
 from math import exp, log, sqrt
+
+import numpy as np
 
 from optbench.kit.products import product, product_with_transposed
 
@@ -34,7 +37,7 @@ PRODUCT = 1e20
 TOGETHER = 128
 
 
-def forward(w, x, layout, work):
+def forward(w: np.ndarray, x: np.ndarray, layout: np.ndarray, work: np.ndarray) -> int:
     """Write the activations of all layers into ``work``; return the index in it where those of the last layer begin.
 
     w: (dim,) weights; x: (rows, features); layout: the code of each layer, then the sizes from the input's on.
@@ -70,7 +73,7 @@ def forward(w, x, layout, work):
     return place
 
 
-def backward(w, g, x, place, layout, work):
+def backward(w: np.ndarray, g: np.ndarray, x: np.ndarray, place: int, layout: np.ndarray, work: np.ndarray) -> None:
     """Write the gradient (dim,) into ``g``, after ``forward`` with the same arguments.
 
     The last layer's error, the gradient of the loss by the inputs of its activation, must be in ``work`` at ``place``,
@@ -117,12 +120,12 @@ def backward(w, g, x, place, layout, work):
             turn = 1 - turn
 
 
-def scratch(rows, sizes):
+def scratch(rows: int, sizes: Sequence[int]) -> int:
     """Return the size of ``work``, in numbers, for ``rows`` examples and layers of these sizes, the input's first."""
     return rows * (sum(sizes[1:]) + 2 * max(sizes[1:]))
 
 
-def widest(layout):
+def widest(layout: np.ndarray) -> int:
     """Return the number of units of the largest layer after the input; layout: as of forward."""
     first = layout.shape[0] // 2 + 1
     size = layout[first]
@@ -131,7 +134,7 @@ def widest(layout):
     return size
 
 
-def add_bias(a, bias):
+def add_bias(a: np.ndarray, bias: np.ndarray) -> None:
     """Add a layer's bias, (outputs,), to its sums, (outputs, rows)."""
     for j in range(bias.shape[0]):
         row, own = a[j], bias[j]
@@ -139,7 +142,7 @@ def add_bias(a, bias):
             row[i] += own
 
 
-def add_bias_relu(a, bias):
+def add_bias_relu(a: np.ndarray, bias: np.ndarray) -> None:
     """Add a layer's bias to its sums and apply ReLU, in one pass."""
     for j in range(bias.shape[0]):
         row, own = a[j], bias[j]
@@ -148,7 +151,7 @@ def add_bias_relu(a, bias):
             row[i] = 0.0 if biased < 0.0 else biased
 
 
-def sum_rows(a, total):
+def sum_rows(a: np.ndarray, total: np.ndarray) -> None:
     """Write the sum of each row of ``a``, (units, rows), into ``total``, (units,)."""
     for j in range(total.shape[0]):
         row, own = a[j], 0.0
@@ -157,7 +160,7 @@ def sum_rows(a, total):
         total[j] = own
 
 
-def activate(a, kind):
+def activate(a: np.ndarray, kind: int) -> None:
     """Apply an activation to the numbers ``a`` in place; kind: 0 ReLU, 1 tanh, 2 sigmoid, others none."""
     if kind == 0:
         for k in range(a.shape[0]):
@@ -171,7 +174,7 @@ def activate(a, kind):
             a[k] = 1.0 / (1.0 + exp(-a[k]))
 
 
-def back_through(error, a, kind):
+def back_through(error: np.ndarray, a: np.ndarray, kind: int) -> None:
     """Multiply ``error`` by the derivative of the activation, computed from its output ``a``; kind as in activate."""
     if kind == 0:
         for k in range(error.shape[0]):
@@ -184,7 +187,7 @@ def back_through(error, a, kind):
             error[k] *= a[k] * (1.0 - a[k])
 
 
-def place_of(layer, layout, rows):
+def place_of(layer: int, layout: np.ndarray, rows: int) -> int:
     """Return the index in ``work`` where the activations of a layer, counted from 0, begin; rows: of the batch."""
     place, first = 0, layout.shape[0] // 2 + 1
     for before in range(layer):
@@ -192,13 +195,13 @@ def place_of(layer, layout, rows):
     return place
 
 
-def add(a, b, out):
+def add(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """Write the sums of the numbers ``a`` and ``b`` into ``out``."""
     for k in range(out.shape[0]):
         out[k] = a[k] + b[k]
 
 
-def mean_and_scale(a, i):
+def mean_and_scale(a: np.ndarray, i: int) -> tuple[float, float]:
     """Return the mean of an example's activations and 1 / sqrt(their variance + EPSILON); ``a``: (units, rows)."""
     share, total, spread = a.dtype.type(1.0 / a.shape[0]), 0.0, 0.0
     for j in range(a.shape[0]):
@@ -209,7 +212,7 @@ def mean_and_scale(a, i):
     return mean, 1.0 / sqrt(spread * share + EPSILON)
 
 
-def normalize(a, parameters, out):
+def normalize(a: np.ndarray, parameters: np.ndarray, out: np.ndarray) -> None:
     """Write each example's activations, brought to mean 0 and variance 1, times gains plus shifts into ``out``.
 
     parameters: (2, units), the gains and the shifts.
@@ -220,7 +223,7 @@ def normalize(a, parameters, out):
             out[j, i] = parameters[0, j] * ((a[j, i] - mean) * scale) + parameters[1, j]
 
 
-def denormalize(a, gains, error, slopes, behind):
+def denormalize(a: np.ndarray, gains: np.ndarray, error: np.ndarray, slopes: np.ndarray, behind: np.ndarray) -> None:
     """Write the gradient by the output of a normalization of ``a``, ``error``, as that by ``a`` into ``behind``.
 
     slopes: (2, units), where the gradient by gains and shifts is written.
@@ -242,7 +245,7 @@ def denormalize(a, gains, error, slopes, behind):
             behind[j, i] = scale * (gains[j] * error[j, i] - share * (total + normal * along))
 
 
-def softmax_error(scores, y, room):
+def softmax_error(scores: np.ndarray, y: np.ndarray, room: np.ndarray) -> float:
     """Return the mean cross-entropy of the examples; its gradient by ``scores``, (classes, rows), replaces these.
 
     If ``y`` is negative, labels are drawn. ``room``: scratch, two numbers for each example.
@@ -265,7 +268,7 @@ def softmax_error(scores, y, room):
     return (loss + log_of_product(total, float(classes))) * share
 
 
-def drawn_class(shares, reach):
+def drawn_class(shares: np.ndarray, reach: float) -> int:
     """Return the first class up to which ``shares``, (classes,), add up to ``reach``; the last one at the latest."""
     total, last = 0.0, shares.shape[0] - 1
     for c in range(last):
@@ -275,7 +278,7 @@ def drawn_class(shares, reach):
     return last
 
 
-def softmax_report(scores, y, room, out):
+def softmax_report(scores: np.ndarray, y: np.ndarray, room: np.ndarray, out: np.ndarray) -> None:
     """Add to ``out`` the sum of the examples' cross-entropies and the number of correctly classified examples.
 
     Of equal largest scores the first counts. ``scores`` are overwritten; ``room`` as for softmax_error.
@@ -287,7 +290,7 @@ def softmax_report(scores, y, room, out):
     out[1] += right
 
 
-def exponentials(scores, y, top, total):
+def exponentials(scores: np.ndarray, y: np.ndarray, top: np.ndarray, total: np.ndarray) -> tuple[float, float]:
     """Replace ``scores`` by e^(score - the example's largest), and write the sum over classes into ``total``.
 
     Returns the sum over examples of the largest score minus that of the true class, and the number of examples where
@@ -319,7 +322,7 @@ def exponentials(scores, y, top, total):
     return missing, right
 
 
-def log_of_product(a, most):
+def log_of_product(a: np.ndarray, most: float) -> float:
     """Return the logarithm of the product of the numbers ``a``, each from 1 to ``most``; they are overwritten."""
     count, most = a.shape[0], most * most
     while count > 3 and most * most < FOLDED:  # a quarter is multiplied with the others, so that vectors are full
@@ -342,7 +345,9 @@ def log_of_product(a, most):
 # they follow the features in ``x``, and ``work`` begins with room for a copy of the features.
 
 
-def cross_entropy(w, g, x, y, layout, work):
+def cross_entropy(
+    w: np.ndarray, g: np.ndarray, x: np.ndarray, y: np.ndarray, layout: np.ndarray, work: np.ndarray
+) -> float:
     """Return the mean softmax cross-entropy over the rows, and write the gradient into ``g``.
 
     ``y``: true classes; ``layout``: as of forward; ``work``: scratch for activations and errors.
@@ -364,7 +369,9 @@ def cross_entropy(w, g, x, y, layout, work):
     return loss
 
 
-def cross_entropy_report(w, out, x, y, layout, work):
+def cross_entropy_report(
+    w: np.ndarray, out: np.ndarray, x: np.ndarray, y: np.ndarray, layout: np.ndarray, work: np.ndarray
+) -> None:
     """Write the mean softmax cross-entropy of the last layer into ``out[0]``, and the accuracy into ``out[1]``."""
     rows, classes = x.shape[0], layout[-1]
     out[0], out[1] = 0.0, 0.0
@@ -376,7 +383,9 @@ def cross_entropy_report(w, out, x, y, layout, work):
     out[0], out[1] = out[0] / rows, out[1] / rows
 
 
-def squared_error(w, g, x, y, layout, work):
+def squared_error(
+    w: np.ndarray, g: np.ndarray, x: np.ndarray, y: np.ndarray, layout: np.ndarray, work: np.ndarray
+) -> float:
     """Return the squared error, averaged over rows and outputs (no factor 1/2), and write the gradient into ``g``.
 
     Targets: ``y`` for one output; for several, the columns of ``x`` behind the features, and ``y`` is not read.
@@ -401,7 +410,9 @@ def squared_error(w, g, x, y, layout, work):
     return loss
 
 
-def squared_error_report(w, out, x, y, layout, work):
+def squared_error_report(
+    w: np.ndarray, out: np.ndarray, x: np.ndarray, y: np.ndarray, layout: np.ndarray, work: np.ndarray
+) -> None:
     """Write the mean squared error over rows and outputs into ``out[0]``; targets as in squared_error."""
     rows, outputs, inputs = x.shape[0], layout[-1], layout[layout.shape[0] // 2]
     room, first = work, x
@@ -413,7 +424,7 @@ def squared_error_report(w, out, x, y, layout, work):
     out[0] = squares(room[place : place + rows * outputs].reshape(outputs, rows), x, y, inputs)
 
 
-def copy_features(x, out):
+def copy_features(x: np.ndarray, out: np.ndarray) -> None:
     """Copy the features in the rows of ``x``, without the targets that follow them, into ``out``."""
     for i in range(out.shape[0]):
         source, target = x[i], out[i]
@@ -421,7 +432,7 @@ def copy_features(x, out):
             target[j] = source[j]
 
 
-def squares(made, x, y, inputs):
+def squares(made: np.ndarray, x: np.ndarray, y: np.ndarray, inputs: int) -> float:
     """Return the mean squared error of the outputs ``made``, (outputs, rows); its gradient by them replaces them.
 
     x, y: as in squared_error; inputs: the number of features in ``x``, where its targets begin.

@@ -5,6 +5,7 @@ A kernel calls ``scores``, ``penalize`` and ``finish`` by name, like a function 
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from optbench.kit.lane_products import product
 from optbench.kit.learning import data_fields
 
 
-def scores(x, w, f, score):
+def scores(x: np.ndarray, w: np.ndarray, f: np.ndarray, score: np.ndarray) -> None:
     """Write the scores x w, (rows, runs), into ``score``, and set the sums of losses ``f`` to 0.
 
     x: (rows, features); w: (features, runs).
@@ -26,14 +27,14 @@ def scores(x, w, f, score):
         f[r] = 0.0
 
 
-def penalize(w, f, strength):
+def penalize(w: np.ndarray, f: np.ndarray, strength: float) -> None:
     """Add strength/2 |w|^2 to the sum ``f`` of each run; w: (features, runs)."""
     for i in range(w.shape[0]):
         for r in range(w.shape[1]):
             f[r] += 0.5 * strength * w[i, r] * w[i, r]
 
 
-def finish(w, g, f, rows, strength):
+def finish(w: np.ndarray, g: np.ndarray, f: np.ndarray, rows: int, strength: float) -> None:
     """Divide the sums in ``f`` and ``g`` by the number of rows, and add strength/2 |w|^2 and its gradient.
 
     f: (runs,) losses; g: (features, runs) gradients.
@@ -54,7 +55,7 @@ def linear_model(
     loss: Callable | None,
     outputs: tuple = (),
     called: Loss | None = None,
-    **fields,
+    **fields: Any,
 ) -> Problem:
     """Return the problem f(w) = mean loss(x w) + l2/2 |w|^2, with an intercept as w's last row.
 
@@ -69,13 +70,9 @@ def linear_model(
     shape = (x.shape[1], *outputs)
     dim, l2 = math.prod(shape), constants[0]
 
-    def objective(w):
-        """Return the problem's value and gradient at w, in NumPy."""
-        values, slopes = loss(x @ w.reshape(shape))
-        return values.mean() + 0.5 * l2 * w @ w, (x.T @ slopes).ravel() / len(x) + l2 * w
-
     layer = (0, shape[0] - 1, math.prod(outputs), "linear")
-    architecture = called and Architecture((layer,), called, l2, *constants[1:], initialization="small")
+    delta = constants[1] if len(constants) > 1 else 0.0
+    architecture = called and Architecture((layer,), called, l2, delta, initialization="small")
     common = examples | {
         "form": "lanes",
         "dim": dim,
@@ -89,6 +86,12 @@ def linear_model(
     }
     minimum = {"minimum": 0.0, "minimum_source": "lower bound (l2 = 0)"}
     if loss is not None:
+
+        def objective(w: np.ndarray) -> tuple[float, np.ndarray]:
+            """Return the problem's value and gradient at w, in NumPy."""
+            values, slopes = loss(x @ w.reshape(shape))
+            return values.mean() + 0.5 * l2 * w @ w, (x.T @ slopes).ravel() / len(x) + l2 * w
+
         minimizer = _solve(objective, dim)
         source = "SciPy's L-BFGS-B on an independent objective"
         minimum = {"minimum": float(objective(minimizer)[0]), "minimum_source": source, "minimizer": minimizer}

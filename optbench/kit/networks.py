@@ -188,7 +188,7 @@ def _composed(loss: Callable) -> Callable:
 
     def replaced(function: Callable, names: dict[str, Any]) -> Callable:
         """Return the function as if its file had other values for these names."""
-        return FunctionType(function.__code__, function.__globals__ | names, function.__name__)  # type: ignore
+        return FunctionType(function.__code__, function.__globals__ | names, function.__name__)
 
     passes = {each.__name__: replaced(each, {"COMPOSED": True}) for each in (kernels.forward, kernels.backward)}
     return replaced(loss, passes)

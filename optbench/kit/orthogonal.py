@@ -28,7 +28,7 @@ COEFFICIENTS[POLAR_EXPRESS, :-1] /= 1.01, 1.01**3, 1.01**5
 COEFFICIENTS[NEWTON_SCHULZ] = 2.0, -1.5, 0.5
 
 
-def orthogonalize(block, eps, steps, coefficients):
+def orthogonalize(block: np.ndarray, eps: float, steps: int, coefficients: int) -> None:
     """Replace a matrix (rows, columns) by a nearly orthogonal one.
 
     The block over its Frobenius norm + eps goes through the steps, on its wide side, which move the singular values to

@@ -19,7 +19,7 @@ EIGHT = 8
 SMALL = 1_024
 
 
-def product(a, b, out):
+def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """Write the product a b into ``out``, in pieces of columns, or of rows where columns cannot be divided."""
     rows, columns, inner = a.shape[0], b.shape[1], a.shape[1]
     height, width = rows, columns
@@ -33,7 +33,7 @@ def product(a, b, out):
             np.matmul(a[top:bottom], b[:, first:last], out[top:bottom, first:last])
 
 
-def product_with_transposed(a, b, out, room):
+def product_with_transposed(a: np.ndarray, b: np.ndarray, out: np.ndarray, room: np.ndarray) -> None:
     """Write the product of a with the transposed b into ``out``. ``room``: scratch, as large as b."""
     if a.shape[0] * b.shape[0] <= SMALL:
         product(a, b.T, out)
@@ -43,7 +43,7 @@ def product_with_transposed(a, b, out, room):
     product(a, turned, out)
 
 
-def transpose(a, out):
+def transpose(a: np.ndarray, out: np.ndarray) -> None:
     """Write the transposed a into ``out``, eight rows at a time: more rows, a power of 2 apart, share cache lines."""
     rows, columns = a.shape
     whole = rows - rows % EIGHT
@@ -57,7 +57,7 @@ def transpose(a, out):
             out[j, i] = a[i, j]
 
 
-def piece(count, others):
+def piece(count: int, others: int) -> int:
     """Return how many of ``count`` rows or columns to multiply at a time, where each has ``others`` numbers."""
     most = UNPACKED // others // EIGHT
     if most == 0:

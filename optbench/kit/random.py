@@ -11,7 +11,7 @@ SEEDS = 1 << 24
 """Seeds are told apart up to this one, which float32 still holds."""
 
 
-def uniform(key, i):
+def uniform(key: int, i: int) -> float:
     """Return a number between 0 and 1, both excluded.
 
     Args:
@@ -29,19 +29,19 @@ def uniform(key, i):
     return (_mixed(_place(key, i) ^ (key >> 32)) + 0.5) / 4294967296.0
 
 
-def normal(key, i):
+def normal(key: int, i: int) -> float:
     """Return a number of the normal distribution of mean 0 and variance 1; arguments as of `uniform`."""
     place = _place(key, i)
     radius = sqrt(-2.0 * log(uniform(key, i)))
     return radius * cos(2.0 * pi * (_mixed((place + 0x1E3779B9) & 0xFFFFFFFF ^ (key >> 32)) / 4294967296.0))
 
 
-def rademacher(key, i):
+def rademacher(key: int, i: int) -> float:
     """Return 1 or -1, each with probability 1/2; arguments as of `uniform`."""
     return 1.0 if _mixed(_place(key, i) ^ (key >> 32)) < 0x80000000 else -1.0
 
 
-def key_of(seed, t, first):
+def key_of(seed: int, t: int, first: int) -> int:
     """Return the key of a run, a step and a block.
 
     Args:

@@ -4,22 +4,22 @@ Update rules live in files that are loaded by path and cannot import each other;
 """
 
 
-def sign(x):
+def sign(x: float) -> float:
     """Return 1, -1 or 0 as x is positive, negative or zero; NaN of NaN."""
     return 1 if x > 0 else (-1 if x < 0 else x)
 
 
-def larger(x, y):
+def larger(x: float, y: float) -> float:
     """Return the larger of the two; NaN where y is NaN, so pass the value that comes from the gradient as y."""
     return x if x > y else y
 
 
-def clipped(x, low, high):
+def clipped(x: float, low: float, high: float) -> float:
     """Return x limited to [low, high]; NaN of NaN."""
     return high if x > high else (low if x < low else x)
 
 
-def average(old, new, beta):
+def average(old: float, new: float, beta: float) -> float:
     """Return beta old + (1 - beta) new, to be used where a matrix is transformed.
 
     There the compiler may turn that sum into new + beta (old - new), which leaves few digits in float32 while an
@@ -28,6 +28,6 @@ def average(old, new, beta):
     return old + (1.0 - beta) * (new - old)
 
 
-def ratio(over, under):
+def ratio(over: float, under: float) -> float:
     """Return over / under, or 1 where either is 0; NaN stays NaN."""
     return 1 if over == 0 else (1 if under == 0 else over / under)

@@ -121,7 +121,7 @@ class Autograd:
         functional = self.torch.nn.functional
         if self.loss == "cross_entropy":
             return functional.cross_entropy(made, target)
-        return functional.mse_loss(made, target) if self.loss == "mse" else self.loss(made, target)
+        return self.loss(made, target) if callable(self.loss) else functional.mse_loss(made, target)
 
     def check(self, x: np.ndarray, y: np.ndarray) -> tuple[int, ...]:
         """Call module and loss once, in float64; return the shape of an example's output.

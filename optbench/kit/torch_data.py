@@ -100,8 +100,9 @@ def examples(X: Any, y: Any, test: Any = None) -> Examples:
     if values[0].shape[1:] != values[2].shape[1:]:
         raise OptbenchError(f"torch_problem: y is {targets.shape}, and that of test {values[2].shape}")
     shape = x.shape[1:] or (1,)
-    pairs = [each for pair in zip(flat, values, strict=True) for each in pair]
-    return Examples(*pairs, shape, (whole[0], whole[1]), "; ".join([SPLITS[shares], *note]))
+    (x, x_validation, x_test), (y, y_validation, y_test) = flat, values
+    whole_targets, split = (whole[0], whole[1]), "; ".join([SPLITS[shares], *note])
+    return Examples(x, y, x_validation, y_validation, x_test, y_test, shape, whole_targets, split)
 
 
 def _flatten_targets(y: np.ndarray) -> np.ndarray:

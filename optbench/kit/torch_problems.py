@@ -76,7 +76,12 @@ def torch_problem(
     module, make = _resolve_module(torch, module)
     loss = _checked_loss(loss, data)
     layers, reason = ([], "loss is a function") if callable(loss) else torch_layers.dense_layers(module, loss)
-    if layers and (len(data.shape) == 1 or _first_class_name(module) == "Flatten") and not eager:
+    if (
+        layers
+        and isinstance(loss, str)
+        and (len(data.shape) == 1 or _first_class_name(module) == "Flatten")
+        and not eager
+    ):
         fields = _compiled_fields(layers, loss, data)
         weights_of, kind = torch_layers.dense_weights, "compiled"
     else:
@@ -286,7 +291,7 @@ def _digest(arrays: Iterable[np.ndarray], words: Iterable[str]) -> str:
     found = hashlib.sha256()
     for each in arrays:
         found.update(f"{each.shape}".encode())
-        found.update(np.ascontiguousarray(each))
+        found.update(np.ascontiguousarray(each).data)
     found.update("\n".join(words).encode())
     return found.hexdigest()
 

@@ -310,13 +310,13 @@ class Store:
         self._write_manifest(replace(self._manifest, cohorts=cohorts, finished=False, missing=""))
         return to_run
 
-    def arrange(self, planned: Sequence[PlannedCohort]) -> None:
+    def arrange(self, planned: Iterable[PlannedCohort]) -> None:
         """Put the cohorts of the manifest, and so of the tables, into this order."""
         places = {each.cohort_id: place for place, each in enumerate(planned)}
         cohorts = sorted(self._manifest.cohorts, key=lambda entry: places[entry.cohort_id])
         self._manifest = replace(self._manifest, cohorts=tuple(cohorts))
 
-    def complete(self, planned: Sequence[PlannedCohort]) -> None:
+    def complete(self, planned: Iterable[PlannedCohort]) -> None:
         """Save records of the cohorts whose runs are all in those of others, and flush all to the disk."""
         missing = [each for each in planned if each.stage not in _WHOLE_STAGES and not self.has(each.cohort_id)]
         holders = self._find_holders(planned) if missing else {}
@@ -326,7 +326,7 @@ class Store:
         with _explain_write_errors(self.directory):
             self.files.flush()
 
-    def _find_holders(self, planned: Sequence[PlannedCohort]) -> dict[str, str]:
+    def _find_holders(self, planned: Iterable[PlannedCohort]) -> dict[str, str]:
         """Return {run id: id of the first cohort whose record holds it}, of the cohorts that are not planned."""
         ids = {each.cohort_id for each in planned}
         holders: dict[str, str] = {}
@@ -348,7 +348,7 @@ class Store:
         self.save(encode_cohorts([each.cohort_id], compose_tables(each.run_ids, sources)))
 
     def warn_of_dropped(
-        self, planned: Sequence[PlannedCohort], before: Sequence[Entry], provenance: Mapping, prefix: str = ""
+        self, planned: Iterable[PlannedCohort], before: Sequence[Entry], provenance: Mapping, prefix: str = ""
     ) -> None:
         """Warn of how many runs that are in the folder the plan does not keep, and why.
 
@@ -486,7 +486,7 @@ def _find_targets(before: Mapping, now: Mapping) -> dict[str, float | None]:
 
 
 def find_dropped(
-    directory: str | Path, spec: Spec, planned: Sequence[PlannedCohort], provenance: Mapping, extend: bool
+    directory: str | Path, spec: Spec, planned: Iterable[PlannedCohort], provenance: Mapping, extend: bool
 ) -> str:
     """Return the warning of runs in a folder that a sweep would not keep, without a change of the folder; "" if none.
 
@@ -505,7 +505,7 @@ def find_dropped(
 
 def _describe_dropped(
     files: CohortFiles,
-    planned: Sequence[PlannedCohort],
+    planned: Iterable[PlannedCohort],
     there: Sequence[Entry],
     before: Mapping,
     now: Mapping,

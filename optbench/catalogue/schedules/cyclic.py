@@ -96,8 +96,8 @@ def one_cycle(step, epoch, total_steps, peak, start, final, tail, anneal):
     PyTorch's and optax's: 1/25 at the start, 1e-4 of that at the end. PyTorch has every point one step earlier, so
     that the last step, not the end of the run, is at ``final``.
     """
-    at, factors = ((0, peak, 1 - tail, 1), (start, 1, start, final)) if tail else ((0, peak, 1), (start, 1, final))
-    at, factors, x = np.array(at), np.array(factors), (step - 1) / total_steps
+    at, factors = np.array([(0, start), (peak, 1), *([(1 - tail, start)] if tail else []), (1, final)]).T
+    x = (step - 1) / total_steps
     part = np.searchsorted(at[1:-1], x, side="right")
     u = (x - at[part]) / (at[part + 1] - at[part])
     if anneal == "cosine":
