@@ -107,7 +107,7 @@ class Criterion(Protocol):
     def sentence(self) -> str:
         """The criterion in words, with its thresholds."""
 
-    def judge(self, cells: Mapping) -> tuple[str, str]:
+    def judge(self, cells: Mapping) -> tuple[Word, str]:
         """Return (verdict, what it depends on or what is undecided, in words); cells: of a `Measured`."""
 
     def rows(self, cells: Mapping) -> tuple[Row, ...]:
@@ -172,9 +172,8 @@ class Claim:
         verdict, on = self.criterion.judge(measured.cells)
         kind = NUMBER if measured.exact and self.criterion.kind == ESTIMATE else self.criterion.kind
         rows = self.criterion.rows(measured.cells) if on else ()
-        return Verdict(
-            verdict, *map(float, measured.effect), measured.measure, measured.answer, on, measured.detail, kind, rows
-        )
+        effect, low, high = map(float, measured.effect)
+        return Verdict(verdict, effect, low, high, measured.measure, measured.answer, on, measured.detail, kind, rows)
 
 
 @dataclass(frozen=True, kw_only=True)

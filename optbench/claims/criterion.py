@@ -24,6 +24,7 @@ from optbench.claims.claim import (
     Criterion,
     Kind,
     Row,
+    Word,
     estimate_text,
     percent_text,
 )
@@ -57,6 +58,20 @@ class _Bounds:
     _otherwise: ClassVar[str] = "; else undecided"
 
     @property
+    def _demand(self) -> str:
+        """What a number must be to agree."""
+        raise NotImplementedError
+
+    @property
+    def _refusal(self) -> str:
+        """What a number must be to disagree."""
+        raise NotImplementedError
+
+    def _judge_one(self, effect: float, low: float, high: float) -> Word:
+        """Return the verdict on one number with its interval."""
+        raise NotImplementedError
+
+    @property
     def sentence(self) -> str:
         """The criterion in words, with its thresholds."""
         subject = f"the 95% interval of {self.what}" if self.chance else self.what
@@ -66,7 +81,7 @@ class _Bounds:
             f"For {self.each}: {subject}. A setting agrees if it {self._demand}, and disagrees if it {self._refusal}."
         )
 
-    def judge(self, cells: Mapping[str, Interval]) -> tuple[str, str]:
+    def judge(self, cells: Mapping[str, Interval]) -> tuple[Word, str]:
         """Return (verdict, text) over the numbers of all settings; cells: setting -> (effect, low, high).
 
         text: what the verdict depends on, or what is undecided; "" if all settings agree.
@@ -133,7 +148,7 @@ class Below(_OneSided):
 
     _directions = ("below", "above")
 
-    def _judge_one(self, effect: float, low: float, high: float) -> str:
+    def _judge_one(self, effect: float, low: float, high: float) -> Word:
         """Return the verdict on one number with its interval."""
         return HOLDS if high < self.limit else FAILS if low > self._end else UNDECIDED
 
@@ -143,7 +158,7 @@ class Above(_OneSided):
 
     _directions = ("above", "below")
 
-    def _judge_one(self, effect: float, low: float, high: float) -> str:
+    def _judge_one(self, effect: float, low: float, high: float) -> Word:
         """Return the verdict on one number with its interval."""
         return HOLDS if low > self.limit else FAILS if high < self._end else UNDECIDED
 
@@ -165,7 +180,7 @@ class Within(_Bounds):
         """The words for a number that disagrees."""
         return f"{self._verb} outside of these"
 
-    def _judge_one(self, effect: float, low: float, high: float) -> str:
+    def _judge_one(self, effect: float, low: float, high: float) -> Word:
         """Return the verdict on one number with its interval."""
         if self.least <= low and high <= self.most:
             return HOLDS
@@ -192,7 +207,7 @@ class AtMost(_Bounds):
         """The words for a number that disagrees."""
         return "is larger"
 
-    def _judge_one(self, effect: float, low: float, high: float) -> str:
+    def _judge_one(self, effect: float, low: float, high: float) -> Word:
         """Return the verdict on one number with its interval."""
         return HOLDS if effect <= self.limit else FAILS  # NaN is not at most anything
 
@@ -237,7 +252,7 @@ class Parts:
         needed = " A part that does not hold refutes the claim." if self.needed else ""
         return f"{_COUNTS[len(self.parts)]} parts. {each}{needed}"
 
-    def judge(self, cells: Mapping[str, Mapping[str, Interval]]) -> tuple[str, str]:
+    def judge(self, cells: Mapping[str, Mapping[str, Interval]]) -> tuple[Word, str]:
         """Return (verdict, text) over all parts; cells: part -> setting -> (effect, low, high).
 
         text: the parts that the verdict depends on, or that are undecided; "" if all agree.
@@ -264,7 +279,7 @@ class Parts:
         )
 
 
-def _combine_verdicts(verdicts: list[str]) -> str:
+def _combine_verdicts(verdicts: list[Word]) -> Word:
     """Return one verdict of several: theirs if all agree, DEPENDS if some hold and some fail, else UNDECIDED."""
     kinds = set(verdicts)
     if len(kinds) == 1:

@@ -15,7 +15,16 @@ from optbench.figures.batch_sizes import draw_noise, draw_scaling
 from optbench.figures.contour_paths import Scene, draw_contours, draw_marks, draw_path
 from optbench.figures.data import Trajectory
 from optbench.figures.fonts import text_width
-from optbench.figures.panels import axes, draw_guide, draw_level, log_ticks, new_figure, panel_title, set_legend
+from optbench.figures.panels import (
+    axes,
+    draw_guide,
+    draw_level,
+    figure_of,
+    log_ticks,
+    new_figure,
+    panel_title,
+    set_legend,
+)
 from optbench.figures.style import (
     BLACK,
     GRAY,
@@ -104,7 +113,7 @@ def line_figure(
             ax.axvline(place, color=GRAY, linewidth=0.9, linestyle=(0, (1, 2)), label=label, zorder=1)
         ax.set(**settings)
         log_axes(ax, plain=True)
-    return ax.figure
+    return figure_of(ax)
 
 
 def draw_intervals(ax: Axes, table: pd.DataFrame, x: str, hue: str) -> None:
@@ -183,4 +192,4 @@ def log_axes(ax: Axes, plain: bool = False) -> None:
     """Make clear labels on the logarithmic axes of a panel; plain: 0.001 and not 10⁻³."""
     for axis, limits in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
         if axis.get_scale() == "log":
-            log_ticks(axis, *sorted(limits), plain=plain)
+            log_ticks(axis, min(limits), max(limits), plain=plain)

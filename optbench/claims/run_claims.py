@@ -49,7 +49,8 @@ def run(
     called before each claim with the number of those that are done. `known`: all claims, in order; the
     page keeps what the folder has of them. Raises OptbenchError if the folder cannot be written.
     """
-    folder, outcomes, written = Path(directory), [], []
+    folder, outcomes = Path(directory), []
+    written: list[str] = []
     try:
         for name in ("claims", "figures", "tables"):
             (folder / name).mkdir(parents=True, exist_ok=True)

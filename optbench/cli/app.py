@@ -4,6 +4,7 @@ import re
 import sys
 import traceback
 import warnings
+from collections.abc import Callable
 from io import TextIOWrapper
 from typing import Annotated, Any
 
@@ -61,7 +62,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-_COMMANDS = {
+_COMMANDS: dict[str, dict[str, Callable]] = {
     groups.RUN: {"sweep": sweep.sweep, "merge": merge.merge},
     groups.ASK: {"status": status.status, "report": report.report, "compare": compare.compare},
     groups.CATALOGUE: {"list": listing.list_names, "show": show.show, "check": check.check},

@@ -105,8 +105,8 @@ def compare(
         if each.missing:
             warn(f"{each.path}: {each.missing}")
     found = candidates.compare(
-        a, b, pair=pair, problems=problems, optimizers=optimizers, by=by, judge_by=judge_by, choose_by=choose_by,
-        cost=cost, fail_above=above,
+        a, b, pair=pair, problems=problems, optimizers=optimizers, judge_by=judge_by, choose_by=choose_by,
+        by=by, cost=cost, fail_above=above,  # type: ignore[arg-type]  # other words are refused there
     )  # fmt: skip
     shown = found.labeled()
     if above is not None and form == "text" and (lacking := compare_text.list_missing(shown)):

@@ -272,7 +272,7 @@ def _describe_notes(found: Comparison, rows: pd.DataFrame, above: float | None, 
     if time and found.by != SECONDS:
         names = {"step": "a step", "evaluation": "an evaluation"}
         parts = [f"{names[name]} {format_number(part['ratio'])}" for name, part in time.items()]
-        cohorts = count_noun(next(iter(time.values()))["cohorts"], "cohort")
+        cohorts = count_noun(int(next(iter(time.values()))["cohorts"]), "cohort")
         times = f"{', '.join(parts)} times as long in B ({cohorts} in common)"
         yield f"time (not tested): {times}"
     if above is None:
@@ -346,8 +346,8 @@ def describe_gap(row: Mapping[str, Any], found: Comparison) -> str:
     return f"could not run in B: {row['reason']}" if row in found.lost else "missing in B"
 
 
-def name_row(row: Row, single_pair: bool = False) -> str:
+def name_row(row: Mapping[str, Any], single_pair: bool = False) -> str:
     """Return the words for the problem of a row, with the optimizers unless only one pair is compared."""
     if row["problem"] == ALL:
         return "over all problems"
-    return row["problem"] if single_pair else f"{_join_optimizers([row])} on {row['problem']}"
+    return row["problem"] if single_pair else f"{_join_optimizers([dict(row)])} on {row['problem']}"

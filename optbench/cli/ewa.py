@@ -137,6 +137,7 @@ def _draw_averages(path: Path, series: Series, averages: dict, bias_correction: 
     from optbench.contract.version import __version__
     from optbench.figures import style
     from optbench.figures.averages_and_schedules import draw_averages
+    from optbench.figures.panels import figure_of
     from optbench.store.provenance import typed_command
 
     if np.abs(series.values).max() > _LARGEST:
@@ -148,4 +149,4 @@ def _draw_averages(path: Path, series: Series, averages: dict, bias_correction: 
             ("row" if series.dates is None else "", series.name),
             f"{series.name}: exponentially weighted averages, {kind} bias correction",
         )  # fmt: skip
-        style.save(ax.figure, path, f"optbench {__version__}: {typed_command()}")
+        style.save(figure_of(ax), path, f"optbench {__version__}: {typed_command()}")

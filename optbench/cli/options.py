@@ -79,9 +79,10 @@ class TakesNumbers(groups.Command):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Repeat an option's name before each further number, so that click takes them all, then parse as usual."""
         repeatable = {name for option in self.params if getattr(option, "multiple", False) for name in option.opts}
-        spelled, option = [], None
+        spelled: list[str] = []
+        option: str | None = None
         for part in args:
-            awaited = option and spelled[-1] == option  # the next word is its value
+            awaited = option is not None and spelled[-1] == option  # the next word is its value
             if option and not awaited and _are_numbers(part):
                 spelled.append(option)
             elif not awaited:

@@ -137,9 +137,9 @@ class Lines(Bar):
         self.wait, self.stage, self.runs = _QUIET_SECONDS, "", ""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Print the end of the last stage, unless the sweep was interrupted."""
-        if kind is None:
+        if exception[0] is None:
             self._print_end()
 
     def __call__(self, status: Status) -> None:

@@ -87,16 +87,17 @@ def report(
         "formats": split_list(formats or ""),
         "tables": split_list(tables or ""),
     }
-    folders: list[Path | LoadedSweep] = [*(directories or [Path("results")])]
+    paths = directories or [Path("results")]
+    folders: list[Path | LoadedSweep] = [*paths]
     unsaved = False
     if judge_by is not None or label or color:
-        found = [load(folder).judged_by(judge_by) for folder in folders]
+        found = [load(folder).judged_by(judge_by) for folder in paths]
         saved = found[0].labels
         found = share_labels(found, read_pairs(label or ()), read_pairs(color or (), "--color: "))
         unsaved = found[0].labels != saved
         folders = [LoadedSweep(each) for each in found]
     elif len(folders) == 1:
-        folders = [LoadedSweep(Path(folders[0]))]
+        folders = [LoadedSweep(paths[0])]
     if len(folders) > 1:
         draw(folders, warn, **options)
     elif isinstance(sweep := folders[0], LoadedSweep):

@@ -298,6 +298,7 @@ def print_code(
         raise OptbenchError(f"--{next(iter(options))} is for code: say in which library, --as {', '.join(LIBRARIES)}")
     if library not in LIBRARIES:
         raise unknown("library", library, LIBRARIES)
+    chosen: Any = library
     if json:
         raise OptbenchError("--as prints code, and --json facts: give one of them")
     catalogue = loader.load_all(plugins)
@@ -309,7 +310,7 @@ def print_code(
             raise OptbenchError(f"--as wants an optimizer, and {bare} is a {kind.replace('_', ' ')}{hint}")
     if "batch-size" in options:
         options["batch_size"] = _parse_batch_size(options.pop("batch-size"))
-    print(training_code(name, library, plugin=tuple(plugins), **options), end="")
+    print(training_code(name, chosen, plugin=tuple(plugins), **options), end="")
 
 
 def _resolve_spelling(catalogue: Any, name: str) -> str:

@@ -1,7 +1,7 @@
 """``optbench status``: how far a sweep is, from its folder alone."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -37,7 +37,7 @@ def status(
     runs = {stage: f"{done:,} of {planned:,}" for stage, (done, planned) in found.stages.items()}
     runs |= dict.fromkeys(found.later, "not planned yet")
     paragraph("")
-    columns = {"stage": [[each] for each in runs], "runs": [[each] for each in runs.values()]}
+    columns: dict[str, Any] = {"stage": [[each] for each in runs], "runs": [[each] for each in runs.values()]}
     for line in lay_out(columns, console.width):
         print(line)
     if found.finished:

@@ -44,7 +44,8 @@ class KeyOption:
         option = typer.Option(
             self.flag, metavar=self.metavar, help=self.help, rich_help_panel=self.heading, autocompletion=self.complete
         )
-        kind = Annotated[self.type | None, option]
+        wanted: Any = self.type | None
+        kind = Annotated[wanted, option]
         return inspect.Parameter(self.key, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
 
 

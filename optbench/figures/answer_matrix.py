@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
@@ -98,10 +99,10 @@ def _draw_cells(ax: Axes, found: Matrix, names: list[str], texts: list[str], abo
     bottom = float(len(texts))
     for y, row in enumerate(found.cells.values()):
         for x, cell in enumerate(row):
-            box = {"facecolor": _color(cell), "edgecolor": "#d8d8d8" if cell.state == OPEN else "none"}
+            box: dict[str, Any] = {"facecolor": _color(cell), "edgecolor": "#d8d8d8" if cell.state == OPEN else "none"}
             ax.add_patch(Rectangle((x + 0.02, y + 0.03), 0.96, 0.94, linewidth=0.6 * current().lines, **box))
             if not found.in_colors:
-                shown = {"ha": "center", "va": "center", "clip_on": True}
+                shown: dict[str, Any] = {"ha": "center", "va": "center", "clip_on": True}
                 weight, ink = ("normal", GRAY) if cell.state in (OPEN, NONE) else ("bold", "black")
                 ax.text(x + 0.5, y + 0.5 - 0.16 * bool(cell.ends), cell.text, fontsize=usual, color=ink,
                         fontweight=weight, **shown)  # fmt: skip

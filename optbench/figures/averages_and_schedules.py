@@ -87,7 +87,7 @@ def ewa(  # noqa: PLR0913  keywords of a public function
     x = np.arange(1, len(series) + 1) if x is None else np.asarray(x)
     if x.shape != series.shape:
         raise OptbenchError(f"ewa: x must be as long as values: {len(series)} numbers or dates")
-    several = [betas] if np.isscalar(betas) else arguments.list_items("betas", betas)
+    several: list[Any] = [betas] if np.isscalar(betas) else arguments.list_items("betas", betas)
     both = isinstance(bias_correction, str) and bool(arguments.one_of("ewa: bias_correction", bias_correction, [BOTH]))
     divided = not both and arguments.check(arguments.Flag, bias_correction, "ewa: bias_correction=")
     averages = {arguments.check(Beta, beta, "ewa: beta="): array.ewa(series, beta, divided) for beta in several}
@@ -184,8 +184,8 @@ def ewa_weights(
     Source:
         Lecture B3 and B4.
     """
-    several = [betas] if np.isscalar(betas) else arguments.list_items("betas", betas)
-    several = [arguments.check(Beta, beta, "ewa_weights: beta=") for beta in several]
+    given: list[Any] = [betas] if np.isscalar(betas) else arguments.list_items("betas", betas)
+    several = [arguments.check(Beta, beta, "ewa_weights: beta=") for beta in given]
     if not several:
         raise OptbenchError("ewa_weights: betas: name at least one")
     count = max(5, math.ceil(1.2 / (1 - max(several))))
@@ -208,7 +208,7 @@ def draw_weights(ax: Axes | None, weights: Mapping[float, np.ndarray], title: st
         panels.draw_lines(ax, table, "age", "weight", styles, texts, marks=6)
         for beta, style in zip(weights, styles.values(), strict=True):
             span, height = 1 / (1 - beta), (1 - beta) / math.e
-            dots = {"linewidth": current().lines, "linestyle": ":", "zorder": 2, "gid": "1/e"}
+            dots: dict[str, Any] = {"linewidth": current().lines, "linestyle": ":", "zorder": 2, "gid": "1/e"}
             ax.plot([0, span, span], [height, height, 0], color=style["color"], **dots)
         ax.lines[-1].set_label(mark)
         ax.set(xlabel=f"age in {unit}", ylabel="weight", xlim=(-0.01 * most, most))

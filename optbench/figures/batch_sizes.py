@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -149,7 +149,9 @@ def _describe_critical_size(fit: Scaling | None, least: int, most: int) -> str:
     return f" (critical {fit.critical[0]:,.0f} [{low}, {high}])"
 
 
-def draw_scaling(ax: Axes, points: pd.DataFrame, fits: dict, styles: dict, texts: dict, perfect: str = "") -> None:
+def draw_scaling(
+    ax: Axes, points: pd.DataFrame, fits: dict, styles: Mapping[str, dict], texts: dict, perfect: str = ""
+) -> None:
     """Draw steps to a target against the batch size, with the fitted curves.
 
     points: optimizer, batch_size, median, low, high; fits: optimizer -> `Scaling`; styles, texts: optimizer -> line

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm, PowerNorm
+from matplotlib.colors import LogNorm, Normalize, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
@@ -124,7 +125,8 @@ def draw_path_panels(data: ReportData, problem: str) -> Figure:
     )  # fmt: skip
     foot = FOOT_INCHES if now.titled else 0.0
     place = left / figure.get_figwidth(), (foot + 0.05) / figure.get_figheight()
-    loc, columns = "lower left", 4
+    loc: Any = "lower left"
+    columns = 4
     if free := [ax for ax in figure.axes if not ax.get_visible()]:
         box = free[0].get_position()
         loc, columns, place = "center", 1, ((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2)
@@ -174,13 +176,14 @@ def animate_paths(
             lines, ends = {}, {}
             for name, path in scene.paths.items():
                 text = data.short_names[name] + scene.describe_end(path)
-                form = {"linewidth": 1.3 * current().lines, "zorder": 3, "label": text}
+                form: dict[str, Any] = {"linewidth": 1.3 * current().lines, "zorder": 3, "label": text}
                 (lines[name],) = ax.plot([], [], color=styles[name]["color"], **form)
                 (ends[name],) = ax.plot([], [], zorder=7, **_end_style(styles[name], failed=False))
             clock = ax.text(0.02, 0.97, "", transform=ax.transAxes, va="top", fontsize=current().tick, zorder=9)
-        style.write_foot(ax.figure, data.results.foot)
-        canvas = style.render(ax.figure, DOTS)
-        still, pictures = canvas.copy_from_bbox(ax.figure.bbox), []  # what does not move is drawn once
+        figure = panels.figure_of(ax)
+        style.write_foot(figure, data.results.foot)
+        canvas = style.render(figure, DOTS)
+        still, pictures = canvas.copy_from_bbox(figure.bbox), []  # what does not move is drawn once
         for step in space_steps(scene.paths.values(), frames):
             canvas.restore_region(still)
             clock.set_text(f"step {step:,}")
@@ -190,7 +193,7 @@ def animate_paths(
                 lines[name].set_data(*w.T)
                 ends[name].set(data=w[-1:].T, **_end_style(styles[name], path.failed and count == len(path.step)))
             for artist in (*lines.values(), *ends.values(), clock):
-                ax.figure.draw_artist(artist)
+                figure.draw_artist(artist)
             pictures.append(style.copy_image(canvas))
     times = [1000 // PER_SECOND] * (len(pictures) - 1) + [PAUSE]
     # The last picture has all colors; of each picture what differs from the one before is kept.
@@ -296,7 +299,8 @@ def draw_contours(ax: Axes, scene: Scene, bowl: bool = False) -> None:
         return
     top = float(positive.max())
     if bowl:
-        levels, norm = top * np.linspace(0, 1, LEVELS) ** 2, PowerNorm(0.5, 0, 4 * top)
+        levels = top * np.linspace(0, 1, LEVELS) ** 2
+        norm: Normalize = PowerNorm(0.5, 0, 4 * top)
     else:
         levels = np.geomspace(max(float(positive.min()), 3e-5 * top), top, LEVELS)
         norm = LogNorm(levels[0], 100 * levels[-1])

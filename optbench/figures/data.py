@@ -308,7 +308,7 @@ class ReportData:
     def minimizers(self, problem: str) -> list[tuple[float, float]]:
         """Return (w_1, w_2) of each known minimizer of a problem of two parameters."""
         facts = self.results.problem(problem)
-        pairs = [(facts.get(f"w_{i}"), facts.get(f"w_{i + 1}")) for i in range(1, len(facts), 2)]
+        pairs = [(facts.get(f"w_{i}", np.nan), facts.get(f"w_{i + 1}", np.nan)) for i in range(1, len(facts), 2)]
         return [(float(x), float(y)) for x, y in pairs if pd.notna(x) and pd.notna(y)]
 
     def start(self, problem: str) -> float:

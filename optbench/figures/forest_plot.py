@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -148,7 +148,7 @@ def sort_ticks(ticks: Iterable[float]) -> list[float]:
     return sorted(ticks, key=lambda tick: (tick != 1, not math.log10(tick).is_integer(), tick))
 
 
-def _draw_rows(ax: Axes, rows: pd.DataFrame, styles: dict, texts: dict) -> list[float]:
+def _draw_rows(ax: Axes, rows: pd.DataFrame, styles: Mapping[str, dict], texts: Mapping[str, str]) -> list[float]:
     """Draw a mark with its interval for each row of `compare_with_leader`, and return the middle of each problem.
 
     styles, texts: line style, and text of the legend, by optimizer.
@@ -159,7 +159,8 @@ def _draw_rows(ax: Axes, rows: pd.DataFrame, styles: dict, texts: dict) -> list[
     ax.axvspan(1 / EQUAL, EQUAL, color=GREEN, alpha=0.15, linewidth=0, zorder=0)
     for name, style in styles.items():
         ax.plot([], [], color=style["color"], marker=style["marker"], linestyle="none", label=texts[name])
-    place, middles = 0.0, []
+    place = 0.0
+    middles: list[float] = []
     for _, part in rows.groupby("problem", sort=False):
         if middles:
             ax.axhline(place - 0.5, color="#e3e3e3", linewidth=0.6 * lines, zorder=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -267,24 +268,34 @@ def _draw_rates(
     drawn = table[~gray_level & ~table["best"]]
     drawn = pd.concat([drawn, *(table[gray_level].assign(lr=end) for end in ends)])
     size, shade = current().lines, 0.5 if scattered else 0.8
-    form, interval = ({"linewidth": 0.0}, "") if scattered else ({}, "bars")
-    panels.draw_lines(ax, drawn, "lr", "height", styles, names, interval=interval, alpha=shade, **form)
+    thin: dict[str, Any] = {"linewidth": 0.0} if scattered else {"interval": "bars"}
+    panels.draw_lines(ax, drawn, "lr", "height", styles, names, alpha=shade, **thin)
     for name, style in styles.items():
         mine, color = table[table["optimizer"] == name], style["color"]
         for chosen, part in mine.groupby("best"):
-            form = {"linestyle": "none", "marker": style["marker"], "markersize": 5.4 * size, "zorder": 4}
+            form: dict[str, Any] = {
+                "linestyle": "none",
+                "marker": style["marker"],
+                "markersize": 5.4 * size,
+                "zorder": 4,
+            }
             if chosen:
                 form |= {"markersize": 9 * size, "zorder": 5, "markeredgecolor": BLACK}
                 ax.vlines(part["lr"], part["low"], part["high"], color=color, linewidth=1.5 * size, zorder=4.5)
                 ax.plot(part["lr"], part["height"], color=color, **form)
             some, lost = part[(part["failures"] > 0) & ~part["diverged"]], part.loc[part["diverged"], "lr"]
             ax.plot(some["lr"], some["height"], color=color, markerfacecolor="white", **form)
-            ax.plot(lost, np.full(len(lost), middle), color=color, **{"markeredgecolor": "white"} | form)
+            ax.plot(lost, np.full(len(lost), middle), color=color, **({"markeredgecolor": "white"} | form))
         for height in mine.loc[level & ~mine["diverged"], "height"]:
             line = ax.axhline(height, color=color, linewidth=1.5 * size, zorder=2.5)
             line.set_dashes(style["dashes"] or ())
     if len(best):
-        circle = {"marker": "o", "markersize": 7.5 * size, "markerfacecolor": "white", "markeredgecolor": BLACK}
+        circle: dict[str, Any] = {
+            "marker": "o",
+            "markersize": 7.5 * size,
+            "markerfacecolor": "white",
+            "markeredgecolor": BLACK,
+        }
         ax.plot([], [], linestyle="none", label=RECOMMENDED, **circle)
     if known and bottom < start < top:
         panels.draw_level(ax, start, START)

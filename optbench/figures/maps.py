@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -103,7 +104,7 @@ def draw_heatmaps(data: ReportData, problem: str) -> Figure:
     def draw(ax: Axes, name: str) -> None:
         """Draw the panel of an optimizer, with labels of the schedules in the first column only."""
         _draw_cells(ax, cells, name, scale=name == optimizers[-1])
-        if not ax.get_subplotspec().is_first_col():
+        if (place := ax.get_subplotspec()) is not None and not place.is_first_col():
             ax.set_yticklabels([])
 
     return panels.draw_panels(
@@ -189,7 +190,7 @@ def _draw_cells(ax: Axes, cells: _Cells, optimizer: str, scale: bool) -> None:
             few.append(place)
     bar = None
     if scale and cells.high - cells.low > 0.1:
-        wide = ax.get_position().width * ax.get_figure(root=True).get_figwidth()
+        wide = ax.get_position().width * panels.figure_of(ax).get_figwidth()
         bar = ax.inset_axes((1 + 0.14 / wide, 0, 0.11 / wide, 1))
     bar_options = {"label": cells.quantity, "ticks": MaxNLocator(5)}
     points = current().small
@@ -205,7 +206,7 @@ def _draw_cells(ax: Axes, cells: _Cells, optimizer: str, scale: bool) -> None:
         vmax=cells.high,
     )
     for row, column in np.argwhere(np.isinf(table.to_numpy(dtype=float))):
-        hatched = {"facecolor": "#f0d9d5", "edgecolor": "#b5645a", "hatch": "////", "linewidth": 0}
+        hatched: dict[str, Any] = {"facecolor": "#f0d9d5", "edgecolor": "#b5645a", "hatch": "////", "linewidth": 0}
         ax.add_patch(Rectangle((column, row), 1, 1, **hatched))
     for row, column in few:  # below the text
         ax.add_patch(Rectangle((column, row), 1, 1, facecolor="white", alpha=0.65, linewidth=0, gid="few"))
@@ -216,7 +217,7 @@ def _draw_cells(ax: Axes, cells: _Cells, optimizer: str, scale: bool) -> None:
     if optimizer in cells.best.index:
         row = cells.best.loc[optimizer]
         corner = list(cells.sizes).index(row["batch_size"]), list(cells.schedules).index(row["schedule"])
-        edge = {"fill": False, "edgecolor": "#d55e00", "linewidth": 2.2 * current().lines, "zorder": 5}
+        edge: dict[str, Any] = {"fill": False, "edgecolor": "#d55e00", "linewidth": 2.2 * current().lines, "zorder": 5}
         ax.add_patch(Rectangle(corner, 1, 1, clip_on=False, **edge))
 
 
@@ -362,7 +363,7 @@ def _draw_shares(ax: Axes, shares: pd.DataFrame, bar: Axes | None = None) -> Non
 
     bar: the axes of the color bar.
     """
-    now, figure = current(), ax.get_figure(root=True)
+    now, figure = current(), panels.figure_of(ax)
     wide, tall = ax.bbox.width / figure.dpi / shares.shape[1], ax.bbox.height / figure.dpi / shares.shape[0]
     texts: pd.DataFrame | bool = False
     if wide > text_width("100", now.small) + 0.04 and tall > now.small / 60:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -89,6 +89,13 @@ def axes(
         if grid[0, 0].get_legend_handles_labels()[0]:
             set_legend(figure, grid[0, 0], below=below)
         _read_math(figure)
+
+
+def figure_of(ax: Axes) -> Figure:
+    """Return the figure that axes lie in."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    return figure
 
 
 def join_title(words: str, problem: str) -> str:
@@ -208,8 +215,8 @@ def draw_lines(
         if interval:
             low, high = (part[end].where(np.isfinite(part[end]), part[y]) for end in ("low", "high"))
         if interval == "band":
-            step = "post" if "drawstyle" in keywords else None
-            edge = {"facecolor": (color, 0.1), "edgecolor": (color, 0.4), "linewidth": 0.6 * lines}
+            step: Literal["post"] | None = "post" if "drawstyle" in keywords else None
+            edge: dict[str, Any] = {"facecolor": (color, 0.1), "edgecolor": (color, 0.4), "linewidth": 0.6 * lines}
             ax.fill_between(part[x], low, high, step=step, zorder=2, gid=f"band {name}", **edge)
         elif interval == "bars":
             ax.vlines(part[x], low, high, color=color, linewidth=lines, alpha=0.5, zorder=2)
@@ -243,7 +250,7 @@ def name_ends(ax: Axes, ends: Mapping[str, tuple[float, str]]) -> None:
     """
     points = current().legend
     low, high = ax.get_ylim()
-    inches = ax.figure.get_size_inches()[1] * ax.get_position().height
+    inches = figure_of(ax).get_figheight() * ax.get_position().height
     apart = (high - low) * 1.25 * points / 72 / inches
     heights: list[float] = []
     order = sorted(ends, key=lambda text: -ends[text][0])
@@ -254,7 +261,7 @@ def name_ends(ax: Axes, ends: Mapping[str, tuple[float, str]]) -> None:
         below = heights[place + 1] + apart if place + 1 < len(order) else low
         heights[place] = max(heights[place], below) if lift else heights[place]
     for text, height in zip(order, heights, strict=True):
-        where = {"xycoords": ax.get_yaxis_transform(), "va": "center", "annotation_clip": False}
+        where: dict[str, Any] = {"xycoords": ax.get_yaxis_transform(), "va": "center", "annotation_clip": False}
         ax.annotate(text, (1.02, height), color=ends[text][1], fontsize=points, **where)
     for line in ax.lines:
         line.set_label(f"_{line.get_label()}")
@@ -283,7 +290,7 @@ def count_others(count: int) -> str:
 
 def set_ylabel(ax: Axes, text: str) -> None:
     """Set the label of the y axis, cut to the height of the axes."""
-    ax.set_ylabel(cut_to_width(text, current().label, ax.bbox.height / ax.get_figure(root=True).dpi + 0.3))
+    ax.set_ylabel(cut_to_width(text, current().label, ax.bbox.height / figure_of(ax).dpi + 0.3))
 
 
 def find_limits(table: pd.DataFrame, y: str, log: bool, reach: float = 100.0) -> tuple[float, float]:
@@ -336,7 +343,7 @@ def size_ticks(ax: Axes, sizes: Iterable[int]) -> None:
     sizes = sorted(sizes)
     ends = (sizes[0] / 1.3, sizes[-1] * 1.3)
     widest = max(text_width(f"{size:,.0f}", current().tick) for size in sizes) + 0.05
-    apart = widest * np.log(ends[1] / ends[0]) / (ax.bbox.width / ax.get_figure(root=True).dpi)
+    apart = widest * np.log(ends[1] / ends[0]) / (ax.bbox.width / figure_of(ax).dpi)
     shown = sizes[:1]
     for size in sizes[1:]:
         if np.log(size / shown[-1]) >= apart:

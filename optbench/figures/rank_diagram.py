@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -122,7 +123,12 @@ def _draw_ranks(ax: Axes, rows: pd.DataFrame, dots: pd.DataFrame, texts: list[st
         ax.scatter(counts.index, np.full(len(counts), place), s=sizes, color=PALE, zorder=2, linewidths=0, gid="single")
         if tested and math.isfinite(row["low"]) and math.isfinite(row["high"]):
             ax.hlines(place, row["low"], row["high"], color=row["color"], linewidth=2 * lines, zorder=3, gid="interval")
-        dot = {"marker": "o", "markersize": 6.5 * lines, "markeredgecolor": "white", "linestyle": "none"}
+        dot: dict[str, Any] = {
+            "marker": "o",
+            "markersize": 6.5 * lines,
+            "markeredgecolor": "white",
+            "linestyle": "none",
+        }
         ax.plot([row["mean_rank"]], [place], color=row["color"], zorder=4, gid=f"mean {row['optimizer']}", **dot)
     most = max(len(rows), 2)
     step = next(step for step in (1, 2, 5, 10, 20, 50, 100) if most / step <= 12)

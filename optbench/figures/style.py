@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from threading import RLock
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import matplotlib as mpl
 import matplotlib.style
@@ -114,13 +114,13 @@ STYLES = {
     "paper": Style("paper", 8.0, 7.0, 7.0, 8.0, 7.5, 7.0, COLUMNS[0], 2.1, COLUMNS[1], 0.8, titled=False, dpi=300),
     "slides": Style("slides", 17.0, 15.0, 15.0, 19.0, 15.0, 13.0, 12.0, 5.2, 13.0, 1.8),
 }
-_TWO_COLUMNS = {"width": COLUMNS[1], "height": 2.6}
+_TWO_COLUMNS: dict[str, Any] = {"width": COLUMNS[1], "height": 2.6}
 _active: ContextVar[Style | None] = ContextVar("style", default=None)
 _detached: ContextVar[bool] = ContextVar("detached", default=False)
 _drawing = RLock()
 """Matplotlib has one set of settings for all threads: of two that draw at once, one would restore the other's."""
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_drawing._at_fork_reinit)
+    os.register_at_fork(after_in_child=_drawing._at_fork_reinit)  # type: ignore[attr-defined]
 
 
 @contextmanager
@@ -216,7 +216,11 @@ def _show_in_notebook(figure: Figure) -> None:
     ipython = sys.modules.get("IPython")  # where it is not loaded, this is no notebook
     shell = ipython.get_ipython() if ipython else None
     windowless = backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE)
-    if not hasattr(shell, "kernel") or (mpl.is_interactive() and mpl.get_backend().lower() not in windowless):
+    if (
+        shell is None
+        or not hasattr(shell, "kernel")
+        or (mpl.is_interactive() and mpl.get_backend().lower() not in windowless)
+    ):
         return
     from IPython.core.pylabtools import print_figure
     from IPython.display import Image, display
@@ -383,8 +387,10 @@ def quantize(picture: Image.Image) -> Image.Image:
     An octree keeps the colors of thin lines, which the median cut takes for each other.
     """
     few = picture.quantize(_PICTURE_COLORS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-    palette, corner = few.getpalette() or [], few.getpixel((0, 0))
-    palette[3 * corner : 3 * corner + 3] = picture.getpixel((0, 0))
+    corner: Any = few.getpixel((0, 0))
+    palette: list[Any] = few.getpalette() or []
+    first: Any = picture.getpixel((0, 0))
+    palette[3 * corner : 3 * corner + 3] = first
     few.putpalette(palette)
     return few
 

@@ -136,7 +136,7 @@ def _draw_best_of_n(ax: Axes, table: pd.DataFrame, styles: Mapping[str, dict], t
         ax.plot([_DEFAULTS], [row.value], "", markeredgecolor="white", zorder=4, gid=f"default {row.optimizer}", **form)
     if len(marks):
         ax.axvspan(0.45, 0.8, color="#f1f1f1", zorder=0, linewidth=0)
-        where = {"x": _DEFAULTS, "y": 0.03, "rotation": 90, "transform": ax.get_xaxis_transform()}
+        where: dict[str, Any] = {"x": _DEFAULTS, "y": 0.03, "rotation": 90, "transform": ax.get_xaxis_transform()}
         ax.text(s="defaults", ha="center", va="bottom", color=GRAY, fontsize=current().tick, **where)
     ticks = [n for n in (1, 3, 10, 30, 100, 300, 1000, 3000, 10000) if n <= trials["n"].max()]
     most = int(trials["n"].max())
@@ -203,7 +203,7 @@ def runtimes(
         if table.empty:
             panels.draw_note(drawn, "no run reached a target")
             return drawn
-        marks = {"marks": 8, "drawstyle": "steps-post"}
+        marks: dict[str, Any] = {"marks": 8, "drawstyle": "steps-post"}
         panels.draw_lines(drawn, pd.concat([table, *edges]), "epochs", "share", styles, texts, **marks)
         drawn.set(xscale="log", xlim=(first, most), ylim=(-0.02, 1.02))
         panels.log_ticks(drawn.xaxis, first, most, plain=True)

@@ -32,10 +32,18 @@ def _build_network() -> optbench.Problem:
     return optbench.problems()["mlp"].build({"data": "digits", "hidden": (16, 12, 8)})
 
 
+def _targets() -> np.ndarray:
+    """Return the classes of the network's training examples, (examples,)."""
+    data = _build_network().data
+    assert data is not None
+    return np.asarray(data[1])
+
+
 def _weights_before(batch: int, seed: int = 0) -> np.ndarray | None:
     """Return the weights (dim,) of a run of gradient descent before a mini-batch; None, the start, for number 1."""
-    run = {"lr": RATE, "batch_size": BATCH_SIZE, "seed": seed}
-    return optbench.minimize(_build_network(), "gd", steps=batch - 1, **run).w if batch > 1 else None
+    if batch == 1:
+        return None
+    return optbench.minimize(_build_network(), "gd", steps=batch - 1, lr=RATE, batch_size=BATCH_SIZE, seed=seed).w
 
 
 def _trace_layers() -> pd.DataFrame:
@@ -55,7 +63,7 @@ def _trace_losses(seeds: Iterable[int]) -> pd.DataFrame:
     for seed in seeds:
         for batch in (1, BATCH, 30):  # the last of these lies in the second epoch
             rows = optbench.mini_batches(_build_network(), batch_size=BATCH_SIZE, seed=seed, steps=batch)[batch - 1]
-            w, y = _weights_before(batch, seed), np.asarray(_build_network().data[1])[rows]
+            w, y = _weights_before(batch, seed), _targets()[rows]
             chances = [
                 optbench.trace(
                     _build_network(), layer=4, batch=batch, example=i, batch_size=BATCH_SIZE, w=w, seed=seed

@@ -1,7 +1,9 @@
 """A1, A3 and A4: batch against mini-batch gradient descent, the noise of the cost, and the best batch size."""
 
+from collections.abc import Sequence
 from functools import cache
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,7 +54,8 @@ def large_set_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     Returns `curves`: an evaluation a row, with the share of the first suboptimality that is `left` after so many
     `passes` and `seconds`; `targets`: the passes and seconds to each target, as of `times_to_targets`.
     """
-    examples, sizes, curves = QUICK if budget.quick else FULL, ("full", BATCH_SIZE), []
+    examples, curves = QUICK if budget.quick else FULL, []
+    sizes: tuple[int | str, ...] = ("full", BATCH_SIZE)
     rates = {
         size: find_best_rate(_spec(TUNED_ON, size), LARGE_TUNING, learning_rates=LARGE_RATES, workers=budget.workers)
         for size in sizes
@@ -133,7 +136,8 @@ def draw_large_set(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
         drawing.log_ticks(ax.xaxis, curves[clock].min(), curves[clock].max(), plain=True)
         for target in TARGETS:
             drawing.draw_level(ax, target, "")
-    drawing.log_ticks(grid[0, 0].yaxis, *grid[0, 0].get_ylim(), plain=True)
+    bottom, top = grid[0, 0].get_ylim()
+    drawing.log_ticks(grid[0, 0].yaxis, bottom, top, plain=True)
     grid[0, 0].set_ylabel("share of the suboptimality left")
     grid[0, 1].legend(fontsize=drawing.LEGEND_SIZE, loc="lower left")
     return figure
@@ -202,7 +206,9 @@ def _count_falling(cost: pd.Series) -> int:
 
 def _largest_curvature() -> float:
     """Return L of logistic regression: the largest eigenvalue of x'x/n, times the sigmoid's steepest slope, plus l2."""
-    x = np.asarray(optbench.problems()["logistic"].build({"data": "gaussian"}).data[0])
+    data = optbench.problems()["logistic"].build({"data": "gaussian"}).data
+    assert data is not None
+    x = np.asarray(data[0])
     return float(np.linalg.eigvalsh(x.T @ x / len(x))[-1] / 4 + 0.01)
 
 
@@ -348,11 +354,11 @@ def draw_law(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     with drawing.axes(None, title, [*texts.values(), "1/sqrt(B)"]) as ax:
         drawing.draw_noise(ax, noises, {"gd": drawing.line_style(0)}, texts)
         ax.set(xlabel="batch size B", ylabel="noise of the mini-batch cost")
-    return ax.figure
+    return drawing.figure_of(ax)
 
 
 SETS = {"small": 1250, "large": 25_000}  # 1,000 and 20,000 are trained on
-SIZES = (1, 8, 64, 128, 256, 512, 2048, "full")
+SIZES: tuple[Any, ...] = (1, 8, 64, 128, 256, 512, 2048, "full")
 ADVICE = {"small": ("full",), "large": ("64", "128", "256", "512")}
 AXES = {"seconds": "seconds", "samples": "passes over the data", "steps": "steps"}
 TARGET = 0.01
@@ -360,7 +366,9 @@ EPOCHS = 5
 RATES = [float(rate) for rate in np.geomspace(2.0**-9, 8.0, 17).round(6)]
 
 
-def reach_target(examples, sizes, rates, seeds, budget) -> pd.DataFrame:
+def reach_target(
+    examples: int, sizes: Sequence, rates: Sequence[float], seeds: Sequence[int], budget: Budget
+) -> pd.DataFrame:
     """Return what each run of GD takes to the target, a row a run: batch_size, lr, seed, a column for each of AXES.
 
     examples: the size of the set; sizes, rates, seeds: those to run. inf if the target was not reached, or not kept to
@@ -474,7 +482,7 @@ def draw_sizes(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
         ax.set(xlabel="batch size", ylabel="")
         drawing.panel_title(ax, f"{words} to the target", 2.3)
     entries = grid[0, list(AXES).index("steps")].get_legend_handles_labels()
-    place = {"loc": "upper left", "bbox_to_anchor": (0.05, 1 - 0.25 / figure.get_figheight())}
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (0.05, 1 - 0.25 / figure.get_figheight())}
     figure.legend(*entries, ncols=3, fontsize=drawing.LEGEND_SIZE, **place)
     return figure
 

@@ -3,7 +3,8 @@
 import math
 import pickle
 from collections import deque
-from functools import cache
+from functools import cache, partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,7 +53,8 @@ def memory_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     rows = []
     for beta in MEMORY_BETAS:
         expected = ewa(thetas.T, beta).T
-        stream, window = EWA(beta), deque(maxlen=round(1 / (1 - beta)))
+        stream = EWA(beta)
+        window: deque[float] = deque(maxlen=round(1 / (1 - beta)))
         differ = 0
         for step, theta in enumerate(thetas, start=1):
             differ += int((stream.update(theta) != expected[step - 1]).sum())
@@ -155,10 +157,11 @@ def draw_window(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the lecture's figure: the temperatures, and their averages for several beta."""
     days = tables["seattle"]
     averages = {beta: days[f"ewa_{beta:g}"].to_numpy() for beta in BETAS}
-    return drawing.draw_averages(
+    ax = drawing.draw_averages(
         None, days["date"].to_numpy(), days["temp_max"].to_numpy(), averages, ("", "highest temperature, °C"),
         title="Daily temperature in Seattle and its averages", window="days",
-    ).figure  # fmt: skip
+    )  # fmt: skip
+    return drawing.figure_of(ax)
 
 
 @cache
@@ -190,7 +193,7 @@ def measure_best(tables: dict[str, pd.DataFrame]) -> Measured:
     for ahead, rows in tables["errors"].groupby("ahead"):
         errors = rows.pivot(index="block", columns="beta", values="squares")
         usual = errors.columns.get_loc(USUAL)
-        lost[ahead] = bootstrap_interval(errors, lambda drawn, usual=usual: _excess_error(drawn.sum(0), usual))
+        lost[ahead] = bootstrap_interval(errors, partial(_excess_error, usual=usual))
         best.append(f"{errors.sum().idxmin():.2f} for the {_task_text(ahead)}")
     return Measured(
         cells={_task_text(ahead): interval for ahead, interval in lost.items()},
@@ -211,8 +214,9 @@ def _task_text(ahead: int) -> str:
 def _excess_error(squares: np.ndarray, usual: int) -> float:
     """Return by what share the root mean square error at one beta exceeds the least one.
 
-    squares: sums of squared errors by beta; usual: the index of that beta.
+    squares: squared errors, (blocks, betas); usual: the index of that beta.
     """
+    squares = squares.sum(0)
     return float(np.sqrt(squares[usual] / squares.min()) - 1)
 
 
@@ -264,7 +268,7 @@ def draw_weights(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     weights = tables["weights"]
     young = weights[weights["age"] <= 60].sort_values("age")
     each = {beta: young.loc[young["beta"] == beta, "weight"].to_numpy() for beta in BETAS}
-    return drawing.draw_weights(None, each, f"What a day weighs in v_{LAST}", "days").figure
+    return drawing.figure_of(drawing.draw_weights(None, each, f"What a day weighs in v_{LAST}", "days"))
 
 
 EPS = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
@@ -416,7 +420,7 @@ def draw_start(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
         title="The start: averages of a series that is always 1", corrected=dict(corrected.items()),
     )  # fmt: skip
     ax.set_ylim(0, 1.08)
-    return ax.figure
+    return drawing.figure_of(ax)
 
 
 def draw_fading(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
@@ -424,7 +428,8 @@ def draw_fading(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     share = _add_missing_share(tables["bias"]).pivot(index="t", columns="beta", values="share")
     shares = {f"β = {beta:g}": each.to_numpy() for beta, each in share.items()}
     title, label = "How the bias fades", "share of v_t that is missing"
-    return drawing.draw_factors(None, share.index.to_numpy(), shares, title, "t", label, log=True, level=SMALL).figure
+    ax = drawing.draw_factors(None, share.index.to_numpy(), shares, title, "t", label, log=True, level=SMALL)
+    return drawing.figure_of(ax)
 
 
 SHAPE_BETAS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
@@ -442,7 +447,7 @@ def shape_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     yearly course that correlates best with v, minus the shift for theta itself; without the smooth course, theta's own
     noise would always favor the newest value.
     """
-    rows = []
+    rows: list[tuple] = []
     for seed in (_REAL, *fresh_seeds(15 if budget.quick else 60)):
         values = temperature.read_seattle()["temp_max"].to_numpy() if seed == _REAL else temperature.random_series(seed)
         series = np.stack([values, *(ewa(values, beta, bias_correction=True) for beta in SHAPE_BETAS)])[:, _FIRST_YEAR:]
@@ -524,7 +529,7 @@ def draw_shape(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     return figure
 
 
-_EACH = {
+_EACH: dict[str, Any] = {
     "each": "Seattle's own series (0 or 1), and series like it",
     "on": "the series",
     "limit": 0.75,

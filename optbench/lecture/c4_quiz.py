@@ -54,9 +54,9 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
             parts["band"], parts["rate"], parts["kind"] = zip(*parts["label"].map(known), strict=True)
             shown.append(parts[parts["rate"] == parts.groupby("band")["rate"].transform("max")])
     # The picture is of the bowl whose start is farthest from both axes.
-    shown = max(shown, key=lambda part: part.loc[part["step"] == 0, ["steep", "flat"]].abs().min(axis=None))
+    picture = max(shown, key=lambda part: part.loc[part["step"] == 0, ["steep", "flat"]].abs().min(axis=None))
     table = pd.DataFrame(rows, columns=["use", "band", "rate", "kind", "condition", "bowl", *FEATURES])
-    return {"paths": classify(table), "shown": shown.reset_index(drop=True)}
+    return {"paths": classify(table), "shown": picture.reset_index(drop=True)}
 
 
 def classify(paths: pd.DataFrame) -> pd.DataFrame:

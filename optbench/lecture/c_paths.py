@@ -57,7 +57,7 @@ def momentum_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     Returns `tuned`: the best rate of each beta and block; `measured`: a row for each path; `paths`: those of one seed
     of the first block.
     """
-    parts = {"tuned": [], "measured": [], "paths": []}
+    parts: dict[str, list] = {"tuned": [], "measured": [], "paths": []}
     for block, tuning, reporting in blocks_of_seeds(budget):
         rates = tune_rates(
             PROBLEM, "momentum", [{"beta1": beta} for beta in BETAS], shift_grid(0.1, 200.0, 34, tuning[0]), tuning,
@@ -304,7 +304,7 @@ def measure_rates(tables: dict[str, pd.DataFrame]) -> Measured:
     """Measure the exponent of the effective rate as a power of the gradient."""
     table = np.log(tables["ratios"].pivot(index="seed", columns="condition", values=["gradient_ratio", "rate_ratio"]))
     pairs = np.stack([table["gradient_ratio"], table["rate_ratio"]], axis=2)
-    exponent = bootstrap_interval(pairs, lambda rows: np.polyfit(*rows.reshape(-1, 2).T, 1)[0])
+    exponent = bootstrap_interval(pairs, lambda rows: np.polyfit(rows[..., 0].ravel(), rows[..., 1].ravel(), 1)[0])
     return Measured(
         cells={"all": exponent},
         effect=exponent,
@@ -325,7 +325,7 @@ def figure_rates(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
         drawing.draw_level(ax, 1.0, "GD")
         ax.set(xscale="log", yscale="log", xlabel="ratio of the gradients", ylabel="ratio of the effective rates")
         drawing.log_axes(ax)
-    return ax.figure
+    return drawing.figure_of(ax)
 
 
 @cache
@@ -335,13 +335,13 @@ def rotated_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     Returns `tuned`: these rates; `measured`: a row for each path; `paths`: those of one seed of the first block.
     """
     problems = {find_rotated_bowl(angle, condition): (angle, condition) for condition in STEEPNESS for angle in ANGLES}
-    parts = {"tuned": [], "measured": [], "paths": []}
+    parts: dict[str, list] = {"tuned": [], "measured": [], "paths": []}
     for block, tuning, reporting in blocks_of_seeds(budget):
         rates = shift_grid(0.003, 2.0, 20, tuning[0])
         for problem, (angle, condition) in problems.items():
             setting = {"block": block, "angle": angle, "condition": condition}
             methods = [
-                Method(name, name, *tune_rates(problem, name, [{}], rates, tuning, steps=STEPS, batch_size=BATCH))
+                Method(name, name, tune_rates(problem, name, [{}], rates, tuning, steps=STEPS, batch_size=BATCH)[0])
                 for name in NAMES
             ]
             tuned = [{"optimizer": method.optimizer, "lr": method.lr} for method in methods]

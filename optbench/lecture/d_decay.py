@@ -98,7 +98,7 @@ def _draw_sizes(title: str, runs: pd.DataFrame, texts: dict[str, str], law: str 
     with drawing.axes(None, title, [*texts.values(), law]) as ax:
         drawing.draw_scaling(ax, points.rename(columns={"schedule": "optimizer"}), {}, looks, texts, law)
         ax.set(xlabel="batch size", ylabel="final suboptimality")
-    return ax.figure
+    return drawing.figure_of(ax)
 
 
 def draw_floor(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
@@ -167,7 +167,7 @@ def draw_rates(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     rates = {FORMULAS[name][0]: part["rate"].to_numpy() for name, part in parts.items()}
     passes = next(iter(parts.values()))["passes"].to_numpy()
     title, along = "Four ways to let the rate decay", "epochs (passes over the data)"
-    return drawing.draw_factors(None, passes, rates, title, along, "rate α").figure
+    return drawing.figure_of(drawing.draw_factors(None, passes, rates, title, along, "rate α"))
 
 
 CLAIMS = (

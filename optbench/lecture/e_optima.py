@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -217,7 +218,7 @@ def draw_saddles(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
         ax.set_xticks(dims, [str(dim) for dim in dims])
         ax.minorticks_off()
     drawing.log_ticks(left.yaxis, floor, 1.15, plain=True)
-    place = {"loc": "upper left", "bbox_to_anchor": (0.02, 1 - 0.3 / figure.get_figheight())}
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (0.02, 1 - 0.3 / figure.get_figheight())}
     figure.legend(*left.get_legend_handles_labels(), ncols=3, fontsize=drawing.LEGEND_SIZE, **place)
     return figure
 
@@ -422,7 +423,7 @@ def draw_help(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     title = "How many times sooner than gradient descent"
     with drawing.axes(None, title, OPTIMIZERS[1:], height=height, left=1.75) as ax:
         drawing.draw_ratios(ax, each, "label", "optimizer", "steps (ERT) of gradient descent over the method's")
-    return ax.figure
+    return drawing.figure_of(ax)
 
 
 _ESCAPE_CAPTION = (

@@ -3,6 +3,7 @@
 from functools import cache
 from itertools import product
 from math import prod
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -41,7 +42,7 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
         start, optimizer = "xavier" if has["initialization"] else "large", "adam" if has["adam"] else "gd"
         problem = f"mlp(data=breast_cancer, hidden=(16, 16, 16, 16), activation=tanh, initialization={start})"
         share = max(prod(_SHARES[name] for name in REMEDIES if has[name]), _LEAST)
-        spec = {"problems": [problem], "optimizers": [optimizer], "epochs": epochs * share,
+        spec: dict[str, Any] = {"problems": [problem], "optimizers": [optimizer], "epochs": epochs * share,
                 "batch_sizes": [_BATCH if has["mini-batch"] else "full"]}  # fmt: skip
         if has["alpha"]:
             table = tuned_costs(spec, TARGET, RATES[optimizer], (tuning, reporting), budget)
@@ -121,9 +122,12 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
             ax.text(across, -0.02, text, transform=ax.transAxes, ha="center", va="top", fontsize=7.5, clip_on=False)
             for row, name in enumerate(each["remedies"].unique()):
                 on = remedy in name.split(" + ")
-                mark = {"color": drawing.BLACK if on else drawing.PALE, "markersize": 5.5 if on else 2.5}
+                mark: dict[str, Any] = {
+                    "color": drawing.BLACK if on else drawing.PALE,
+                    "markersize": 5.5 if on else 2.5,
+                }
                 ax.plot(across, -row, "o", transform=ax.get_yaxis_transform(), clip_on=False, **mark)
-    return ax.figure
+    return drawing.figure_of(ax)
 
 
 CLAIMS = (

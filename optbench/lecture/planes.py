@@ -1,10 +1,13 @@
 """Paths in the plane, step by step, in the coordinates of the bowl, and how they are drawn."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 import optbench
 from optbench.claims import drawing
@@ -69,6 +72,7 @@ def find_curvature(problem: optbench.Problem) -> tuple[np.ndarray, np.ndarray]:
 
     Its columns are the gradients one unit beside the minimizer.
     """
+    assert problem.minimizer is not None
     hessian = optbench.objective(problem, runs=problem.dim)(problem.minimizer + np.eye(problem.dim))[1].T
     return hessian, np.linalg.eigh(hessian)[1].T
 
@@ -101,7 +105,7 @@ def steps_to_halve(path: pd.DataFrame, column: str = "flat") -> float:
     return float(reached[0]) if len(reached) else np.inf
 
 
-def measure_paths(paths: pd.DataFrame, **measures) -> pd.DataFrame:
+def measure_paths(paths: pd.DataFrame, **measures: Callable) -> pd.DataFrame:
     """Return a row for each path: its label, its seed, and a column for each measure.
 
     measures: name -> function of a path, such as `path_length`.
@@ -119,7 +123,7 @@ def select_farthest_path(paths: pd.DataFrame) -> pd.DataFrame:
     return paths[paths["seed"] == start.idxmax()].drop(columns=["gradient_1", "gradient_2"]).reset_index(drop=True)
 
 
-def draw_bowl(ax, path: pd.DataFrame, shown: pd.DataFrame, condition: float, color, title: str) -> None:
+def draw_bowl(ax: Axes, path: pd.DataFrame, shown: pd.DataFrame, condition: float, color: Any, title: str) -> None:
     """Draw a path over the contours of a bowl in its own axes, flat across and steep up, a dot a step.
 
     shown: the paths of all panels, which have the same axes; condition: how many times as steep as flat the bowl is.
@@ -142,7 +146,9 @@ def draw_bowl(ax, path: pd.DataFrame, shown: pd.DataFrame, condition: float, col
     drawing.panel_title(ax, title, PANEL)
 
 
-def new_bowl_panels(rows: int, columns: int, title: str, left: float = 0.6, between: float = 0.32, **share):
+def new_bowl_panels(
+    rows: int, columns: int, title: str, left: float = 0.6, between: float = 0.32, **share: Any
+) -> tuple[Figure, np.ndarray]:
     """Return (figure, array of axes) for paths through bowls."""
     figure, grid = drawing.new_figure(
         (PANEL, 1.45), rows, columns, margins=(left, 0.12, 0.62, 0.45), gap=(0.12, between), title=title,

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,7 +43,7 @@ def run_every_step(
     return pd.concat(parts, ignore_index=True).drop(columns="run_id")
 
 
-def run_sweep(spec: Mapping, **changes) -> optbench.Results:
+def run_sweep(spec: Mapping, **changes: Any) -> optbench.Results:
     """Run a sweep that shows no progress, for the lecture shows its own, and keeps no folder.
 
     spec: the keys of the sweep; changes: further keywords of `optbench.sweep`.
@@ -51,7 +52,7 @@ def run_sweep(spec: Mapping, **changes) -> optbench.Results:
         return optbench.sweep(spec, out=folder, progress=False, **changes).in_memory()
 
 
-def find_best_rate(spec: Mapping, tuning: Iterable[int], **settings) -> float:
+def find_best_rate(spec: Mapping, tuning: Iterable[int], **settings: Any) -> float:
     """Return the learning rate that is best on the tuning seeds.
 
     spec: the keys of a sweep over one problem and optimizer; tuning: the seeds; settings: further keys.

@@ -1,10 +1,12 @@
 """The temperatures of section B: the lecture's five of London, four years of Seattle, and years like those."""
 
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from optbench import EWA
 
@@ -23,7 +25,7 @@ def read_seattle() -> pd.DataFrame:
         return pd.read_csv(file, parse_dates=["date"])
 
 
-def average_london(betas=(0.9, 0.5)) -> pd.DataFrame:
+def average_london(betas: Sequence[float] = (0.9, 0.5)) -> pd.DataFrame:
     """Return the lecture's five values from London with each intermediate number of v_t, a row for each value and beta.
 
     v_t = carried + added with carried = beta v_{t-1} and added = (1 - beta) theta_t; corrected = v_t / (1 - beta^t).
@@ -52,9 +54,9 @@ def fit_climate() -> tuple[np.ndarray, float, float]:
     return coefficients, persistence, float(np.std(rest[1:] - persistence * rest[:-1]))
 
 
-def yearly_course(day) -> np.ndarray:
+def yearly_course(day: ArrayLike) -> np.ndarray:
     """Return the smooth course of Seattle's year, degrees Celsius; day: numbers of any shape, fractions too."""
-    return _harmonics(day) @ fit_climate()[0]
+    return _harmonics(np.asarray(day)) @ fit_climate()[0]
 
 
 def random_series(seed: int, days: int = 1461) -> np.ndarray:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from optbench.report.loaded import LoadedSweep
@@ -23,7 +23,7 @@ def write_report(
     directory: str | Path | LoadedSweep,
     progress: Callable[[str], None] = _ignore,
     warn: Callable[[str], None] = _ignore,
-    **options,
+    **options: Any,
 ) -> Path:
     """Write the report of a results folder, which may have been loaded already, and return the path of its page.
 
@@ -49,7 +49,7 @@ def write_side_by_side(
     directories: Sequence[str | Path | LoadedSweep],
     progress: Callable[[str], None] = _ignore,
     warn: Callable[[str], None] = _ignore,
-    **options,
+    **options: Any,
 ) -> Path:
     """Write the page that shows several results folders beside the first one, and return its path.
 

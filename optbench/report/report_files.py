@@ -87,7 +87,7 @@ class Options:
         return path.suffix.lower() in (".html", ".htm") and not path.is_dir()
 
 
-def fill(template: str, **values) -> str:
+def fill(template: str, **values: Any) -> str:
     """Return the HTML of a template in `templates/`; values: what it reads, by name, escaped."""
     return _environment().get_template(template).render(**values)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -80,12 +81,12 @@ class Table:
         return Markup(json_text(self.export))
 
 
-def text_cell(text: object, **more) -> Cell:
+def text_cell(text: object, **more: Any) -> Cell:
     """Return a cell with a text; more: further fields of `Cell`."""
     return Cell(str(text), **more)
 
 
-def number_cell(value: float | None, digits: int = 3, **more) -> Cell:
+def number_cell(value: float | None, digits: int = 3, **more: Any) -> Cell:
     """Return a cell that shows a number to so many digits, and sorts and exports it in full; more: fields of `Cell`."""
     return Cell(labels.number(value, digits), None if value is None else float(value), **more)
 
