@@ -47,7 +47,7 @@ _API = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = ["__version__", *_API]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> object:
     """Import a public name, or the module ``figures``, when it is first used."""
     if name in _ROOMS:
         return import_module(f"optbench.{name}")
@@ -61,6 +61,6 @@ def __getattr__(name):
     return value
 
 
-def __dir__():
+def __dir__() -> list[str]:
     """Return the names of the package, those that are not imported yet included."""
     return sorted({*globals(), *_API, *_ROOMS})

@@ -1,5 +1,6 @@
 """The Python interface: the names of the package, and the same words, defaults and errors as the commands."""
 
+import ast
 import tempfile
 from pathlib import Path
 
@@ -34,6 +35,12 @@ def test_every_name_is_there(name):
 
 def test_no_other_name_is():
     assert sorted(optbench.__all__) == sorted([*NAMES, "__version__"])
+
+
+def test_type_checkers_see_the_same_names():
+    stub = ast.parse((ROOT / "optbench" / "__init__.pyi").read_text(encoding="utf-8"))
+    seen = {alias.asname for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert seen == {*optbench.__all__, "figures"}
 
 
 def test_no_function_shares_its_name_with_a_module():

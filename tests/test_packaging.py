@@ -73,7 +73,7 @@ def test_every_file_is_in_the_wheel_and_no_other(wheel):
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     wanted = {path.relative_to(ROOT).as_posix() for path in (ROOT / "optbench").rglob("*.py")}
     wanted |= {f"optbench/problems/{path.name}" for path in (ROOT / "problems").glob("*.py")}
-    wanted.add("optbench/py.typed")
+    wanted |= {"optbench/__init__.pyi", "optbench/py.typed"}
     for ending in ("html", "css", "js", "j2", "toml", "csv", "bz2"):
         wanted |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "optbench").rglob(f"*.{ending}")}
     assert names == wanted
