@@ -20,9 +20,9 @@ from optbench.contract.eager import torch_optimizer as torch_optimizer
 from optbench.contract.errors import OptbenchError as OptbenchError
 from optbench.contract.errors import PluginError as PluginError
 from optbench.contract.optimizers import Baseline as Baseline
-from optbench.contract.optimizers import Look as Look
 from optbench.contract.optimizers import Matrix as Matrix
 from optbench.contract.optimizers import Optimizer as Optimizer
+from optbench.contract.optimizers import SecondGradient as SecondGradient
 from optbench.contract.optimizers import Wrapper as Wrapper
 from optbench.contract.optimizers import optimizer as optimizer
 from optbench.contract.optimizers import variant as variant

@@ -17,10 +17,10 @@ ROOT = Path(__file__).parent.parent
 SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "batch_sizes": [100],
          "seeds": 2, "tuning_seeds": 1, "steps": 5}  # fmt: skip
 NAMES = [
-    "Agreement", "Baseline", "Best", "CohortResult", "EWA", "Eager", "Family", "Look", "Matrix", "Model", "Objective",
+    "Agreement", "Baseline", "Best", "CohortResult", "EWA", "Eager", "Family", "Matrix", "Model", "Objective",
     "OptbenchError", "Optimizer", "PluginError", "Problem", "Range",
-    "Result", "Results", "Schedule", "Stepper", "Wrapper", "agreement", "choice", "cohort", "compare", "ewa",
-    "function", "info", "load", "log_uniform", "mini_batches", "minimize", "objective",
+    "Result", "Results", "Schedule", "SecondGradient", "Stepper", "Wrapper", "agreement", "choice", "cohort", "compare",
+    "ewa", "function", "info", "load", "log_uniform", "mini_batches", "minimize", "objective",
     "one_minus_log_uniform", "optax_optimizer", "optimizer", "optimizers", "problem", "problem_wrapper", "problems",
     "schedule", "schedule_wrapper", "schedules", "scipy_method", "stepper", "sweep", "to_torch", "torch_optimizer",
     "torch_problem", "trace", "training_code", "uniform", "variant", "with_data", "wrapper",
@@ -35,6 +35,27 @@ def test_every_name_is_there(name):
 
 def test_no_other_name_is():
     assert sorted(optbench.__all__) == sorted([*NAMES, "__version__"])
+
+
+def test_names_before_0_21_warn_of_those_since():
+    with pytest.warns(
+        DeprecationWarning, match="optbench.Look is optbench.SecondGradient since 0.21, and goes in 0.22"
+    ):
+        former = optbench.Look
+    assert former is optbench.SecondGradient and "Look" not in dir(optbench)
+
+    def ahead(w, g, far):
+        return w + far * g
+
+    def rule(w, g, ahead, lr):
+        return w - lr * ahead, ahead
+
+    with pytest.warns(DeprecationWarning, match="look= is second_gradient= since 0.21, and goes in 0.22"):
+        found = optbench.optimizer(source="a test", far=1.0, look=former(ahead))(rule)
+    assert found.second_gradient.point is ahead and found.hyperparameters == {"far": 1.0}
+    stepper = optbench.stepper(found, np.ones(2), lr=0.1)
+    with pytest.warns(DeprecationWarning, match="Stepper.look is second_point since 0.21, and goes in 0.22"):
+        assert stepper.look(np.ones(2)).tolist() == [2.0, 2.0]
 
 
 def test_type_checkers_see_the_same_names():

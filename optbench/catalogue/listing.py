@@ -92,7 +92,9 @@ def count_cost(catalogue: Catalogue, record: Any, values: dict[str, float] | Non
 
 def count_gradients(record: Wrapper | Optimizer) -> float:
     """Return the gradients that a step of an optimizer takes on average, or makes of another's as a wrapper."""
-    return (1 + 1 / record.look.every if record.look else 1) if isinstance(record, Wrapper) else record.gradients
+    if not isinstance(record, Wrapper):
+        return record.gradients
+    return 1 + 1 / record.second_gradient.every if record.second_gradient else 1
 
 
 def cost_text(row: Mapping[str, Any]) -> str:

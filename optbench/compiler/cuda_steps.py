@@ -194,7 +194,7 @@ def _second_gradient(optimizer: Optimizer, form: Form, shape: Shape, function: C
 
     values: the arguments of the problem's ``function`` in the first.
     """
-    if optimizer.look is None:
+    if optimizer.second_gradient is None:
         return ""
     own = {"w": "_p", "g": "_g", "state": "_state", "scalars": "look_scalars", "blocks": "look_blocks"}
     find = call(ThreadUpdateArguments, "_look", **own, powers="_powers", t="done + s + 1", r="r")

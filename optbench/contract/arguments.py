@@ -66,13 +66,13 @@ def to_python(value: Any) -> Any:
 def condition(test: Callable[[Any], bool], wanted: str) -> BeforeValidator:
     """Return a condition for ``Annotated``: values that fail the test "must be" what is wanted."""
 
-    def validate(value: Any) -> Any:
+    def check_value(value: Any) -> Any:
         """Return the value; raise Unfit if it fails the test."""
         if not test(value):
             raise Unfit(f"must be {wanted}")
         return value
 
-    return BeforeValidator(validate)
+    return BeforeValidator(check_value)
 
 
 def _are_identifiers(value: Any) -> bool:

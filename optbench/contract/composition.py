@@ -33,7 +33,7 @@ class _Composition:
         """Find the wrapper's call of ``step``; raise PluginError if the two cannot be combined."""
         self.wrapper, self.base = wrapper, base
         self.owner = f"optimizer {wrapper.name}({base.name})"
-        if wrapper.look and base.look:
+        if wrapper.second_gradient and base.second_gradient:
             raise PluginError(f"{self.owner}: both take a second gradient")
         both = set(wrapper.hyperparameters) & set(base.hyperparameters)
         if both:
@@ -48,7 +48,7 @@ class _Composition:
         if len(calls) != 1 or uses != 1:
             raise PluginError(f"wrapper {wrapper.name}: must hold one statement 'name = step(w, g)', and no other step")
         self.at = calls[0]
-        if base.look and _changes_gradient(self.tree, self.at):
+        if base.second_gradient and _changes_gradient(self.tree, self.at):
             outer, _, inside = base.name.partition("(")
             hint = f"write {outer}({wrapper.name}({inside})" if inside else "leave one of both out"
             raise PluginError(
@@ -81,8 +81,8 @@ class _Composition:
             doc=f"{wrapper.doc}\n\nAround {base.name}: {base.doc}",
             limits={**base.limits, **wrapper.limits},
             report=report,
-            look=wrapper.look or base.look,
-            ahead=AHEAD if wrapper.look else self.renamed.get(base.ahead, AHEAD),
+            second_gradient=wrapper.second_gradient or base.second_gradient,
+            ahead=AHEAD if wrapper.second_gradient else self.renamed.get(base.ahead, AHEAD),
             shared=(*wrapper.shared, *self._renamed_names(base.shared)),
             of_run=(*(() if wrapper.by_block else wrapper.shared), *self._renamed_names(base.run_slots)),
             total=total,

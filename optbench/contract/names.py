@@ -289,11 +289,11 @@ def fill_defaults(kind: str, name: str, given: Mapping, defaults: Mapping) -> di
     for key, value in given.items():
         if key not in defaults:
             raise unknown(f"parameter of {kind} {name}", str(key), defaults)
-        filled[key] = convert(f"{kind} {name}", key, value, defaults[key])
+        filled[key] = convert_parameter(f"{kind} {name}", key, value, defaults[key])
     return filled
 
 
-def convert(owner: str, key: str, value: Any, default: Any) -> Any:
+def convert_parameter(owner: str, key: str, value: Any, default: Any) -> Any:
     """Return a value converted to the type of its default: 1e4 to an int, 3 to a float, a list or one int to a tuple.
 
     owner, key: whose value it is, for the message. Raises OptbenchError if it cannot be converted.
@@ -309,7 +309,7 @@ def convert(owner: str, key: str, value: Any, default: Any) -> Any:
         return (int(value),)
     if kind is tuple and isinstance(value, list | tuple):
         whole = bool(default) and all(type(each) is int for each in default)
-        return tuple(convert(owner, key, each, default[0]) if whole else each for each in value)
+        return tuple(convert_parameter(owner, key, each, default[0]) if whole else each for each in value)
     if kind is type(value) and (kind is not int or number):
         return value
     raise OptbenchError(f"{owner}: {key}={shown(value)} must be {_TYPES.get(kind, kind.__name__)}, like {default!r}")

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -117,7 +118,7 @@ _Stage = Annotated[Matrix, condition(lambda value: isinstance(value, Matrix), "a
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class SecondGradient:
     """A point beside w at which a step takes a second gradient, of the same mini-batch.
 
     A rule or wrapper with one has a slot ``ahead``, which holds that gradient when the rule runs.
@@ -125,7 +126,7 @@ class Look:
     Example:
         >>> def uphill(w, g, rho):
         ...     return w + rho * g
-        >>> Look(uphill).total
+        >>> SecondGradient(uphill).total
         {}
     """
 
@@ -146,7 +147,7 @@ class Look:
 
     def __post_init__(self) -> None:
         """Check all fields; raise PluginError if one makes no sense."""
-        check_fields("Look", self)
+        check_fields("SecondGradient", self)
 
     @property
     def names(self) -> list[str]:
@@ -255,7 +256,7 @@ class Optimizer(Tunable):
     """The same over each parameter block."""
     matrix: ByName[_Stage] = field(default_factory=dict)
     """Transforms of whole blocks into a number for each element, by the name of the rule's argument."""
-    look: Look | None = None
+    second_gradient: SecondGradient | None = None
     """Where steps take a second gradient; None: each takes one."""
     ahead: str = AHEAD
     """The slot that holds the second gradient, if there is one."""
@@ -280,22 +281,23 @@ class Optimizer(Tunable):
     @property
     def look_every(self) -> int:
         """The steps from one second gradient to the next, of which the first step takes one; 0: none takes one."""
-        return 0 if self.look is None else self.look.every
+        return 0 if self.second_gradient is None else self.second_gradient.every
 
     @property
     def draws_labels(self) -> bool:
         """True if the second gradient is that of labels drawn from the model's predictions."""
-        return self.look is not None and self.look.draws_labels
+        return self.second_gradient is not None and self.second_gradient.draws_labels
 
     @cached_property
     def look_rule(self) -> "Optimizer | None":
         """The rule without state whose step goes from w to the point of the second gradient; None without one."""
-        if self.look is None:
+        if self.second_gradient is None:
             return None
-        scalars = tuple(name for name in arguments(self.look.point) if name not in ("w", "g"))
+        point, total, block = self.second_gradient.point, self.second_gradient.total, self.second_gradient.block
+        scalars = tuple(name for name in arguments(point) if name not in ("w", "g"))
         return replace(
-            self, rule=_rule_of(self.look.point), slots=(), scalars=scalars, report=None, shared=(), of_run=(),
-            total=self.look.total, block=self.look.block, matrix={}, look=None, equals={},
+            self, rule=_rule_of(point), slots=(), scalars=scalars, report=None, shared=(), of_run=(),
+            total=total, block=block, matrix={}, second_gradient=None, equals={},
         )  # fmt: skip
 
     @property
@@ -388,7 +390,7 @@ class Wrapper(Tunable):
     the sum is taken after the inner step; it sees w, g and the wrapper's slots as they stand there."""
     block: ByName[SourceFunction] = field(default_factory=dict)
     """The same over each parameter block."""
-    look: Look | None = None
+    second_gradient: SecondGradient | None = None
     """Where a step takes a second gradient, as an optimizer's."""
     equals: ByName[Text] = field(default_factory=dict)
     """The same calls of other libraries as for an optimizer; ``inner`` stands for the call of the wrapped one."""
@@ -521,11 +523,11 @@ def _check_stages(owner: str, record: Optimizer | Wrapper) -> None:
             if strange:
                 raise PluginError(f"{owner}: {function.__name__} asks for {strange!r}, which is not known before it")
             asked += rest
-    if record.look is not None:
-        _check_look(owner, record, record.look)
-        asked += record.look.names
-    if "labels" in asked and not (record.look and record.look.draws_labels):
-        raise PluginError(f"{owner}: labels are drawn for a second gradient of look=Look(..., draws_labels=True) alone")
+    if record.second_gradient is not None:
+        _check_second_gradient(owner, record, record.second_gradient)
+        asked += record.second_gradient.names
+    if "labels" in asked and not (record.second_gradient and record.second_gradient.draws_labels):
+        raise PluginError(f"{owner}: labels are drawn for a SecondGradient(..., draws_labels=True) alone")
     idle = next((k for k in record.hyperparameters if k not in asked and f"{k}_t" not in asked), None)
     if idle:
         raise PluginError(f"{owner}: {idle!r} has a default but is no argument of the rule")
@@ -534,16 +536,24 @@ def _check_stages(owner: str, record: Optimizer | Wrapper) -> None:
             raise PluginError(f"{owner}: {slot!r} is no state slot of the rule")
 
 
-def _check_look(owner: str, record: Optimizer | Wrapper, look: Look) -> None:
-    """Raise PluginError unless the rule has a slot for the second gradient, and all names in ``look`` are known."""
+def _check_second_gradient(owner: str, record: Optimizer | Wrapper, second: SecondGradient) -> None:
+    """Raise PluginError unless the rule has a slot for the second gradient, and all names in it are known."""
     if AHEAD not in record.slots or AHEAD in record.shared:
-        raise PluginError(f"{owner}: look needs a state slot {AHEAD!r}, which holds the gradient there")
+        raise PluginError(f"{owner}: a second gradient needs a state slot {AHEAD!r}, which holds the gradient there")
     known = {"w", "g", *record.hyperparameters, *GIVEN} - {*STEP_INPUTS}
-    for name, function in (*look.total.items(), *look.block.items(), ("", look.point)):
+    for name, function in (*second.total.items(), *second.block.items(), ("", second.point)):
         strange = next((each for each in arguments(function) if each not in known), None)
         if strange:
             raise PluginError(f"{owner}: {function.__name__} asks for {strange!r}, which is not known before it")
         known.add(name)
+
+
+def _read_second_gradient(given: SecondGradient | None, hyperparameters: dict[str, Any]) -> SecondGradient | None:
+    """Return what was given, or take it from among hyperparameters by its keyword before 0.21, with a warning."""
+    if not isinstance(hyperparameters.get("look"), SecondGradient):
+        return given
+    warnings.warn("look= is second_gradient= since 0.21, and goes in 0.22", DeprecationWarning, stacklevel=3)
+    return hyperparameters.pop("look")
 
 
 def optimizer(  # noqa: PLR0913  what may be declared of one
@@ -556,7 +566,7 @@ def optimizer(  # noqa: PLR0913  what may be declared of one
     total: Mapping[str, Callable] | None = None,
     block: Mapping[str, Callable] | None = None,
     matrix: Mapping[str, Matrix] | None = None,
-    look: Look | None = None,
+    second_gradient: SecondGradient | None = None,
     search: Mapping[str, Range | str] | None = None,
     search_source: str = "",
     rate_means: str = "",
@@ -585,7 +595,7 @@ def optimizer(  # noqa: PLR0913  what may be declared of one
         total: sums over all parameters, taken before the rule runs: name -> scalar function of arguments by name.
         block: the same over each parameter block.
         matrix: name -> what turns a whole block into a number for each element; one at the most.
-        look: where a step takes a second gradient, of the same mini-batch, which the slot ``ahead`` holds then.
+        second_gradient: where a step takes one, of the same mini-batch, which the slot ``ahead`` holds then.
         search: where tuning looks for values of ``lr`` and hyperparameters: ``{"lr": "log_uniform(1e-4, 1)"}``; where
             it is not given, ``lr`` is tuned, and what other optimizers of a comparison tune under the same name.
         search_source: where these ranges come from.
@@ -614,11 +624,11 @@ def optimizer(  # noqa: PLR0913  what may be declared of one
         ...     m = beta1 * m + g
         ...     return w - lr * m, m
     """
-
+    second = _read_second_gradient(second_gradient, hyperparameters)
     if bare:
         raise PluginError("@optbench.optimizer needs brackets: @optbench.optimizer(beta=0.9), or optimizer() alone")
 
-    def decorate(rule: Callable) -> Optimizer:
+    def make_optimizer(rule: Callable) -> Optimizer:
         """Return the optimizer of a rule; raise PluginError if its signature is broken."""
         label = check(SourceFunction, rule, "optimizer: rule=", PluginError).__name__ if name is None else name
         owner = f"optimizer {label}"
@@ -631,14 +641,14 @@ def optimizer(  # noqa: PLR0913  what may be declared of one
             raise PluginError(f"{owner}: only one matrix stage is possible")
         record = Optimizer(
             label, rule, **parts, source=source, doc=inspect.getdoc(rule) or "", limits=limits or {}, report=report,
-            shared=shared, **stages, look=look, search=read_search(search or {}),
+            shared=shared, **stages, second_gradient=second, search=read_search(search or {}),
             search_source=search_source, rate_means=rate_means, equals=equals or {},
         )  # fmt: skip
         _check_stages(owner, record)
         check_search(owner, record)
         return record
 
-    return decorate
+    return make_optimizer
 
 
 def explain_return(record: Optimizer) -> str:
@@ -724,7 +734,7 @@ def wrapper(  # noqa: PLR0913  what may be declared of one
     shared: tuple[str, ...] = (),
     total: Mapping[str, Callable] | None = None,
     block: Mapping[str, Callable] | None = None,
-    look: Look | None = None,
+    second_gradient: SecondGradient | None = None,
     search: Mapping[str, Range] | None = None,
     search_source: str = "",
     rate_means: str = "",
@@ -744,7 +754,7 @@ def wrapper(  # noqa: PLR0913  what may be declared of one
         shared: slots of one number for a block, or for the run.
         total: sums over all parameters: name -> scalar function of arguments by name, ``new`` among them if it likes.
         block: the same over each parameter block.
-        look: where a step takes a second gradient, of the same mini-batch, which the slot ``ahead`` holds then. Among
+        second_gradient: where a step takes one, of the same mini-batch, which the slot ``ahead`` holds then. Among
             nested wrappers and their rule one may have it.
         search: where tuning looks for values of its hyperparameters, beside the space of what it goes around.
         search_source: where these ranges come from.
@@ -773,8 +783,9 @@ def wrapper(  # noqa: PLR0913  what may be declared of one
         >>> unit.block.keys()
         dict_keys(['moved'])
     """
+    second = _read_second_gradient(second_gradient, hyperparameters)
 
-    def decorate(function: Callable) -> Wrapper:
+    def make_wrapper(function: Callable) -> Wrapper:
         """Return the wrapper of a function; raise PluginError if its signature is broken."""
         given = {"total": total, "block": block}
         owner = f"wrapper {check(SourceFunction, function, 'wrapper: function=', PluginError).__name__}"
@@ -784,10 +795,11 @@ def wrapper(  # noqa: PLR0913  what may be declared of one
         record = Wrapper(
             function.__name__, function, **parts, source=source, doc=inspect.getdoc(function) or "",
             limits=limits or {}, report=report, shared=shared, **stages,
-            look=look, search=search or {}, search_source=search_source, rate_means=rate_means, equals=equals or {},
+            second_gradient=second, search=search or {}, search_source=search_source, rate_means=rate_means,
+            equals=equals or {},
         )  # fmt: skip
         _check_stages(owner, record)
         check_search(owner, record)
         return record
 
-    return decorate
+    return make_wrapper

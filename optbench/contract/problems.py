@@ -511,7 +511,7 @@ def _family_decorator(
 ) -> Callable:
     """Return the decorator that makes a record by ``make`` of a factory with arguments ``first`` and parameters."""
 
-    def decorate(factory: Callable) -> Family:
+    def make_family(factory: Callable) -> Family:
         """Return the family of a factory; raise PluginError if a parameter has no default."""
         label = check(SourceFunction, factory, "problem: factory=", PluginError).__name__
         parameters, given = {}, inspect.signature(factory).parameters
@@ -525,7 +525,7 @@ def _family_decorator(
             parameters[key] = parameter.default
         return make(label, factory, parameters, source, inspect.getdoc(factory) or "", limits=limits or {})
 
-    return decorate
+    return make_family
 
 
 def is_bound(minimum_source: str) -> bool:

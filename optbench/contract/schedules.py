@@ -225,7 +225,7 @@ def _schedule_decorator(
 ) -> Callable:
     """Return the decorator that makes a record by ``make`` of a function with arguments ``first`` and parameters."""
 
-    def decorate(function: Callable) -> Schedule | ScheduleWrapper:
+    def make_schedule(function: Callable) -> Schedule | ScheduleWrapper:
         """Return the record of a function; raise PluginError if its arguments are others."""
         label = arguments.check(SourceFunction, function, "schedule: function=", PluginError).__name__
         expected = [*first, *parameters]
@@ -234,4 +234,4 @@ def _schedule_decorator(
         record = make(label, function, parameters, source, inspect.getdoc(function) or "", limits or {}, check)
         return replace(record, parameters={key: _to_floats(value) for key, value in parameters.items()})
 
-    return decorate
+    return make_schedule

@@ -109,7 +109,7 @@ def scipy_method(
                 status, message = 0, "Optimization terminated successfully."
                 break
             loss = value(w.copy()) if "loss" in record.inputs else None
-            ahead = np.ascontiguousarray(gradient(stepper.look(g))) if stepper.needs_second else None
+            ahead = np.ascontiguousarray(gradient(stepper.second_point(g))) if stepper.needs_second else None
             stepper.step(g, lr * factors[done], loss, ahead)
             done += 1
             g[:] = gradient(w.copy())

@@ -2,6 +2,7 @@
 
 import json
 import math
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,10 @@ class Stepper:
         self.seed, self._sizes = settings.checked("seed", seed), sizes
         self._parameters = given = parameter_arrays(w, blocks)
         rest = given.blocks, given.dtype, self.hyperparameters, self.seed, sizes
-        self._rule, look = ListRule(optimizer, given.rows, *rest), optimizer.look_rule
-        self._look = None if look is None else ListRule(look, [row.copy() for row in given.rows], *rest)
+        self._rule, point_rule = ListRule(optimizer, given.rows, *rest), optimizer.look_rule
+        self._point_rule = (
+            None if point_rule is None else ListRule(point_rule, [row.copy() for row in given.rows], *rest)
+        )
 
     @property
     def lr(self) -> float:
@@ -81,7 +84,7 @@ class Stepper:
         every = self.optimizer.look_every
         return bool(every) and max(self._rule.clocks) % every == 0
 
-    def look(self, g: Any) -> Any:
+    def second_point(self, g: Any) -> Any:
         """Return the point at which a step wants its second gradient, for rules that take one, such as ``sam``.
 
         Args:
@@ -97,22 +100,27 @@ class Stepper:
         Example:
             >>> w = np.array([3.0, 4.0])
             >>> sam = stepper("sam(gd, rho=1)", w, lr=0.1)
-            >>> point = sam.look(w)
+            >>> point = sam.second_point(w)
             >>> point.round(3).tolist()
             [3.6, 4.8]
             >>> sam.step(w.copy(), ahead=point)
             >>> w.round(3).tolist()
             [2.64, 3.52]
         """
-        if self._look is None:
-            raise OptbenchError(f"stepper: {self.optimizer.name} takes one gradient a step, and looks nowhere else")
+        if self._point_rule is None:
+            raise OptbenchError(f"stepper: {self.optimizer.name} takes one gradient a step, and none at another point")
         rows, parameters = self._parameters.gradients(g), self._parameters
         parameters.read()
-        for point, row in zip(self._look.rows, parameters.rows, strict=True):
+        for point, row in zip(self._point_rule.rows, parameters.rows, strict=True):
             point[...] = row
-        self._look.clocks = list(self._rule.clocks)
-        self._look.step(rows, StepInputs(self.steps + 1, self.lr))
-        return parameters.reported([point.copy() for point in self._look.rows])
+        self._point_rule.clocks = list(self._rule.clocks)
+        self._point_rule.step(rows, StepInputs(self.steps + 1, self.lr))
+        return parameters.reported([point.copy() for point in self._point_rule.rows])
+
+    def look(self, g: Any) -> Any:
+        """Return :meth:`second_point`, which had this name before 0.21."""
+        warnings.warn("Stepper.look is second_point since 0.21, and goes in 0.22", DeprecationWarning, stacklevel=2)
+        return self.second_point(g)
 
     def step(
         self, g: Any, lr: float | None = None, loss: Any = None, ahead: Any = None, labels: int | None = None
@@ -126,7 +134,7 @@ class Stepper:
             lr: the learning rate from now on; None: as before.
             loss: the loss whose gradient g is, for rules that step by it, such as ``sps``; one for each run of an array
                 (runs, dim), or a number.
-            ahead: the gradient at the point of :meth:`look`, like g, of a step that takes a second one
+            ahead: the gradient at the point of :meth:`second_point`, like g, of a step that takes a second one
                 (``needs_second``). For ``sophia_g``, whose point is w: draw a label for each example from the model's
                 probabilities, and give the gradient of the mean loss over these labels.
             labels: how many labels were drawn for ``ahead``, for rules that ask for it, such as ``sophia_g``.
@@ -151,12 +159,12 @@ class Stepper:
     def _check_second(self, ahead: Any, labels: Any) -> None:
         """Raise OptbenchError if a second gradient, or the number of its labels, is missing or not wanted."""
         text, draws = "", self.optimizer.draws_labels
-        if self._look is None:
+        if self._point_rule is None:
             text = "takes one gradient a step, and no ahead"
         elif not self.needs_second:
             text = f"takes a second gradient every {self.optimizer.look_every} steps, and none at this one: no ahead"
         elif ahead is None and not draws:
-            text = "takes a second gradient: give that at the point of look(g), step(g, ahead=...)"
+            text = "takes a second gradient: give that at the point of second_point(g), step(g, ahead=...)"
         elif ahead is None or (labels is None and "labels" in self.optimizer.inputs):
             text = "takes a second gradient, of labels drawn from the model: give it, and how many they are, "
             text += "step(g, ahead=..., labels=...)"
@@ -240,7 +248,7 @@ class Stepper:
         state = {key: state[key] for key in state}  # np.load reads the file at each access
         self.lr, self.steps, self.hyperparameters = _check_state(self, state)
         self._rule.clocks = state["clocks"].tolist()
-        for rule in (self._rule, self._look) if self._look is not None else (self._rule,):
+        for rule in (self._rule, self._point_rule) if self._point_rule is not None else (self._rule,):
             rule.write_hyperparameters(self.hyperparameters)
         for name, array in _state_arrays(self):
             array[...] = state[name]
@@ -325,7 +333,7 @@ def stepper(
 
     Returns:
         The stepper: ``.step(g, lr=None, loss=None, ahead=None, labels=None)`` with gradients in the form of w;
-        ``.look(g)``, ``.lr``, ``.reported``, ``.state_dict()``.
+        ``.second_point(g)``, ``.lr``, ``.reported``, ``.state_dict()``.
 
     Raises:
         OptbenchError: the optimizer does not exist, or an array or a value does not serve.

@@ -175,7 +175,7 @@ def _stepper_fields(setting: Setting) -> dict[str, Any]:
     if setting.optimizer.gradients > 1:
         raise OptbenchError(
             f"training code: {setting.optimizer.name} takes a second gradient, which these loops do not: "
-            "see look(g) of optbench.stepper"
+            "see second_point(g) of optbench.stepper"
         )
     values = {"lr": setting.lr, **setting.values}
     files = [str(path) for path in setting.plugins]

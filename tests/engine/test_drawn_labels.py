@@ -10,7 +10,7 @@ from problem_cases.tokens import letter_loss, letter_scores, softmax
 from quick import slow, some_quick
 
 import optbench
-from optbench import Look, OptbenchError, optimizer
+from optbench import OptbenchError, SecondGradient, optimizer
 from optbench.kit.random import SEEDS, key_of, uniform
 
 SMALL = {
@@ -83,7 +83,7 @@ def here(w):
     return w
 
 
-@optimizer(source="a test", look=Look(here, every=EVERY, draws_labels=True))
+@optimizer(source="a test", second_gradient=SecondGradient(here, every=EVERY, draws_labels=True))
 def along_both(w, g, ahead, lr, labels):
     """The slot keeps the second gradient until the next one."""
     return w - lr * (g + labels * ahead * ahead), ahead

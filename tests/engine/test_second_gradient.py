@@ -13,7 +13,7 @@ from scipy.optimize import minimize, rosen, rosen_der, rosen_hess
 from toy_problems import bowl
 
 import optbench
-from optbench import Look, wrapper
+from optbench import SecondGradient, wrapper
 from optbench.analysis.measures import tail_values
 from optbench.contract.composition import wrap
 from optbench.contract.errors import OptbenchError
@@ -174,7 +174,7 @@ def test_a_stepper_says_where_and_is_given_it():
     other = optbench.stepper("adam", flat, lr=0.1)
     for _ in range(3):
         before = [x.copy() for x in w]
-        point = rule.look([x**3 for x in w])
+        point = rule.second_point([x**3 for x in w])
         for x, was in zip(w, before, strict=True):
             np.testing.assert_array_equal(x, was)
         g = flat**3
@@ -191,7 +191,9 @@ def test_both_gradients_see_the_same_random_signs_in_lists_arrays_and_runs():
     parts = [flat[:1].copy(), flat[1:].copy()]
     rules = [optbench.stepper("adahessian", w, seed=2, **settings) for w in (flat, parts)]
     for _ in range(20):
-        points = [rule.look(g) for rule, g in zip(rules, (rosen_der(flat), np.split(rosen_der(flat), 2)), strict=True)]
+        points = [
+            rule.second_point(g) for rule, g in zip(rules, (rosen_der(flat), np.split(rosen_der(flat), 2)), strict=True)
+        ]
         np.testing.assert_array_equal(points[0], np.concatenate(points[1]))
         np.testing.assert_allclose(np.abs(points[0] - flat), 0.1 * max(1, np.sqrt(np.mean(flat**2))), rtol=1e-12)
         g, ahead = rosen_der(flat), rosen_der(points[0])
@@ -219,7 +221,7 @@ def test_sophia_is_that_of_its_paper_with_the_hessian_itself():
         scaled += (abs(step) < 1).any()
         w = (1 - 0.01 * 0.5) * w - 0.01 * step
         g = rosen_der(stepper.w)
-        ahead = {"ahead": rosen_der(stepper.look(g))} if stepper.needs_second else {}
+        ahead = {"ahead": rosen_der(stepper.second_point(g))} if stepper.needs_second else {}
         stepper.step(g, **ahead)
     assert scaled > 10
     np.testing.assert_allclose(stepper.w, w, rtol=1e-6)
@@ -237,7 +239,7 @@ def test_curvatures_are_measured_at_large_weights_in_float32_too(name, slot, of_
     for size in (0.5, 3e3, 1e12):
         w = np.array([size, -size, size / 2], np.float32)
         rule = optbench.stepper(name, w, lr=1e-3, beta2=0.0)
-        rule.step(w.copy(), ahead=rule.look(w.copy()))
+        rule.step(w.copy(), ahead=rule.second_point(w.copy()))
         np.testing.assert_allclose(of_slot(rule.state_dict()[f"slot.{slot}.0"]), 1, rtol=2e-3)
 
 
@@ -250,7 +252,7 @@ def test_arrays_without_a_gradient_ask_for_no_second_one():
     for t in range(1, 23):
         assert one.needs_second == rule.needs_second == (t % 10 == 1)
         g = [w[0] ** 3, w[1] ** 3 if t > 3 else None, None]
-        ahead = [point**3 for point in rule.look(g)] if rule.needs_second else None
+        ahead = [point**3 for point in rule.second_point(g)] if rule.needs_second else None
         if t in (11, 21):
             curvature = 0.99 * curvature + 0.01 * 3 * w[1] ** 2
         one.step([g[0]], ahead=ahead and ahead[:1])
@@ -272,7 +274,7 @@ def test_an_array_that_begins_late_has_begun_with_the_others():
     rule = optbench.stepper("lookahead(sophia_h)", w, lr=0.01, weight_decay=0.0)
     for t in range(1, 11):
         g = [w[0], w[1] if t > 3 else None]
-        rule.step(g, ahead=rule.look(g) if rule.needs_second else None)
+        rule.step(g, ahead=rule.second_point(g) if rule.needs_second else None)
     assert (w[1] < 9).all() and (w[1] >= 9 - 0.01 * 7 - 1e-12).all()
 
 
@@ -281,7 +283,7 @@ def test_a_second_gradient_is_missing_where_the_first_is_there():
     g = [np.ones(2), None]
     with pytest.raises(OptbenchError, match="g has a gradient of array 0, and ahead none: give both"):
         rule.step(g, ahead=[None, None])
-    rule.step(g, ahead=rule.look(g))
+    rule.step(g, ahead=rule.second_point(g))
     assert rule.w[1] == 1 and (rule.w[0] < 1).all()
 
 
@@ -299,7 +301,7 @@ def test_wrappers_inside_see_the_second_gradient():
     x = np.array([3.0, 4.0])
     w = x.copy()
     rule = optbench.stepper("sam(clip(gd, norm=1), rho=5)", w, lr=0.1)
-    rule.step(w.copy(), ahead=rule.look(w.copy()))
+    rule.step(w.copy(), ahead=rule.second_point(w.copy()))
     np.testing.assert_allclose(w, x - 0.1 * x / 5, rtol=1e-12)
 
 
@@ -307,7 +309,7 @@ def beside(w, g, far):
     return w + far * g
 
 
-@wrapper(source="a test", look=Look(beside), far=0.5)
+@wrapper(source="a test", second_gradient=SecondGradient(beside), far=0.5)
 def extragradient(step, w, g, ahead, lr, t):
     new = step(w, ahead if t > 1 else g)
     return new, ahead
@@ -317,5 +319,5 @@ def test_a_wrapper_may_use_both():
     w = np.ones(2)
     rule = optbench.stepper(wrap(extragradient, CATALOGUE.optimizers["gd"]), w, lr=0.1)
     for expected in (0.9, 0.9 - 0.1 * 1.35):
-        rule.step(w.copy(), ahead=rule.look(w.copy()))
+        rule.step(w.copy(), ahead=rule.second_point(w.copy()))
         np.testing.assert_allclose(w, expected)

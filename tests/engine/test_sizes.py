@@ -10,7 +10,7 @@ from scipy.optimize import minimize, rosen, rosen_der
 from toy_problems import bowl
 
 import optbench
-from optbench import Look, Matrix, OptbenchError, optimizer, wrapper
+from optbench import Matrix, OptbenchError, SecondGradient, optimizer, wrapper
 from optbench.checks.interpreter import Interpreter
 from optbench.compiler.scalar_rows import scalar_rows
 from optbench.compiler.update_text import kernel_text
@@ -53,7 +53,7 @@ def beyond(w, g, examples):
     return w + examples * g
 
 
-@optimizer(source="a test", look=Look(beyond))
+@optimizer(source="a test", second_gradient=SecondGradient(beyond))
 def looking(w, g, ahead, lr):
     return w - lr * ahead, ahead
 
@@ -128,7 +128,7 @@ def test_a_stepper_is_given_them():
     optbench.stepper(by_sizes, runs, lr=0.5, batch_size=np.int64(99), examples=4).step(np.ones((2, 3), "float32"))
     np.testing.assert_allclose(runs, 1 - 0.5 * factor(4, 4), rtol=1e-6)  # all of them
     at = np.ones(2)
-    look = optbench.stepper(looking, at, lr=0.1, examples=3).look(at.copy())
+    look = optbench.stepper(looking, at, lr=0.1, examples=3).second_point(at.copy())
     assert look.tolist() == [4.0, 4.0]
     optbench.stepper("gd", at, lr=1.0, batch_size=8, examples=9).step(at.copy())  # a loop for any rule
     assert at.tolist() == [0.0, 0.0]

@@ -2,7 +2,7 @@
 
 from math import sqrt
 
-from optbench import Look, log_uniform, one_minus_log_uniform, optimizer
+from optbench import SecondGradient, log_uniform, one_minus_log_uniform, optimizer
 from optbench.kit.scalars import clipped, larger
 
 _EVERY = 10
@@ -51,7 +51,7 @@ def _sophia_step(w, m, h, lr, rho, eps, weight_decay):
 
 @optimizer(
     source="Yao et al. 2021 (AdaHessian), Algorithm 1, without its average over the weights of a filter",
-    look=Look(_aside, _SIZE),
+    second_gradient=SecondGradient(_aside, _SIZE),
     total=_SIZE,
     limits={"difference": "(0, inf)"},
     search={
@@ -85,7 +85,7 @@ def adahessian(
 
 @optimizer(
     source="Liu et al. 2023 (Sophia), Algorithm 3, with Hutchinson's estimate",
-    look=Look(_aside, _SIZE, every=_EVERY),
+    second_gradient=SecondGradient(_aside, _SIZE, every=_EVERY),
     total=_SIZE,
     limits={"rho": "[0, inf)", "difference": "(0, inf)"},
     search=_SOPHIA_RANGES,
@@ -116,7 +116,7 @@ def sophia_h(w, g, m, h, ahead, lr, squares, count, beta1, beta2, rho, eps, weig
 
 @optimizer(
     source="Liu et al. 2023 (Sophia), Algorithm 3, with the Gauss-Newton-Bartlett estimate",
-    look=Look(_here, every=_EVERY, draws_labels=True),
+    second_gradient=SecondGradient(_here, every=_EVERY, draws_labels=True),
     limits={"rho": "[0, inf)"},
     search=_SOPHIA_RANGES,
     search_source="as for sophia_h",

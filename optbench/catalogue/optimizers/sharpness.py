@@ -2,7 +2,7 @@
 
 from math import sqrt
 
-from optbench import Look, log_uniform, wrapper
+from optbench import SecondGradient, log_uniform, wrapper
 
 
 def _square(g):
@@ -25,7 +25,7 @@ def _scaled_uphill(w, g, rho, squares):
 
 @wrapper(
     source="Foret et al. 2021, Algorithm 1, without a decay",
-    look=Look(_uphill, total={"squares": _square}),
+    second_gradient=SecondGradient(_uphill, total={"squares": _square}),
     limits={"rho": "[0, inf)"},
     search={"rho": log_uniform(0.005, 0.5)},
     search_source="their grid of 0.01 to 0.5, and half of its lower end",
@@ -45,7 +45,7 @@ def sam(step, w, g, ahead, lr):
 
 @wrapper(
     source="Kwon et al. 2021, Algorithm 1 with eta = 0 and T = |w|",
-    look=Look(_scaled_uphill, total={"squares": _scaled_square}),
+    second_gradient=SecondGradient(_scaled_uphill, total={"squares": _scaled_square}),
     limits={"rho": "[0, inf)"},
     search={"rho": log_uniform(0.05, 5)},
     search_source="our choice, about the authors' 0.5 to 2",

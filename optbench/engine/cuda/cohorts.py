@@ -323,6 +323,8 @@ def scratch(problem: Problem, batch: int) -> tuple[int, int]:
 def bytes_per_lane(problem: Problem, optimizer: Optimizer, batch: int, dtype: DtypeName) -> int:
     """Return the bytes of GPU memory that a lane takes: parameters, state, scalars and scratch."""
     size = np.dtype(dtype).itemsize
-    slots = len(optimizer.own) + 2 + problem.delay + (problem.drift is not None) + (optimizer.look is not None)
+    slots = (
+        len(optimizer.own) + 2 + problem.delay + (problem.drift is not None) + (optimizer.second_gradient is not None)
+    )
     rows = scalar_count(optimizer, len(problem.blocks))
     return size * (problem.dim * slots + rows + scratch(problem, batch)[1] + 8) + 8 * (len(optimizer.powers) + 8)
