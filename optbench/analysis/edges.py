@@ -101,7 +101,7 @@ def find_edges(
             if len(values) > 1 and not (drawn is None and name in ranges):  # of a choice nothing lies beyond
                 side = _find_side(float(row[name]), values, drawn, EDGE if mine is None else OUTER)
                 if side and not (drawn and mine is not None and _may_be_chance(mine[name], drawn, side, ranges)):
-                    rows += _describe_edge(row, name, side, values, drawn, limits_of, ROUND if blocks else _ROUGH)
+                    rows += _make_edge_rows(row, name, side, values, drawn, limits_of, ROUND if blocks else _ROUGH)
     return _join_rate_ranges(pd.DataFrame(rows, columns=list(COLUMNS)), searched or {})
 
 
@@ -145,7 +145,7 @@ def _may_be_chance(best: pd.Series, drawn: Range, side: str, ranges: Mapping[str
     return bool(bdtrc(there - 1, len(shares), OUTER) > CHANCE / ends) if len(shares) else True
 
 
-def _describe_edge(
+def _make_edge_rows(
     row: Mapping[str, Any],
     name: str,
     side: str,

@@ -23,10 +23,10 @@ def list_data_sets() -> list[dict]:
     """Return one row for each: kind, name, formula (its size and source), defaults, source, family and file as for all
     names; rows and features (None for a file), target, and extra, True where it needs the extra ``datasets``.
     """
-    return [_describe_row(name, entry) for name, entry in datasets.ENTRIES.items()]
+    return [_make_row(name, entry) for name, entry in datasets.ENTRIES.items()]
 
 
-def _describe_row(name: str, entry: Any) -> dict:
+def _make_row(name: str, entry: Any) -> dict:
     """Return the row of one data set in `list_data_sets`; entry: its `Entry`."""
     module = sys.modules[entry.make.__module__]
     size = f"{entry.rows:,} rows, {entry.features:,} features, " if entry.rows else ""
@@ -49,7 +49,7 @@ def is_data_set(text: str) -> bool:
         return False
 
 
-def describe(catalogue: Catalogue, text: str) -> dict:
+def find_facts(catalogue: Catalogue, text: str) -> dict:
     """Describe a data set: a record with kind, name, formula, description, parameters, source and files as
     of all names; and rows, validation_rows, test_rows, features, classes (0: real), target, split, scaling, notes,
     sha256 (of the user's file), data_text, data_warning, problems (that take it), and missing: why it cannot be loaded
@@ -71,7 +71,7 @@ def describe(catalogue: Catalogue, text: str) -> dict:
             if given:
                 raise
             missing = str(error)
-    places = [str(files.find_file(values["path"]))] if name == "file" and data else [_describe_row(name, entry)["file"]]
+    places = [str(files.find_file(values["path"]))] if name == "file" and data else [_make_row(name, entry)["file"]]
     record = {
         "kind": "data_set", "name": text if files.is_path(text) or name == "file" else names.canonical(name, given),
         "formula": doc.split("\n\n")[0], "description": doc,

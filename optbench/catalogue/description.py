@@ -29,7 +29,7 @@ STEPS, EPOCHS = 1000, 10
 """The example of a run for which a schedule's factors are shown."""
 
 
-def describe(catalogue: Catalogue, text: str) -> list[dict]:
+def list_facts(catalogue: Catalogue, text: str) -> list[dict]:
     """Describe a name, with parameters or without: one record for each kind that has it.
 
     A name of another library's, ``torch:AdamW``, has one record of the kind "eager optimizer".
@@ -47,15 +47,15 @@ def describe(catalogue: Catalogue, text: str) -> list[dict]:
     - problems: dim, blocks, examples, validation_examples, test_examples, data (whether there is any), data_text
       (what it is, in words), data_warning (what looks wrong with it), noise, metrics, minimum, minimum_source,
       minimizer, domain;
-    - data sets, also by the path of a file: see ``data_sets.describe``.
+    - data sets, also by the path of a file: see ``data_sets.find_facts``.
 
     Raises OptbenchError for a name that nobody has, with the nearest one, and for parameters that do not fit.
     """
     if files.is_path(text):
-        return [data_sets.describe(catalogue, text)]
+        return [data_sets.find_facts(catalogue, text)]
     name = _check_name(catalogue, text)
     if library_and_name(name) or name in catalogue.eager:
-        return [_describe_eager(catalogue, text)]
+        return [_find_eager_facts(catalogue, text)]
     descriptions, wrong = [], []
     for kind, describer in _DESCRIBERS.items():
         if name in _list_names(catalogue, kind):
@@ -68,11 +68,11 @@ def describe(catalogue: Catalogue, text: str) -> list[dict]:
     return descriptions
 
 
-def describe_word(catalogue: Catalogue, text: str) -> tuple[list[dict], str]:
+def look_up(catalogue: Catalogue, text: str) -> tuple[list[dict], str]:
     """Return the descriptions of a name that may be another library's, such as ``SGD(momentum=0.9)``, and a sentence.
 
     The sentence states the catalogue's names for it; it is "" where ``text`` is such a name. Parameters are kept where
-    the catalogue has them, too. Raises OptbenchError as ``describe`` does.
+    the catalogue has them, too. Raises OptbenchError as ``list_facts`` does.
     """
     word, bracket, inside = text.strip().partition("(")
     if bracket:
@@ -80,13 +80,13 @@ def describe_word(catalogue: Catalogue, text: str) -> tuple[list[dict], str]:
     known = list_all_names(catalogue)
     leads = {} if word in known or library_and_name(word) else resolve_alias(text, known)
     if not leads:
-        return describe(catalogue, text), ""
+        return list_facts(catalogue, text), ""
     descriptions, kept = [], True
     for name in leads:
         try:
-            descriptions += describe(catalogue, f"{name}({inside}" if bracket and "(" not in name else name)
+            descriptions += list_facts(catalogue, f"{name}({inside}" if bracket and "(" not in name else name)
         except OptbenchError:
-            descriptions += describe(catalogue, name)
+            descriptions += list_facts(catalogue, name)
             kept = False
     remark = "" if kept else "; shown without the parameters, which have other names here"
     return descriptions, write_sentence(leads) + remark
@@ -122,8 +122,8 @@ def _check_name(catalogue: Catalogue, text: str) -> str:
     raise unknown_name("name", name, known)
 
 
-def _describe_optimizer(catalogue: Catalogue, text: str) -> dict:
-    """Return the record that `describe` has of a rule, a wrapper or a baseline; text: its name, with parameters."""
+def _find_optimizer_facts(catalogue: Catalogue, text: str) -> dict:
+    """Return the record that `list_facts` has of a rule, a wrapper or a baseline; text: its name, with parameters."""
     name, given = names.parse(text)
     bare = name in catalogue.wrappers and names.INNER not in given
     if bare:  # gd has neither state nor hyperparameters: around it, a wrapper shows what is its own
@@ -136,11 +136,11 @@ def _describe_optimizer(catalogue: Catalogue, text: str) -> dict:
     else:
         record, values = catalogue.optimizer(text)
     if isinstance(record, Baseline):
-        facts = _describe_record("baseline", text, record, values, record.hyperparameters, record.limits)
+        facts = _find_common_facts("baseline", text, record, values, record.hyperparameters, record.limits)
         facts |= dict.fromkeys(("state", "reported", "sums", "given", "cost", "gradients"))
-        return facts | _describe_search(record.space, record.search_source)
+        return facts | _find_search_facts(record.space, record.search_source)
     kind = "wrapper" if bare else "optimizer"
-    facts = _describe_record(kind, text, record, values, record.hyperparameters, record.all_limits)
+    facts = _find_common_facts(kind, text, record, values, record.hyperparameters, record.all_limits)
     memory = [stage.numbers(*BLOCK, values) for stage in record.matrix.values()]
     state = {
         "by_parameter": _unwrapped_names(record.own),
@@ -155,22 +155,22 @@ def _describe_optimizer(catalogue: Catalogue, text: str) -> dict:
     own_part = catalogue.wrappers[name] if bare else record
     facts |= {"cost": count_cost(catalogue, own_part, values)["cost"], "gradients": count_gradients(own_part)}
     facts["equals"] = dict(own_part.equals)
-    return facts | _describe_search(record.search if bare else record.space, record.search_source)
+    return facts | _find_search_facts(record.search if bare else record.space, record.search_source)
 
 
-def _describe_eager(catalogue: Catalogue, text: str) -> dict:
-    """Return the record that `describe` has of an optimizer of another library; text: such as ``torch:AdamW``."""
+def _find_eager_facts(catalogue: Catalogue, text: str) -> dict:
+    """Return the record that `list_facts` has of an optimizer of another library; text: such as ``torch:AdamW``."""
     record, values = catalogue.optimizer(text)
     assert isinstance(record, Eager)
-    facts = _describe_record("optimizer", text, record, values, record.hyperparameters, record.limits)
+    facts = _find_common_facts("optimizer", text, record, values, record.hyperparameters, record.limits)
     text = re.split(r"\n\s*(?:\.\. |Args:|Parameters\n|Arguments:)", facts["description"])[0].strip()
     facts |= {"kind": "eager optimizer", "description": text, "name": record.name, "library": LIBRARIES[record.library]}
     facts |= {"rate": record.rate, "options": {key: repr(value) for key, value in other_arguments(record).items()}}
     facts |= dict.fromkeys(("state", "reported", "sums", "given", "cost", "gradients"))
-    return facts | _describe_search(*find_search_space(record, values, catalogue.optimizers.values()))
+    return facts | _find_search_facts(*find_search_space(record, values, catalogue.optimizers.values()))
 
 
-def _describe_search(space, source) -> dict:
+def _find_search_facts(space, source) -> dict:
     """Return {"search": parameter -> range as a spec has it, "search_source": where the ranges come from}.
 
     space: parameter -> Range; source: as stated, "" if it is not.
@@ -184,8 +184,8 @@ def _unwrapped_names(prefixed: Iterable[str]) -> list[str]:
     return [re.sub("^(_inner_)+", "", name) for name in prefixed]
 
 
-def _describe_schedule(catalogue: Catalogue, text: str) -> dict:
-    """Return the record that `describe` has of a schedule or a wrapper of schedules, with the inner schedule."""
+def _find_schedule_facts(catalogue: Catalogue, text: str) -> dict:
+    """Return the record that `list_facts` has of a schedule or a wrapper of schedules, with the inner schedule."""
     name, given = names.parse(text)
     bare = name in catalogue.schedule_wrappers and names.INNER not in given
     if bare:
@@ -194,10 +194,10 @@ def _describe_schedule(catalogue: Catalogue, text: str) -> dict:
         schedule = catalogue.schedule(text)
     registered = (catalogue.schedules | catalogue.schedule_wrappers)[name].parameters
     kind = "schedule_wrapper" if bare else "schedule"
-    facts = _describe_record(kind, text, schedule, schedule.parameters, registered, schedule.limits)
+    facts = _find_common_facts(kind, text, schedule, schedule.parameters, registered, schedule.limits)
     if bare:
         return facts | {"around": None, "factors": None}
-    around = _describe_schedule(catalogue, given[names.INNER]) if schedule.inner else None
+    around = _find_schedule_facts(catalogue, given[names.INNER]) if schedule.inner else None
     return facts | {"around": around, "factors": _example_factors(schedule)}
 
 
@@ -209,19 +209,19 @@ def _example_factors(schedule: Callable) -> dict:
     return {"steps": STEPS, "epochs": EPOCHS, "step": plain(step), "factor": plain(factor)}
 
 
-def _describe_problem(catalogue: Catalogue, text: str) -> dict:
-    """Return the record that `describe` has of a problem, which is built for this."""
+def _find_problem_facts(catalogue: Catalogue, text: str) -> dict:
+    """Return the record that `list_facts` has of a problem, which is built for this."""
     name, given = names.parse(text)
     inner = given.pop(names.INNER, None)
     bare = inner is None and name in catalogue.problem_wrappers
     family = (catalogue.problems | catalogue.problem_wrappers)[name]
     values = names.fill_defaults("problem", name, given, family.parameters)
     kind = "problem_wrapper" if bare else "problem"
-    facts = _describe_record(kind, text, family, values, family.parameters, family.all_limits)
+    facts = _find_common_facts(kind, text, family, values, family.parameters, family.all_limits)
     if bare:
         return facts | {"around": None}
     problem = catalogue.problem(text)
-    facts |= {"around": None if inner is None else _describe_problem(catalogue, inner)}
+    facts |= {"around": None if inner is None else _find_problem_facts(catalogue, inner)}
     fields = ("dim", "blocks", "examples", "noise", "metrics", "minimum", "minimum_source", "minimizer", "domain")
     facts |= {"data": problem.data is not None, "data_text": problem.data_text, "data_warning": problem.data_warning}
     for part in ("validation", "test"):
@@ -231,15 +231,15 @@ def _describe_problem(catalogue: Catalogue, text: str) -> dict:
 
 
 _DESCRIBERS = {
-    "optimizers": _describe_optimizer,
-    "schedules": _describe_schedule,
-    "problems": _describe_problem,
-    data_sets.WORD: data_sets.describe,
+    "optimizers": _find_optimizer_facts,
+    "schedules": _find_schedule_facts,
+    "problems": _find_problem_facts,
+    data_sets.WORD: data_sets.find_facts,
 }
 
 
-def _describe_record(kind, text, record, values, defaults, limits) -> dict:
-    """Return what `describe` has of names of all kinds: kind, name, formula, parameters, source, files, ...
+def _find_common_facts(kind, text, record, values, defaults, limits) -> dict:
+    """Return what `list_facts` has of names of all kinds: kind, name, formula, parameters, source, files, ...
 
     record: the optimizer, schedule or problem; values, defaults, limits: of its parameters, by name.
     """

@@ -20,10 +20,10 @@ from optbench.figures.panels import (
     draw_guide,
     draw_level,
     figure_of,
-    log_ticks,
     new_figure,
     panel_title,
     set_legend,
+    set_log_ticks,
 )
 from optbench.figures.style import (
     BLACK,
@@ -37,11 +37,41 @@ from optbench.figures.style import (
 )
 
 __all__ = [
-    "BLACK", "GRAY", "INK", "LEGEND_SIZE", "PALE", "PANEL_TITLE", "Scene", "Trajectory", "axes",
-    "draw_averages", "draw_contours", "draw_factors", "draw_guide", "draw_interval", "draw_intervals",
-    "draw_level", "draw_lines", "draw_marks", "draw_noise", "draw_path", "draw_ratios", "draw_scaling",
-    "draw_weights", "find_color", "find_styles", "interval_figure", "line_figure", "line_style", "log_axes",
-    "log_ticks", "medians", "new_figure", "panel_title", "set_legend", "text_width",
+    "BLACK",
+    "GRAY",
+    "INK",
+    "LEGEND_SIZE",
+    "PALE",
+    "PANEL_TITLE",
+    "Scene",
+    "Trajectory",
+    "axes",
+    "draw_averages",
+    "draw_contours",
+    "draw_factors",
+    "draw_guide",
+    "draw_interval",
+    "draw_intervals",
+    "draw_level",
+    "draw_lines",
+    "draw_marks",
+    "draw_noise",
+    "draw_path",
+    "draw_ratios",
+    "draw_scaling",
+    "draw_weights",
+    "find_color",
+    "find_styles",
+    "interval_figure",
+    "line_figure",
+    "line_style",
+    "medians",
+    "new_figure",
+    "panel_title",
+    "set_legend",
+    "set_log_axes",
+    "set_log_ticks",
+    "text_width",
 ]  # fmt: skip
 
 INK = (BLACK, *(line_style(place)["color"] for place in (0, 1, 2, 3, 4, 6)))
@@ -112,7 +142,7 @@ def line_figure(
         for place, label in marks.items():
             ax.axvline(place, color=GRAY, linewidth=0.9, linestyle=(0, (1, 2)), label=label, zorder=1)
         ax.set(**settings)
-        log_axes(ax, plain=True)
+        set_log_axes(ax, plain=True)
     return figure_of(ax)
 
 
@@ -159,7 +189,7 @@ def interval_figure(
         if level is not None:
             draw_level(ax, level, "")
         ax.set(yscale="log", xlabel=x)
-        log_axes(ax, plain=True)
+        set_log_axes(ax, plain=True)
         if name:
             panel_title(ax, name, wide + 0.5)
     grid[0, 0].set_ylabel(ylabel)
@@ -185,11 +215,11 @@ def draw_ratios(ax: Axes, table: pd.DataFrame, row: str, hue: str, xlabel: str) 
     ax.axvline(1, color=GRAY, linewidth=1, linestyle=(0, (2, 2)))
     ax.set_yticks(list(places.values()), list(places))
     ax.set(xscale="log", xlim=limits, ylim=(0.5 - len(places), 0.5), xlabel=xlabel)
-    log_ticks(ax.xaxis, *limits, plain=True)
+    set_log_ticks(ax.xaxis, *limits, plain=True)
 
 
-def log_axes(ax: Axes, plain: bool = False) -> None:
+def set_log_axes(ax: Axes, plain: bool = False) -> None:
     """Make clear labels on the logarithmic axes of a panel; plain: 0.001 and not 10⁻³."""
     for axis, limits in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
         if axis.get_scale() == "log":
-            log_ticks(axis, min(limits), max(limits), plain=plain)
+            set_log_ticks(axis, min(limits), max(limits), plain=plain)

@@ -27,7 +27,7 @@ from optbench.engine.run_cohorts import limited_threads
 from optbench.figures import style
 from optbench.report.report_tables import csv_text
 from optbench.store.atomic_files import write_text
-from optbench.store.provenance import describe_environment
+from optbench.store.provenance import record_environment
 
 # Dots an inch: sharp on screens with two dots a pixel
 DPI = 192
@@ -57,7 +57,7 @@ def run(
         for done, claim in enumerate(claims):
             watch(claim, done)
             outcomes.append(finished(claim, folder, budget) or _try_claim(claim, folder, budget, written))
-        about = describe_environment(command or paper.program)
+        about = record_environment(command or paper.program)
         write_text(folder / "provenance.json", json.dumps(about, indent=1) + "\n")
         tried = {outcome.claim.id: outcome for outcome in outcomes}
         known_outcomes = [tried.get(claim.id) or finished(claim, folder, budget) for claim in known or claims]

@@ -78,7 +78,7 @@ def print_checks(file: Path, files: Sequence[Path], check_timeout: float) -> lis
     from rich.text import Text
 
     from optbench.catalogue.loader import refuse_broken
-    from optbench.cli.console import console, describe_end, show_broken
+    from optbench.cli.console import console, describe_worker_end, show_broken
     from optbench.run.processes import Died, WorkerProcess
 
     found: list[dict[str, Any]] = []
@@ -109,7 +109,7 @@ def print_checks(file: Path, files: Sequence[Path], check_timeout: float) -> lis
                 show_broken(path, trace)
                 refuse_broken(path, trace)
         except Died as error:
-            text = describe_end(error, state, check_timeout)
+            text = describe_worker_end(error, state, check_timeout)
             if not found:
                 raise OptbenchError(text) from None
             print(f"  FAIL {text}", flush=True)

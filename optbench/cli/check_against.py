@@ -12,7 +12,7 @@ from optbench.catalogue import loader
 from optbench.catalogue.loader import plugin_path
 from optbench.checks.agreement import Agreement, compare_names, implementation
 from optbench.checks.rollouts import STEPS, problem_streams
-from optbench.cli.console import console, describe_end, paragraph, show_broken
+from optbench.cli.console import console, describe_worker_end, paragraph, show_broken
 from optbench.cli.output import print_json
 from optbench.contract.errors import OptbenchError, in_one_line
 from optbench.run.processes import Died, Report, WorkerProcess
@@ -72,8 +72,8 @@ def _compare_in_worker(
         except Died as error:
             if not running:
                 loading = f"loading {', '.join(each.name for each in plugins) or rule}"
-                raise OptbenchError(describe_end(error, loading, check_timeout)) from None
-            failure = describe_end(error, f"comparing {running[-1]} with {other}", check_timeout)
+                raise OptbenchError(describe_worker_end(error, loading, check_timeout)) from None
+            failure = describe_worker_end(error, f"comparing {running[-1]} with {other}", check_timeout)
             found.append(Agreement(running[-1], other, tolerance, (), failure=_in_file(path, failure)))
     return found
 

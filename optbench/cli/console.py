@@ -35,7 +35,7 @@ def show_broken(path: Path, trace: str) -> None:
     errors.print(f"the plug-in {path} does not load:{gap}{text}", style="yellow", soft_wrap=True)
 
 
-def describe_end(error: Exception, state: str, check_timeout: float) -> str:
+def describe_worker_end(error: Exception, state: str, check_timeout: float) -> str:
     """Return why a worker has ended in this state. error: Died, or TimedOut after ``check_timeout`` seconds."""
     from optbench.run.processes import TimedOut  # it takes a while to import
 

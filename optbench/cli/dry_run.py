@@ -70,7 +70,7 @@ def print_plan(plan: Plan, workers: int) -> dict[str, Any]:
     return planned | {"seconds": seconds}
 
 
-def print_if_long(plan: Plan, workers: int, directory: Path) -> None:
+def print_estimate_if_long(plan: Plan, workers: int, directory: Path) -> None:
     """Print an estimate on standard error if a sweep takes more than ten minutes."""
     from optbench.cli.console import errors
     from optbench.plan.estimate import estimate_duration

@@ -44,7 +44,7 @@ def merge(
     if resume:
         paragraph("this command runs what is missing:")
         command(resume)
-    page = report_command.draw(sweep) if report else None
+    page = report_command.draw_report(sweep) if report else None
     if json:
         print_json(make_answer(sweep, page, not missing, resume))
     if missing:

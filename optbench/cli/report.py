@@ -99,10 +99,10 @@ def report(
     elif len(folders) == 1:
         folders = [LoadedSweep(paths[0])]
     if len(folders) > 1:
-        draw(folders, warn, **options)
+        draw_report(folders, warn, **options)
     elif isinstance(sweep := folders[0], LoadedSweep):
         said = sweep.results.missing  # by the summary
-        draw(sweep, lambda text: None if text == said else warn(text), **options)
+        draw_report(sweep, lambda text: None if text == said else warn(text), **options)
         console.print()
         print_summary(sweep)
     if label and unsaved and isinstance(folders[0], LoadedSweep) and len(folders) == 1:
@@ -112,7 +112,7 @@ def report(
         command(f"{keep} {' '.join(f'--label {shlex.quote(each)}' for each in label)}")
 
 
-def draw(
+def draw_report(
     of: Path | LoadedSweep | Sequence[Path | LoadedSweep],
     warn: Callable[[str], None] = lambda text: None,
     **options: Any,

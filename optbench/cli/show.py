@@ -64,7 +64,7 @@ def show(
     from optbench.cli.console import errors, print_lines, warn
 
     catalogue = loader.load_all(plugin or ())
-    records, leads = description.describe_word(catalogue, name)
+    records, leads = description.look_up(catalogue, name)
     for text in filter(None, (record.get("data_warning") for record in records)):
         warn(text)
     if leads:

@@ -9,7 +9,7 @@ import typer
 
 from optbench.cli import completion, stopping
 from optbench.cli import report as report_command
-from optbench.cli.dry_run import print_if_long, print_plan
+from optbench.cli.dry_run import print_estimate_if_long, print_plan
 from optbench.cli.groups import TIME, WHERE
 from optbench.cli.options import Report, Workers, check_folder, flag, json_option, option
 from optbench.cli.output import MISTAKE, UNFINISHED, print_json
@@ -114,7 +114,7 @@ def sweep(
             with make_progress() as watch:
                 plan = make_plan()
                 print_notes(plan)
-                print_if_long(plan, session.checked_workers(workers), Path(out))
+                print_estimate_if_long(plan, session.checked_workers(workers), Path(out))
                 status = session.execute(plan, out, execution, command=typed_command(), watch=watch, tell=warn)
             finished = LoadedSweep(Path(out))
             print_summary(finished)
@@ -125,7 +125,7 @@ def sweep(
                 if text != said:
                     warn(text)
 
-            drawn = report_command.draw(finished, warn_of_more) if report else None
+            drawn = report_command.draw_report(finished, warn_of_more) if report else None
             if not report and is_file(page := Path(out) / "report" / "index.html"):
                 paragraph(f"{page} is out of date: optbench report {out} draws it again", hang=2)
             late = bool(time and status.out_of_time)

@@ -294,7 +294,7 @@ def draw_factors(
                 # The margin above is a share of what is cut off.
                 peak = float(table["y"].max())
                 ax.set_ylim(peak / DECADES, 1.5 * peak)
-            panels.log_ticks(ax.yaxis, *ax.get_ylim(), plain=True)
+            panels.set_log_ticks(ax.yaxis, *ax.get_ylim(), plain=True)
         else:
             ax.set_ylim(bottom=min(0.0, low))
         if level is not None:

@@ -174,10 +174,10 @@ def draw_scaling(
         ends = np.array([arrived["batch_size"].min(), arrived["batch_size"].max()], dtype=np.float64)
         first = np.exp(np.log(arrived.loc[arrived["batch_size"] == ends[0], "median"]).mean())
         panels.draw_guide(ax, ends, first * ends[0] / ends, perfect)
-    panels.size_ticks(ax, points["batch_size"].unique())
+    panels.set_size_ticks(ax, points["batch_size"].unique())
     if len(arrived):
         ax.set_ylim(panels.find_limits(arrived, "median", log=True, reach=10))
-        panels.log_ticks(ax.yaxis, *ax.get_ylim(), plain=True)
+        panels.set_log_ticks(ax.yaxis, *ax.get_ylim(), plain=True)
     else:
         panels.draw_note(ax, "no run stays at the target")
 
@@ -309,5 +309,5 @@ def draw_noise(ax: Axes, noises: pd.DataFrame, styles: dict, texts: dict) -> Non
     first = np.exp(np.mean(np.log(least["median"] * np.sqrt(least["batch_size"]))))
     sizes = np.unique(shown["batch_size"]).astype(np.float64)
     panels.draw_guide(ax, sizes, first / np.sqrt(sizes), ROOT)
-    panels.size_ticks(ax, sizes)
-    panels.log_ticks(ax.yaxis, *ax.get_ylim(), plain=True)
+    panels.set_size_ticks(ax, sizes)
+    panels.set_log_ticks(ax.yaxis, *ax.get_ylim(), plain=True)

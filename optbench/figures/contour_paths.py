@@ -83,7 +83,7 @@ def paths(
     scene = _find_scene(data, problem, styles)
     with _draw_scene(_title(data.label(problem), scene), data.short_names, scene, ax) as ax:
         for name, path in scene.paths.items():
-            draw_path(ax, path, styles[name], scene, data.short_names[name] + scene.describe_end(path))
+            draw_path(ax, path, styles[name], scene, data.short_names[name] + scene.describe_path_end(path))
     return ax
 
 
@@ -95,7 +95,7 @@ def _draw_runs(runs: Mapping[str, single_runs.Run], ax: Axes | None) -> Axes:
     with _draw_scene(title, {name: name for name in found}, scene, ax) as ax:
         for name, path in found.items():
             is_short = len(path.step) <= _DOTTED
-            draw_path(ax, path, styles[name], scene, name + scene.describe_end(path), every=is_short)
+            draw_path(ax, path, styles[name], scene, name + scene.describe_path_end(path), every=is_short)
     return ax
 
 
@@ -117,7 +117,7 @@ def draw_path_panels(data: ReportData, problem: str) -> Figure:
         ax.yaxis.label.set(rotation=0, va="center")
         ax.grid(False)
 
-    titles = {name: data.short_names[name] + scene.describe_end(path) for name, path in scene.paths.items()}
+    titles = {name: data.short_names[name] + scene.describe_path_end(path) for name, path in scene.paths.items()}
     figure = panels.draw_panels(
         draw, titles, (side, side),
         _title(data.label(problem), scene), ("w₁", "w₂"), (left, 0.15 * now.scale, 0.72), most=most,
@@ -175,7 +175,7 @@ def animate_paths(
         with _draw_scene(_title(data.label(problem), scene), data.short_names, scene, None) as ax:
             lines, ends = {}, {}
             for name, path in scene.paths.items():
-                text = data.short_names[name] + scene.describe_end(path)
+                text = data.short_names[name] + scene.describe_path_end(path)
                 form: dict[str, Any] = {"linewidth": 1.3 * current().lines, "zorder": 3, "label": text}
                 (lines[name],) = ax.plot([], [], color=styles[name]["color"], **form)
                 (ends[name],) = ax.plot([], [], zorder=7, **_end_style(styles[name], failed=False))
@@ -228,7 +228,7 @@ class Scene:
         low, high = np.array([self.across, self.along], dtype=np.float64).T
         return np.clip(w, low - _BEYOND * (high - low), high + _BEYOND * (high - low))
 
-    def describe_end(self, path: Trajectory) -> str:
+    def describe_path_end(self, path: Trajectory) -> str:
         """Return the text behind a path's name: " (diverged)", " (leaves the picture)", or "" for others."""
         if path.failed:
             return " (diverged)"
@@ -277,7 +277,7 @@ def _draw_scene(title: str, names: Mapping[str, str], scene: Scene, ax: Axes | N
 
     names: what the legend calls the paths.
     """
-    texts = [names[name] + scene.describe_end(path) for name, path in scene.paths.items()]
+    texts = [names[name] + scene.describe_path_end(path) for name, path in scene.paths.items()]
     with panels.axes(ax, title, [*texts, "start", "minimum"], height=1.15, left=0.62) as ax:
         draw_contours(ax, scene)
         yield ax

@@ -162,9 +162,9 @@ def _draw_curves(
     if np.isfinite(start) and log_x:
         panels.draw_level(ax, start, START)
     if log_x:
-        panels.log_ticks(ax.xaxis, after["x"].min(), after["x"].max(), plain=True)
+        panels.set_log_ticks(ax.xaxis, after["x"].min(), after["x"].max(), plain=True)
     if log_y:
-        panels.log_ticks(ax.yaxis, *limits)
+        panels.set_log_ticks(ax.yaxis, *limits)
     if not np.isfinite(after["median"]).any():
         for artist in (*ax.lines, *ax.collections):
             artist.set_visible(False)
@@ -302,8 +302,8 @@ def _draw_rates(
     ax.set(xscale="log", yscale="log" if log else "linear", xlim=ends, ylim=(bottom, upper), xlabel="learning rate")
     ax.set_ylabel("suboptimality, last fifth" if known else "training loss, last fifth")
     if log:
-        panels.log_ticks(ax.yaxis, bottom, upper)
-    panels.log_ticks(ax.xaxis, *ends, plain=True)
+        panels.set_log_ticks(ax.yaxis, bottom, upper)
+    panels.set_log_ticks(ax.xaxis, *ends, plain=True)
 
 
 def without_rates(by_rate: pd.DataFrame) -> pd.Series:

@@ -338,7 +338,7 @@ def _legend_columns(texts: Sequence[str], room: float) -> int:
     return max(1, min(len(texts), int(room / each)))
 
 
-def size_ticks(ax: Axes, sizes: Iterable[int]) -> None:
+def set_size_ticks(ax: Axes, sizes: Iterable[int]) -> None:
     """Set ticks of a logarithmic axis at these batch sizes alone, as far as their texts have room side by side."""
     sizes = sorted(sizes)
     ends = (sizes[0] / 1.3, sizes[-1] * 1.3)
@@ -353,7 +353,7 @@ def size_ticks(ax: Axes, sizes: Iterable[int]) -> None:
     ax.xaxis.set_minor_locator(NullLocator())
 
 
-def log_ticks(axis: Any, low: float, high: float, plain: bool = False) -> None:
+def set_log_ticks(axis: Any, low: float, high: float, plain: bool = False) -> None:
     """Set the labels of a log axis that shows low to high: 10⁻³, or 0.001 where `plain` and the numbers stay short.
 
     Plain text instead of matplotlib's mathtext, and no minor ticks where decades suffice: those cost time only.

@@ -254,7 +254,7 @@ def style_optimizers(
     known: styles that names have already, which come first; called: names in NAMES, by what the user calls them.
     """
     names, known, called = list(dict.fromkeys(names)), known or {}, called or {}
-    wanted = {name: _find_look(called.get(name, name)) for name in names}
+    wanted = {name: _find_own_style(called.get(name, name)) for name in names}
     colors: Counter[int] = Counter()
     shapes: Counter[int] = Counter()
     pairs: Counter[tuple[int, int]] = Counter()
@@ -277,7 +277,7 @@ def is_optimizer(name: str) -> bool:
     return name.partition("(")[0].lower() in NAMES
 
 
-class _Look(NamedTuple):
+class _OwnStyle(NamedTuple):
     """What a name would like: its color and its marker and dashes, by place, and its rank among others that do."""
 
     rank: int
@@ -285,14 +285,14 @@ class _Look(NamedTuple):
     shape: int
 
 
-def _find_look(name: str) -> _Look:
-    """Return the look that belongs to the name of an optimizer."""
+def _find_own_style(name: str) -> _OwnStyle:
+    """Return the style that belongs to the name of an optimizer."""
     base = name.partition("(")[0].lower()
     place = NAMES.index(base) if base in NAMES else None
     if place is None:
         number = int.from_bytes(sha256(name.encode("utf-8", "backslashreplace")).digest()[:4], "big")
-        return _Look(2 * len(NAMES), number % COLORS, number // COLORS % COLORS)
-    return _Look(place + len(NAMES) * ("(" in name), *_find_parts(place))
+        return _OwnStyle(2 * len(NAMES), number % COLORS, number // COLORS % COLORS)
+    return _OwnStyle(place + len(NAMES) * ("(" in name), *_find_parts(place))
 
 
 def _find_parts(place: int) -> tuple[int, int]:

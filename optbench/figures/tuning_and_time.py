@@ -145,7 +145,7 @@ def _draw_best_of_n(ax: Axes, table: pd.DataFrame, styles: Mapping[str, dict], t
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlim(0.45 if len(marks) else 0.9, trials["n"].max() * 1.1)
     if log:
-        panels.log_ticks(ax.yaxis, *limits)
+        panels.set_log_ticks(ax.yaxis, *limits)
 
 
 def runtimes(
@@ -206,7 +206,7 @@ def runtimes(
         marks: dict[str, Any] = {"marks": 8, "drawstyle": "steps-post"}
         panels.draw_lines(drawn, pd.concat([table, *edges]), "epochs", "share", styles, texts, **marks)
         drawn.set(xscale="log", xlim=(first, most), ylim=(-0.02, 1.02))
-        panels.log_ticks(drawn.xaxis, first, most, plain=True)
+        panels.set_log_ticks(drawn.xaxis, first, most, plain=True)
         drawn.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         drawn.set(xlabel="epochs (samples over examples)", ylabel="share of targets reached")
         for name, line in zip(styles, drawn.lines, strict=False):
@@ -291,6 +291,6 @@ def _draw_times(ax: Axes, table: pd.DataFrame, styles: Mapping[str, dict], texts
     if ends[0] < ends[1]:
         panels.draw_guide(ax, ends, last * ends / ends[1], LINEAR)
         ax.set_xlim(ends[0] / 1.3, ends[1] * 1.3)
-        panels.log_ticks(ax.xaxis, *ax.get_xlim(), plain=True)
+        panels.set_log_ticks(ax.xaxis, *ax.get_xlim(), plain=True)
     ax.set_ylim(times.min() / 2, times.max() * 2)
-    panels.log_ticks(ax.yaxis, *ax.get_ylim(), plain=True)
+    panels.set_log_ticks(ax.yaxis, *ax.get_ylim(), plain=True)

@@ -133,11 +133,11 @@ def draw_large_set(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
         table = drawing.medians(curves, ["batch", "step"], "left").assign(when=when)
         drawing.draw_lines(ax, table, "when", "median", "batch", "band", marks=7)
         ax.set(xscale="log", yscale="log", xlabel={"passes": "passes over the data", "seconds": "seconds"}[clock])
-        drawing.log_ticks(ax.xaxis, curves[clock].min(), curves[clock].max(), plain=True)
+        drawing.set_log_ticks(ax.xaxis, curves[clock].min(), curves[clock].max(), plain=True)
         for target in TARGETS:
             drawing.draw_level(ax, target, "")
     bottom, top = grid[0, 0].get_ylim()
-    drawing.log_ticks(grid[0, 0].yaxis, bottom, top, plain=True)
+    drawing.set_log_ticks(grid[0, 0].yaxis, bottom, top, plain=True)
     grid[0, 0].set_ylabel("share of the suboptimality left")
     grid[0, 1].legend(fontsize=drawing.LEGEND_SIZE, loc="lower left")
     return figure
@@ -266,7 +266,7 @@ def draw_fall(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     for ax, words in zip(
         grid[0], ("On a quadratic, by rate", "Share of steps that fall", "At the best rate"), strict=True
     ):
-        drawing.log_axes(ax)
+        drawing.set_log_axes(ax)
         drawing.panel_title(ax, words, 2.3)
     return figure
 
@@ -470,14 +470,14 @@ def _training_size(examples: int) -> int:
 def draw_sizes(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the cost of the target against the batch size, a panel for each of AXES."""
     texts = {name: f"{_training_size(examples):,} examples" for name, examples in SETS.items()}
-    looks = {name: drawing.line_style(place) for place, name in enumerate(texts)}
+    styles = {name: drawing.line_style(place) for place, name in enumerate(texts)}
     figure, grid = drawing.new_figure(
         (1.9, 2.2), 1, len(AXES), margins=(0.6, 0.15, 0.75, 0.55), gap=(0.5, 0),
         title=f"What it takes to reach {TARGET:.0%} of the gap at the start",
     )  # fmt: skip
     for ax, (axis, words) in zip(grid[0], AXES.items(), strict=True):
         points = drawing.medians(tables["costs"], ["set", "batch_size"], axis).rename(columns={"set": "optimizer"})
-        drawing.draw_scaling(ax, points, {}, looks, texts, "perfect scaling" if axis == "steps" else "")
+        drawing.draw_scaling(ax, points, {}, styles, texts, "perfect scaling" if axis == "steps" else "")
         ax.axvspan(64, 512, color="#e9e9e9", zorder=0, linewidth=0)
         ax.set(xlabel="batch size", ylabel="")
         drawing.panel_title(ax, f"{words} to the target", 2.3)

@@ -521,7 +521,7 @@ def draw_shape(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
         if column == "lag":
             drawing.draw_guide(ax, x, 1 / x - 1, "β/(1−β)")
         ax.set(xscale="log", yscale="log", xlabel="β", ylabel=text)
-        drawing.log_axes(ax, plain=True)
+        drawing.set_log_axes(ax, plain=True)
         ax.set_xticks(x, [f"{beta:g}" for beta in real["beta"]], fontsize=7)
         ax.minorticks_off()
         ax.invert_xaxis()

@@ -122,7 +122,7 @@ def figure_limits(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     ax.axvline(TOLERANCE, color=drawing.GRAY, linestyle=(0, (3, 2)), linewidth=0.9)
     ax.set_yticks(places, worst.index, fontsize=8)
     ax.set(xscale="log", xlim=(3e-19, 1e-10), ylim=(-0.6, len(worst) - 0.4), xlabel="difference / way walked")
-    drawing.log_ticks(ax.xaxis, 3e-19, 1e-10)
+    drawing.set_log_ticks(ax.xaxis, 3e-19, 1e-10)
     return figure
 
 

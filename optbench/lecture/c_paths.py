@@ -324,7 +324,7 @@ def figure_rates(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
         drawing.draw_guide(ax, ends, 1 / ends, "slope −1")
         drawing.draw_level(ax, 1.0, "GD")
         ax.set(xscale="log", yscale="log", xlabel="ratio of the gradients", ylabel="ratio of the effective rates")
-        drawing.log_axes(ax)
+        drawing.set_log_axes(ax)
     return drawing.figure_of(ax)
 
 

@@ -94,9 +94,9 @@ def measure_decay(tables: dict[str, pd.DataFrame]) -> Measured:
 def _draw_sizes(title: str, runs: pd.DataFrame, texts: dict[str, str], law: str = "") -> Figure:
     """Draw the final suboptimality against the batch size, a line for each schedule in ``texts``."""
     points = drawing.medians(runs, ["schedule", "batch_size"], "suboptimality_final")
-    looks = {name: drawing.line_style(place) for place, name in enumerate(texts)}
+    styles = {name: drawing.line_style(place) for place, name in enumerate(texts)}
     with drawing.axes(None, title, [*texts.values(), law]) as ax:
-        drawing.draw_scaling(ax, points.rename(columns={"schedule": "optimizer"}), {}, looks, texts, law)
+        drawing.draw_scaling(ax, points.rename(columns={"schedule": "optimizer"}), {}, styles, texts, law)
         ax.set(xlabel="batch size", ylabel="final suboptimality")
     return drawing.figure_of(ax)
 

@@ -217,7 +217,7 @@ def draw_saddles(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
         dims = sorted(table["dim"].unique())
         ax.set_xticks(dims, [str(dim) for dim in dims])
         ax.minorticks_off()
-    drawing.log_ticks(left.yaxis, floor, 1.15, plain=True)
+    drawing.set_log_ticks(left.yaxis, floor, 1.15, plain=True)
     place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (0.02, 1 - 0.3 / figure.get_figheight())}
     figure.legend(*left.get_legend_handles_labels(), ncols=3, fontsize=drawing.LEGEND_SIZE, **place)
     return figure
@@ -516,7 +516,7 @@ def draw_stuck(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     drawing.draw_guide(left, table["width"], table["best"] + POOR, f"best + {POOR}: above is stuck")
     left.set(xscale="log", yscale="log", ylim=(LEAST_DRAWN / 5, None), ylabel="final training loss")
     left.legend(fontsize=drawing.LEGEND_SIZE, loc="lower left", handlelength=2)
-    drawing.log_axes(left)
+    drawing.set_log_axes(left)
     drawing.draw_lines(right, table.assign(share="stuck"), "width", "stuck", "share", "bars")
     drawing.draw_level(right, RARELY_STUCK, "")
     right.set(xscale="log", ylim=(-0.03, 1.03), ylabel="share of stuck runs")

@@ -1,4 +1,4 @@
-"""The numbers that the widgets of the lecture's page start from: Seattle's temperatures, and the optimizers' looks."""
+"""The numbers that the widgets of the lecture's page start from: Seattle's temperatures, and the optimizers' styles."""
 
 from matplotlib.colors import to_hex
 
@@ -15,13 +15,13 @@ def numbers() -> dict:
 
     colors, marks: by the name of the optimizer, those of every figure; quiz: colors by the beta of the path.
     """
-    looks = drawing.find_styles(OPTIMIZERS)
+    styles = drawing.find_styles(OPTIMIZERS)
     days = temperature.read_seattle()
     return {
         "first": f"{days['date'].iloc[0]:%Y-%m-%d}",
         "temperatures": days["temp_max"].tolist(),
-        "colors": {name: to_hex(looks[name]["color"]) for name in OPTIMIZERS},
-        "marks": {name: MARKS[looks[name]["marker"]] for name in OPTIMIZERS},
+        "colors": {name: to_hex(styles[name]["color"]) for name in OPTIMIZERS},
+        "marks": {name: MARKS[styles[name]["marker"]] for name in OPTIMIZERS},
         "quiz": {
             f"{beta:g}": to_hex(color) for beta, color in zip(c4_quiz.KINDS.values(), drawing.INK[1:], strict=False)
         },

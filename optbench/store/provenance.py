@@ -22,7 +22,7 @@ def make_provenance(command: str, plan: Plan) -> dict[str, Any]:
     """Return the content of provenance.json of a sweep."""
     spec = plan.spec
     tuning, reporting = spec.split_seeds()
-    return describe_environment(command, plan.device, plan.device_note) | {
+    return record_environment(command, plan.device, plan.device_note) | {
         "tuning_seeds": tuning,
         "seeds": list(spec.seeds),
         "reporting_seeds": reporting,
@@ -40,7 +40,7 @@ def make_provenance(command: str, plan: Plan) -> dict[str, Any]:
         **({"own": own} if (own := plan.own_optimizers) else {}),
         **({"shard": plan.shard} if plan.shard else {}),
         **({"given": given} if (given := _find_given(spec)) else {}),
-        **({} if spec.trials is None else _describe_trials(plan)),
+        **({} if spec.trials is None else _record_trials(plan)),
     }
 
 
@@ -52,7 +52,7 @@ def _find_given(spec: Spec) -> dict[str, str]:
     }
 
 
-def _describe_trials(plan: Plan) -> dict[str, Any]:
+def _record_trials(plan: Plan) -> dict[str, Any]:
     """Return the number of trials, and from which ranges they are drawn, as keys of provenance.json."""
     spec = plan.spec
     return {"trials": spec.trials, "searched": plan.searched, "ranges": spec.ranges}
@@ -70,7 +70,7 @@ def describe_budget(spec: Spec) -> str:
     return f"{most} ({'; '.join(others)})" if others else most
 
 
-def describe_environment(command: str, device: str = "cpu", card: str = "") -> dict[str, Any]:
+def record_environment(command: str, device: str = "cpu", card: str = "") -> dict[str, Any]:
     """Return the part of provenance.json that does not depend on the sweep: command, versions, machine, constants.
 
     device: "cpu" or "cuda"; card: the name of the GPU, ignored on the CPU.
@@ -85,7 +85,7 @@ def describe_environment(command: str, device: str = "cpu", card: str = "") -> d
         "cpu": find_cpu_name(),
         "cores": cores(),
         "device": device,
-        **_describe_gpu(device, card),
+        **_record_gpu(device, card),
         "fastmath": sorted(FASTMATH),
         "divergence_factor": DIVERGENCE_FACTOR,
     }
@@ -104,7 +104,7 @@ def list_versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in ("numpy", "numba", "scipy", "pandas", "scikit-learn")}
 
 
-def _describe_gpu(device: str, card: str) -> dict[str, str | None]:
+def _record_gpu(device: str, card: str) -> dict[str, str | None]:
     """Return the GPU, its driver and CUDA for provenance.json, by key; empty if the device is "cpu".
 
     card: the name of the GPU.

@@ -17,7 +17,7 @@ from optbench.contract.names import number_text
 from optbench.contract.optimizers import Baseline
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
-from optbench.translation.job import describe_job
+from optbench.translation.job import find_job
 from optbench.translation.libraries import LOOPS, OWN, import_code, optax_needs_value, takes_loss, torch_needs
 from optbench.translation.schedule_code import schedule_call, schedule_source
 from optbench.translation.setting import Choice, Setting, describe_lack, find_equal, header, rate_code
@@ -78,7 +78,7 @@ def training_code(
     asked = Setting(record, values, lr, catalogue.schedule(schedule), batch_size, epochs, problem=learned)
     if learned is not None and library != "torch":
         raise OptbenchError(f"problem: for {library} there is the optimizer alone; a script that trains is for torch")
-    if learned is not None and describe_job(learned) is None:
+    if learned is not None and find_job(learned) is None:
         wanted = "a table, or digits, diabetes, breast_cancer or mnist"
         raise OptbenchError(f"problem: {learned.name} is no network of dense layers on {wanted}")
     return render(asked, library)
@@ -102,7 +102,7 @@ def render(setting: Setting, library: str) -> str:
     choice = find_equal(setting, library)
     if library != "torch":
         return _render_line(setting, library, choice)
-    job = None if setting.problem is None else describe_job(setting.problem)
+    job = None if setting.problem is None else find_job(setting.problem)
     if choice.call is not None and "Muon(" in ast.unparse(choice.call):  # PyTorch's, which takes no biases
         job = None
     if job is None:

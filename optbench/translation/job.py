@@ -55,7 +55,7 @@ class Job(NamedTuple):
     """The network."""
 
 
-def describe_job(problem: Any) -> Job | None:
+def find_job(problem: Any) -> Job | None:
     """Return what the templates need of a problem; None if it has no such data, or is no network of dense layers.
 
     None, too, for data with label noise: another library would have to redraw the same labels.

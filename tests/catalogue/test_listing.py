@@ -15,7 +15,7 @@ from rich.console import Console
 
 from optbench import OptbenchError
 from optbench.catalogue import loader
-from optbench.catalogue.description import describe
+from optbench.catalogue.description import list_facts
 from optbench.catalogue.listing import KINDS, list_names, values_text
 from optbench.cli import console as terminal
 from optbench.contract import names
@@ -51,7 +51,7 @@ def registered(catalogue):
 
 
 def one(catalogue, text):
-    (found,) = describe(catalogue, text)
+    (found,) = list_facts(catalogue, text)
     return found
 
 
@@ -85,7 +85,7 @@ def test_a_list_builds_no_problem(catalogue, monkeypatch):
 
 def test_every_name_can_be_shown(catalogue):
     for row in registered(catalogue):
-        record = next(found for found in describe(catalogue, row["name"]) if found["kind"] == row["kind"])
+        record = next(found for found in list_facts(catalogue, row["name"]) if found["kind"] == row["kind"])
         json.dumps(record, allow_nan=False)
         assert record["source"] == row["source"] and record["files"] == [row["file"]]
         assert {key: each["value"] for key, each in record["parameters"].items()} == row["defaults"]
@@ -108,7 +108,7 @@ def test_the_limits_shown_are_those_enforced(catalogue):
             name, given = names.parse(text)
             given[key] = (value,) if isinstance(each["default"], list) else value
             with pytest.raises(OptbenchError, match=re.escape(f"{key}=")):
-                describe(catalogue, names.canonical(name, given))
+                list_facts(catalogue, names.canonical(name, given))
             tried += 1
     assert tried > 150
 
@@ -168,7 +168,7 @@ def test_a_name_of_two_kinds_is_shown_twice(tmp_path, run):
     twins = tmp_path / "twins.py"
     twins.write_text(TWINS)
     both = loader.load((twins,))
-    assert [found["kind"] for found in describe(both, "twin")] == ["optimizer", "problem"]
+    assert [found["kind"] for found in list_facts(both, "twin")] == ["optimizer", "problem"]
     assert one(both, "twin(drag=1)")["kind"] == "optimizer"
     assert one(both, "twin(sharpness=3)")["kind"] == "problem"
     code, out, _ = run("show", "twin", "--plugin", str(twins))
@@ -201,7 +201,7 @@ def test_a_terminal_gets_the_same_words_in_its_width(run, monkeypatch, arguments
 @pytest.mark.parametrize(
     ("arguments", "wanted"),
     [(("list", "schedules"), lambda catalogue: list_names(catalogue, "schedules")), (("list",), everything),
-     (("show", "quadratic(dim=3)"), lambda catalogue: describe(catalogue, "quadratic(dim=3)"))],
+     (("show", "quadratic(dim=3)"), lambda catalogue: list_facts(catalogue, "quadratic(dim=3)"))],
     ids=["schedules", "all", "show"],
 )  # fmt: skip
 def test_json(run, catalogue, arguments, wanted):

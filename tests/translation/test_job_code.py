@@ -11,7 +11,7 @@ from harness import CATALOGUE, save_arrays
 
 import optbench
 from optbench.engine.scores import score, scores_of
-from optbench.translation.job import describe_job
+from optbench.translation.job import find_job
 
 TEXTS = ["Oslo", "Rome ", "Lima", "?"]
 
@@ -136,5 +136,5 @@ def test_it_prints_the_metrics_of_optbenchs_own_runs(problem, setting, tmp_path)
 
 
 def test_no_code_claims_to_train_on_redrawn_labels():
-    assert describe_job(CATALOGUE.problem("softmax(data=digits)")) is not None
-    assert describe_job(CATALOGUE.problem("softmax(data=digits(label_noise=0.2))")) is None
+    assert find_job(CATALOGUE.problem("softmax(data=digits)")) is not None
+    assert find_job(CATALOGUE.problem("softmax(data=digits(label_noise=0.2))")) is None
