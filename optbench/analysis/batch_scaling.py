@@ -14,7 +14,7 @@ from optbench.analysis.protocol import HOLDOUT, select_chosen_runs
 from optbench.analysis.run_columns import configuration_columns
 from optbench.analysis.selection import is_staged
 from optbench.analysis.statistics import Interval, percentile_interval, resample_counts
-from optbench.analysis.trajectories import Tables
+from optbench.analysis.sweep_tables import Tables
 from optbench.contract.errors import OptbenchError
 
 

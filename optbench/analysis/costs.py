@@ -18,9 +18,8 @@ from optbench.analysis.run_columns import (
     number_groups,
     read_floats,
 )
+from optbench.analysis.sweep_tables import Tables
 from optbench.analysis.trajectories import (
-    Part,
-    Tables,
     Trajectories,
     log_area,
     log_tail,
@@ -97,7 +96,7 @@ def time_to_target(
     """
     targets = targets_of(results.runs, results.problems) if targets is None else targets
     runs = results.runs if runs is None else runs
-    results = Part(runs, results)
+    results = results.with_runs(runs)
     if targets.empty:
         raise OptbenchError("there are no targets")
     names = ["run_id", "problem", *configuration_columns(runs), "seed", "stage", "block"]

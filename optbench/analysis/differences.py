@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from optbench.analysis.measures import LOG_TAIL
 from optbench.analysis.run_columns import hyperparameter_columns
+from optbench.analysis.sweep_tables import Tables
 from optbench.analysis.texts import join_with_and
 from optbench.contract.names import join_names, number_text
 
@@ -22,15 +23,6 @@ _OF_A_SWEEP = ("command", "extended_by", "added", "date", "looks", "looked_at", 
 """Keys of provenance.json that differ for every sweep."""
 # Relative: first losses of float32 and float64 differ by less, those of other data by far more
 SAME_START = 1e-5
-
-
-class Tables(Protocol):
-    """The tables of one side."""
-
-    runs: pd.DataFrame
-    timings: pd.DataFrame
-    problems: pd.DataFrame
-    provenance: dict[str, Any]
 
 
 def list_differences(a: Tables, b: Tables, label: Callable[[str], str] = str) -> list[str]:

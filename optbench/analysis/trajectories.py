@@ -6,68 +6,21 @@ as linear in the clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from optbench.analysis.measures import LOG_TAIL, find_reference_values, log_gap
 from optbench.analysis.run_columns import find_failed_runs, read_floats
+from optbench.analysis.sweep_tables import Tables
 from optbench.contract.errors import OptbenchError
 
 # Share of a run's steps: long enough to average the noise of mini-batches out, short enough to be the end of the run;
 # nobody has measured it
 TAIL = 0.2
-
-
-class Tables(Protocol):
-    """The tables of a sweep."""
-
-    @property
-    def runs(self) -> pd.DataFrame:
-        """One row for each run."""
-
-    @property
-    def curves(self) -> pd.DataFrame:
-        """One row for each evaluation of a run."""
-
-    @property
-    def timings(self) -> pd.DataFrame:
-        """One row for each cohort."""
-
-    @property
-    def problems(self) -> pd.DataFrame:
-        """One row for each problem, with its minimum."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """Some of a sweep's runs, with all its other tables, which are read when they are needed."""
-
-    runs: pd.DataFrame
-    whole: Tables
-
-    @property
-    def curves(self) -> pd.DataFrame:
-        """The rows of `curves` of the whole sweep."""
-        return self.whole.curves
-
-    @property
-    def timings(self) -> pd.DataFrame:
-        """The rows of `timings` of the whole sweep."""
-        return self.whole.timings
-
-    @property
-    def problems(self) -> pd.DataFrame:
-        """The rows of `problems` of the whole sweep."""
-        return self.whole.problems
-
-    @property
-    def points(self) -> Callable[[pd.Series], Iterable[Sequence[np.ndarray]]] | None:
-        """The sweep's function from run ids to portions of their points (`read_trajectories`); None without one."""
-        return getattr(self.whole, "points", None)
 
 
 @dataclass(frozen=True)
@@ -223,7 +176,7 @@ def _select_runs(results: Tables, chosen: np.ndarray | None) -> tuple[pd.DataFra
     if chosen is None:
         return results.runs, facts, results
     runs = results.runs[chosen]
-    return runs, facts.take(chosen), Part(runs, results)
+    return runs, facts.take(chosen), results.with_runs(runs)
 
 
 def _measure_points(points: Trajectories, facts: Facts) -> np.ndarray:

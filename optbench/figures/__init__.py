@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from optbench.contract.errors import unknown
 
 if TYPE_CHECKING:
-    from optbench.figures.data import Tables
+    from optbench.analysis.sweep_tables import Tables
 
 __all__ = [
     "Plot", "animate_paths", "batch_scaling", "best_of_n", "curves", "divergence", "ewa", "ewa_weights", "forest",

@@ -11,9 +11,10 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
 from optbench.analysis.ranking import BEHIND, FAILED
+from optbench.analysis.sweep_tables import Tables
 from optbench.analysis.verdicts import OPEN, TIE
 from optbench.figures import panels
-from optbench.figures.data import ReportData, Tables, report_data
+from optbench.figures.data import ReportData, report_data
 from optbench.figures.fonts import cut_to_width, text_width
 from optbench.figures.shown_optimizers import select_rows
 from optbench.figures.style import GRAY, current

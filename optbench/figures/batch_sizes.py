@@ -21,10 +21,11 @@ from optbench.analysis import (
 from optbench.analysis.batch_scaling import Scaling
 from optbench.analysis.costs import CLOCKS
 from optbench.analysis.run_columns import final_suboptimality
+from optbench.analysis.sweep_tables import Tables
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.figures import panels
-from optbench.figures.data import ReportData, Tables, report_data
+from optbench.figures.data import ReportData, report_data
 from optbench.figures.shown_optimizers import select_problem, select_styles
 from optbench.figures.style import current
 from optbench.wording.labels import number

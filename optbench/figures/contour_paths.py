@@ -15,11 +15,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
+from optbench.analysis.sweep_tables import Tables
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
 from optbench.contract.paths import path_of
 from optbench.figures import panels, single_runs, style
-from optbench.figures.data import ReportData, Tables, Trajectory, report_data
+from optbench.figures.data import ReportData, Trajectory, report_data
 from optbench.figures.shown_optimizers import select_problem, select_styles
 from optbench.figures.style import FOOT_INCHES, GRAY, current
 

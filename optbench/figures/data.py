@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -24,7 +23,6 @@ from optbench.analysis import (
     reported_runs,
     select_screening_runs,
     time_to_target,
-    trajectories,
     varied_hyperparameters,
 )
 from optbench.analysis.costs import SHARES, targets_of
@@ -32,6 +30,7 @@ from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.run_columns import drop_lost_runs
 from optbench.analysis.runtimes import count_epochs
 from optbench.analysis.selection import is_staged, measure_overfitting
+from optbench.analysis.sweep_tables import Tables
 from optbench.contract.columns import TARGETS
 from optbench.contract.errors import OptbenchError
 from optbench.wording import labels
@@ -44,72 +43,6 @@ COUNTS = (1, 2, 3, 4, 5, 7, 10, 14, 20, 30, 50, 70, 100, 140, 200, 300, 500, 700
 HALF_DECADE = math.log(10) / 2
 """Step between the middles of the bins of rates that were drawn from a range: by eye."""
 RATES = ["problem", "optimizer", "lr"]
-
-
-class Tables(trajectories.Tables, Protocol):
-    """The tables and methods that a figure needs of a sweep's results: `optbench.Results` has them."""
-
-    @property
-    def landscapes(self) -> pd.DataFrame:
-        """The losses of problems of two parameters: a row for each point of their grids."""
-
-    @property
-    def paths(self) -> pd.DataFrame:
-        """Every step of the recommended runs on problems of two parameters: a row a step."""
-
-    @property
-    def provenance(self) -> Mapping[str, Any]:
-        """The command, the versions and the machine of the sweep."""
-
-    @property
-    def directory(self) -> Path | None:
-        """The results folder; None if nothing was written."""
-
-    @property
-    def tuning_seeds(self) -> list[int]:
-        """The seeds on which settings are chosen; reported values come from the other seeds."""
-
-    @property
-    def choose_by(self) -> Sequence[str]:
-        """The measures that settings were chosen by."""
-
-    @property
-    def judge_by(self) -> str:
-        """The measure of the verdicts."""
-
-    @property
-    def look(self) -> int:
-        """How often the sweep has been looked at, as it grew."""
-
-    @property
-    def searched(self) -> Mapping[str, Mapping[str, str]]:
-        """Optimizer -> parameter -> search range, of a sweep with trials; empty without."""
-
-    @property
-    def given(self) -> Mapping[str, str]:
-        """The texts of optimizers that were given values of hyperparameters, by optimizer."""
-
-    @property
-    def labels(self) -> Mapping[str, str]:
-        """The labels of problems and optimizers, by their names."""
-
-    @property
-    def colors(self) -> Mapping[str, str]:
-        """The colors that optimizers were given, by their names."""
-
-    @property
-    def own(self) -> Collection[str]:
-        """The optimizers that are shown whatever their number: those of the user's files, or with a label."""
-
-    @property
-    def foot(self) -> str:
-        """The version and the command, for the foot of a figure."""
-
-    def problem(self, name: str) -> dict[str, Any]:
-        """Return the row of the table of problems of that name, as a dictionary."""
-
-    def curves_of(self, run_ids: Iterable[str], more: Iterable[str] = ()) -> pd.DataFrame:
-        """Return the rows of ``curves`` of these runs; more: further columns to read."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +69,7 @@ class ReportData:
         """Keep the tables; nothing is computed yet."""
         runs = drop_lost_runs(results.runs)
         if len(runs) < len(results.runs):
-            results = copy.copy(results)
-            results.runs = runs  # type: ignore[misc]
+            results = results.with_runs(runs)
         self.results = results
         """The tables without pairs of problem and optimizer all of whose runs failed."""
         self._bands: dict[str, pd.DataFrame] = {}

@@ -12,9 +12,10 @@ from matplotlib.markers import CARETLEFT, CARETRIGHT
 from matplotlib.ticker import NullLocator
 
 from optbench.analysis.ranking import FAILED
+from optbench.analysis.sweep_tables import Tables
 from optbench.analysis.verdicts import ALL, OPEN, TIE
 from optbench.figures import panels
-from optbench.figures.data import ReportData, Tables, report_data
+from optbench.figures.data import ReportData, report_data
 from optbench.figures.fonts import cut_to_width, text_width
 from optbench.figures.shown_optimizers import select_optimizers, select_rows, select_styles
 from optbench.figures.style import GRAY, current

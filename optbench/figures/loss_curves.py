@@ -10,10 +10,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from optbench.analysis.measures import LOSS
+from optbench.analysis.sweep_tables import Tables
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
 from optbench.figures import panels, single_runs
-from optbench.figures.data import ReportData, Tables, report_data
+from optbench.figures.data import ReportData, report_data
 from optbench.figures.shown_optimizers import select_problem, select_styles
 from optbench.figures.style import BLACK, current
 from optbench.wording import labels

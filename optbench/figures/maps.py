@@ -16,11 +16,12 @@ from matplotlib.ticker import MaxNLocator
 
 from optbench.analysis import find_failed_runs, find_full_batch_runs, hyperparameter_columns, select_screening_runs
 from optbench.analysis.measures import LOSS
+from optbench.analysis.sweep_tables import Tables
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import count_noun
 from optbench.figures import panels
-from optbench.figures.data import ReportData, Tables, report_data
+from optbench.figures.data import ReportData, report_data
 from optbench.figures.fonts import text_width
 from optbench.figures.shown_optimizers import select_optimizers, select_problem, select_styles
 from optbench.figures.style import SCREEN, SMALLEST, current, sort_by_place

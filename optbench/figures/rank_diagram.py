@@ -12,10 +12,11 @@ from matplotlib.axes import Axes
 
 from optbench.analysis import ranking
 from optbench.analysis.over_problems import LEAST_PROBLEMS
+from optbench.analysis.sweep_tables import Tables
 from optbench.analysis.verdicts import ALL
 from optbench.contract.errors import OptbenchError
 from optbench.figures import panels
-from optbench.figures.data import ReportData, Tables, report_data
+from optbench.figures.data import ReportData, report_data
 from optbench.figures.fonts import cut_to_width, text_width
 from optbench.figures.shown_optimizers import select_optimizers, select_problems, select_styles
 from optbench.figures.style import GRAY, PALE, current

@@ -15,13 +15,14 @@ from optbench.analysis import runtime_shares, timing_summary
 from optbench.analysis.best_of_n import DEFAULTS, TRIALS
 from optbench.analysis.measures import LOSS
 from optbench.analysis.selection import is_staged
+from optbench.analysis.sweep_tables import Tables
 from optbench.analysis.verdicts import ALL
 from optbench.contract import arguments
 from optbench.contract.arguments import one_of
 from optbench.contract.columns import TARGETS
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.figures import panels
-from optbench.figures.data import COUNTS, ReportData, Tables, report_data
+from optbench.figures.data import COUNTS, ReportData, report_data
 from optbench.figures.shown_optimizers import select_optimizers, select_problem, select_problems, select_styles
 from optbench.figures.style import GRAY, current
 from optbench.wording import labels

@@ -108,7 +108,7 @@ def compare(
     pairs = [pair] if pair else None
     times = (first.runs, first.timings), (second.runs, second.timings)
     # In the second, the optimizer of a pair has the other's name: that one is another is what was asked for.
-    alike = _select_runs(second, second.runs.assign(optimizer=pair[0])) if pair else second
+    alike = second.with_runs(second.runs.assign(optimizer=pair[0])) if pair else second
     called = second.labels | first.labels
 
     def label(name: str) -> str:
@@ -259,7 +259,7 @@ def _select_sides(
     for kind, names in zip(("optimizer", "problem"), wanted, strict=True):
         known = set(first.runs[kind]) | set(second.runs[kind])
         runs = [each[each[kind].isin(_select_names(kind, part, known))] for each, part in zip(runs, names, strict=True)]
-    return _select_runs(first, runs[0]), _select_runs(second, runs[1])
+    return first.with_runs(runs[0]), second.with_runs(runs[1])
 
 
 def _select_names(kind: str, names: Iterable[str] | None, known: set[str]) -> set[str]:
@@ -281,8 +281,3 @@ def _select_names(kind: str, names: Iterable[str] | None, known: set[str]) -> se
     if not given:
         raise OptbenchError(f"{kind}s is empty: name at least one")
     return set().union(*find_all(find, given).values())
-
-
-def _select_runs(results: Results, runs: pd.DataFrame) -> Results:
-    """Return results with these rows of `runs` in place of all, without curves."""
-    return Results(runs, None, results.timings, results.problems, None, results.provenance)

@@ -5,7 +5,7 @@ import copy
 import io
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -16,22 +16,22 @@ import pandas as pd
 
 from optbench import analysis
 from optbench.analysis.run_columns import count_folds, drop_lost_runs
-from optbench.analysis.measures import LOG_TAIL, LOSS, TIME, metric_name
+from optbench.analysis.measures import LOSS, TIME, metric_name
 from optbench.analysis.protocol import keep_looks, keep_targets
 from optbench.analysis.selection import is_staged
+from optbench.analysis.sweep_tables import Tables
 from optbench.analysis.texts import describe_left_blocks, join_with_and
 from optbench.analysis.verdicts import ALL
 from optbench.contract import arguments
-from optbench.contract.columns import TABLES
 from optbench.contract.errors import OptbenchError, find_all, shown, unknown
 from optbench.contract.paths import path_of
 from optbench.results.best import Best, choose_problem, make_best
 from optbench.plan.display_names import check_shown, find_name, read_labels
 from optbench.store.cohort_files import DamagedFile
 from optbench.store.atomic_files import describe_writer
-from optbench.store.final_tables import FinalTables, Points
+from optbench.store.final_tables import FinalTables
 from optbench.store.unknown_minima import COLUMNS, fill_unknown
-from optbench.wording.answers import CHOOSE_BY, answer_of, chosen_for, find_recommended
+from optbench.wording.answers import answer_of, chosen_for, find_recommended
 from optbench.wording.headlines import headline
 from optbench.wording.labels import describe_command, name_of, write_math
 from optbench.wording.latex import build_results_table
@@ -45,10 +45,9 @@ _MOST_ROWS = 12
 """Problems of the picture of a notebook: about as many as a screen shows."""
 _WAIT_SECONDS = 5.0
 """The longest wait for a sweep that writes the checksums of what it has just written."""
-_DRAWN = ("run_id", "step", "epoch", "samples", "train_loss", "w_1", "w_2")  # what figures draw
 
 
-class Results:
+class Results(Tables):
     """A sweep's tables; a column that a run has no use for is NaN there.
 
     Args:
@@ -70,64 +69,9 @@ class Results:
         3
     """
 
-    def __init__(
-        self,
-        runs: pd.DataFrame,
-        curves: pd.DataFrame | None,
-        timings: pd.DataFrame,
-        problems: pd.DataFrame | None = None,
-        landscapes: pd.DataFrame | None = None,
-        provenance: Mapping[str, Any] | None = None,
-        path: Path | None = None,
-        source: FinalTables | None = None,
-        paths: pd.DataFrame | None = None,
-        snippets: pd.DataFrame | None = None,
-    ):
-        self.runs, self.timings, self.path = runs, timings, path
-        self.problems = _make_empty("problems") if problems is None else problems
-        self.landscapes = _make_empty("landscapes") if landscapes is None else landscapes
-        self.paths = _make_empty("paths") if paths is None else paths
-        self.snippets = _make_empty("snippets") if snippets is None else snippets
-        self.provenance = dict(provenance or {})
-        self.missing = source.missing if source else ""
-        self._curves, self._source = curves, source
-
     def __repr__(self) -> str:
         """Return the answer, as the terminal shows it."""
         return "\n".join(self._describe(shutil.get_terminal_size().columns))
-
-    @property
-    def curves(self) -> pd.DataFrame:
-        """The table with a row for each evaluation of a run; read from the folder when it is first used."""
-        if self._curves is None:
-            assert self._source is not None
-            self._curves = self._source.read("curves")
-        return self._curves
-
-    @property
-    def points(self) -> Callable[[pd.Series], Iterable[Points]] | None:
-        """The function that reads the points of runs from the folder, some runs at a time.
-
-        Returns:
-            A function of run ids; None if the curves are in memory.
-        """
-        return None if self._curves is not None or self._source is None else self._source.points
-
-    def curves_of(self, run_ids: Iterable[str], more: Iterable[str] = ()) -> pd.DataFrame:
-        """Return the rows of ``curves`` of these runs alone.
-
-        Args:
-            run_ids: those of the runs.
-            more: columns, such as "test_loss", beside those that figures draw.
-
-        Returns:
-            The columns that figures draw, and ``more``, as far as there are such.
-        """
-        wanted, columns = _check_texts("run_ids", run_ids), [*_DRAWN, *_check_texts("more", more)]
-        if self._curves is not None or self._source is None or not wanted:  # pyarrow takes no empty list
-            rows = self.curves[self.curves["run_id"].isin(wanted)]
-            return rows[[name for name in columns if name in rows.columns]]
-        return self._source.read("curves", columns, filters=[("run_id", "in", wanted)])
 
     @property
     def plot(self) -> "Plot":
@@ -141,33 +85,6 @@ class Results:
         from optbench.figures import Plot
 
         return Plot(self)
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """The labels of problems and optimizers, by the names that they have in the folder."""
-        return dict(self.provenance.get("labels") or {})
-
-    def label_of(self, name: str) -> str:
-        """Return what texts and figures call a problem or an optimizer.
-
-        Args:
-            name: the name in the tables.
-
-        Returns:
-            The label; the name itself where there is none.
-        """
-        return self.labels.get(name, name)
-
-    @property
-    def own(self) -> list[str]:
-        """The optimizers that figures and tables show whatever their number: those of your files, or with a label."""
-        named = {*(self.provenance.get("own") or ()), *self.labels}
-        return [str(name) for name in self.runs["optimizer"].unique() if name in named]
-
-    @property
-    def colors(self) -> dict[str, str]:
-        """The colors that optimizers were given, by their names."""
-        return dict(self.provenance.get("colors") or {})
 
     def labeled(self, labels: Mapping[str, str] | None = None, colors: Mapping[str, str] | None = None) -> "Results":
         """Return these results with labels and colors: for sentences, the page, figures and LaTeX.
@@ -209,27 +126,10 @@ class Results:
         return same
 
     @property
-    def given(self) -> dict[str, str]:
-        """The texts of optimizers that were given values of hyperparameters, by their names in tables."""
-        return dict(self.provenance.get("given") or {})
-
-    @property
     def foot(self) -> str:
         """The command and version that every figure carries."""
         version = self.provenance.get("optbench", "unknown version")
         return f"optbench {version}  ·  {describe_command(self.provenance)}"
-
-    def problem(self, name: str) -> dict[str, Any]:
-        """Return the row of ``problems`` for one problem.
-
-        Args:
-            name: as it stands in the tables.
-
-        Returns:
-            The row as a dictionary; empty if there is none.
-        """
-        rows = self.problems[self.problems["problem"] == name]
-        return rows.iloc[0].to_dict() if len(rows) else {}
 
     def in_memory(self) -> "Results":
         """Return these results with all tables in memory, so that the folder may be deleted.
@@ -251,36 +151,7 @@ class Results:
         Returns:
             The same tables, but for ``runs``.
         """
-        same = copy.copy(self)
-        same.runs = fill_unknown(self.runs, lambda problems, run_ids: self.curves_of(run_ids), minima)
-        return same
-
-    @property
-    def tuning_seeds(self) -> list[int]:
-        """The seeds on which settings are chosen; reported values come from the other seeds."""
-        return [int(seed) for seed in self.provenance.get("tuning_seeds", [])]
-
-    @property
-    def choose_by(self) -> tuple[str, ...]:
-        """The measures that settings were chosen by."""
-        named = self.provenance.get("choose_by") or CHOOSE_BY
-        texts = [named] if isinstance(named, str) else list(named)
-        return tuple(LOSS if text == LOG_TAIL else str(text) for text in texts)  # the name of before 0.15
-
-    @property
-    def judge_by(self) -> str:
-        """The measure of the verdicts: "time" (samples to a target), "loss" (at the end), or a metric on test data."""
-        return str(self.provenance.get("judge_by") or self.choose_by[0])
-
-    @property
-    def look(self) -> int:
-        """How often the sweep has been looked at: 1, and 1 more each time that ``--extend`` has finished."""
-        return max(1, len(self.provenance.get("looks") or ()))
-
-    @property
-    def searched(self) -> dict[str, dict[str, str]]:
-        """The search ranges by optimizer and parameter, from which a sweep with trials drew them; empty without."""
-        return dict(self.provenance.get("searched") or {})
+        return self.with_runs(fill_unknown(self.runs, lambda problems, run_ids: self.curves_of(run_ids), minima))
 
     def judged_by(self, judge_by: str | None = None) -> "Results":
         """Return these results as if the sweep had judged by another measure: for the page, figures and winners.
@@ -741,20 +612,6 @@ def _read_color(name: str, color: Any) -> str:
     if not isinstance(color, str) or not is_color_like(color) or to_hex(color, keep_alpha=True)[7:] != "ff":
         raise OptbenchError(f"the color of {name}, {shown(color)}, must be one such as '#d62728' or 'tab:red'")
     return to_hex(color)
-
-
-def _make_empty(table: str) -> pd.DataFrame:
-    """Return a table such as "paths" with its columns and no rows."""
-    names = ["problem"] if table == "problems" else [column.name for column in TABLES[table]]
-    return pd.DataFrame(columns=names)
-
-
-def _check_texts(key: str, given: Any) -> list[str]:
-    """Return texts, such as the ids of runs, as a list. Raises OptbenchError, naming ``key``, for anything else."""
-    found = arguments.list_items(key, given, 10**8)
-    if strange := [name for name in found if not isinstance(name, str) or not name.isprintable()]:
-        raise OptbenchError(f"{key}: {shown(strange[0])} must be a text")
-    return found
 
 
 def _to_settings(defaults: Any) -> pd.DataFrame:

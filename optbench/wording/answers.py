@@ -22,6 +22,7 @@ from optbench.analysis.measures import LOSS, TEST_LOSS, TIME, clip_intervals, me
 from optbench.analysis.protocol import HOLDOUT, SCREEN, WIDEN, CodedRuns, code_runs, select_best_draws
 from optbench.analysis.ranking import measure_levels, rank_levels
 from optbench.analysis.run_columns import hyperparameter_columns
+from optbench.analysis.sweep_tables import CHOOSE_BY
 from optbench.analysis.texts import BEST_OF_MORE, join_with_and
 from optbench.analysis.verdicts import ALL, check_levels, compare_levels, tune_levels
 from optbench.contract import names
@@ -36,8 +37,6 @@ __all__ = ["Answer", "answer_of"]
 TEST_ACCURACY = "test_accuracy"
 _FEW_STEPS = 10
 """Steps up to which samples to a target say more of the start than of training."""
-CHOOSE_BY = (TIME, LOSS)
-"""The measures that a sweep chooses by unless it is told otherwise."""
 
 
 @dataclass(frozen=True)

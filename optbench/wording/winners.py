@@ -11,9 +11,9 @@ from optbench.analysis import costs, hyperparameter_columns, reported_runs
 from optbench.analysis.measures import TIME
 from optbench.analysis.ranking import FAILED
 from optbench.analysis.run_columns import drop_lost_runs
-from optbench.analysis.trajectories import Part, Tables
+from optbench.analysis.sweep_tables import CHOOSE_BY, Tables
 from optbench.analysis.verdicts import OPEN, TIE, WINS
-from optbench.wording.answers import CHOOSE_BY, Answer, answer_of
+from optbench.wording.answers import Answer, answer_of
 from optbench.wording.judged import Judged
 
 LEAD = ("verdict", "rival", "ratio", "ratio_low", "ratio_high", "p_adjusted", "blocks_needed")
@@ -37,7 +37,7 @@ def find_winners(
         return build_winners_table(None, pd.DataFrame(), [])
     answer = answer_of(runs, tuning_seeds, judge_by, searched, choose_by, look, results.problems)
     reported = reported_runs(runs, answer.best, tuning_seeds)
-    spent = costs(Part(runs, results), ("problem", "optimizer"), runs=reported)
+    spent = costs(results.with_runs(runs), ("problem", "optimizer"), runs=reported)
     return build_winners_table(answer, spent, hyperparameter_columns(runs))
 
 

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,7 @@ from scipy.optimize import curve_fit
 from synthetic import runs_table
 
 from optbench.analysis import batch_times, critical_batch_size, statistics, targets_of, tuned_times
+from optbench.analysis.sweep_tables import Tables
 from optbench.contract.columns import TARGETS
 from optbench.contract.errors import OptbenchError
 
@@ -128,7 +128,7 @@ def in_blocks(optimizers=("gd",), blocks=4, sizes=(8, 64), best=lambda block, si
                                 for share in TARGETS}})  # fmt: skip
     timings = pd.DataFrame([{"cohort_id": "c", "ns_per_run_step": 1e9, "steps": 200}])
     problems = pd.DataFrame([{"problem": "p", "minimum": 0.0, "minimum_source": "closed form", "examples": 1000}])
-    return SimpleNamespace(runs=runs_table(rows), curves=pd.DataFrame(curves), timings=timings, problems=problems)
+    return Tables(runs=runs_table(rows), curves=pd.DataFrame(curves), timings=timings, problems=problems)
 
 
 def test_of_a_sweep_with_blocks_fresh_seeds_of_their_choices_count():

@@ -1,7 +1,6 @@
 """Time to a target against a loop over runs in plain Python, and the costs of groups by hand."""
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,10 +8,11 @@ import pytest
 from synthetic import failure, make_tables, runs_table
 
 from optbench.analysis import costs, find_reference_values, fixed_targets, tail_values, targets_of, time_to_target
+from optbench.analysis.sweep_tables import Tables
 
 TABLES = make_tables(problems=("saddle", "rosenbrock", "breast_cancer"), optimizers=("gd", "adam"), seeds=range(4),
                      schedules=("constant",), diverge_above=2.0)  # fmt: skip
-RESULTS = SimpleNamespace(**TABLES)
+RESULTS = Tables(**TABLES)
 
 
 def table_of(losses, status="ok", minimum=0.0, given=8):
@@ -24,7 +24,7 @@ def table_of(losses, status="ok", minimum=0.0, given=8):
         row |= {"steps": 5, "samples": 10, "epochs": 2.5, "suboptimality_final": math.inf}
     timings = pd.DataFrame([{"cohort_id": "c", "ns_per_run_step": 2e6, "steps": given}])
     problems = pd.DataFrame([{"problem": "p", "minimum": minimum, "minimum_source": "closed form", "examples": 4}])
-    return SimpleNamespace(runs=runs_table([row]), curves=curves, timings=timings, problems=problems)
+    return Tables(runs=runs_table([row]), curves=curves, timings=timings, problems=problems)
 
 
 def arrival(results, loss):
@@ -93,9 +93,8 @@ def twin(results, targets):
 
 @pytest.mark.parametrize("order", ["as it is", "shuffled"])
 def test_many_runs_agree_with_a_loop_over_them(order):
-    results = SimpleNamespace(**TABLES)
-    if order == "shuffled":
-        results.curves = results.curves.sample(frac=1, random_state=1)
+    shuffled = {"curves": TABLES["curves"].sample(frac=1, random_state=1)} if order == "shuffled" else {}
+    results = Tables(**TABLES | shuffled)
     targets = targets_of(results.runs, results.problems, shares=(0.3, 0.1, 0.01, 1e-3))
     table, expected = time_to_target(results, targets), twin(results, targets)
     assert len(table) == 4 * len(results.runs) == len(expected)
@@ -116,7 +115,7 @@ def test_targets_are_shares_of_the_start_of_each_run():
     points = [{"run_id": run.run_id, "step": step, "samples": 16 * step, "train_loss": loss}
               for run in runs.itertuples() for step, loss in enumerate((run.loss_initial, 200, 50, 2.5))]  # fmt: skip
     timings = pd.DataFrame([{"cohort_id": "c", "ns_per_run_step": 1e9, "steps": 100}])
-    results = SimpleNamespace(runs=runs, curves=pd.DataFrame(points), timings=timings, problems=None)
+    results = Tables(runs=runs, curves=pd.DataFrame(points), timings=timings, problems=None)
     times = time_to_target(results, targets_of(runs, shares=(0.5, 0.1, 0.01)))  # the minimum from the runs themselves
     between = [2 + math.log(48 / aim) / math.log(48 / 0.5) for aim in (5, 1)]
     late = 1 + math.log(198 / 100) / math.log(198 / 48), 2 + math.log(48 / 10) / math.log(48 / 0.5)
@@ -150,7 +149,8 @@ def test_without_a_minimum_there_are_targets_for_losses_above_0(lowest, minimum)
     (row,) = find_reference_values(runs).itertuples()
     assert row.bound and (row.minimum == minimum or (math.isnan(row.minimum) and math.isnan(minimum)))
     assert targets_of(runs)["loss"].isna().all() == math.isnan(minimum)
-    results = SimpleNamespace(**vars(table_of([1.0, 0.2, 0.2, 0.2, 0.01])) | {"runs": runs, "problems": None})
+    held = table_of([1.0, 0.2, 0.2, 0.2, 0.01])
+    results = Tables(runs, held.curves, held.timings)
     assert time_to_target(results)["reached"].any() != math.isnan(minimum)
 
 
@@ -188,7 +188,7 @@ def test_all_costs_of_a_configuration_stand_in_one_row():
               for step, loss in zip(steps, losses, strict=False)]  # fmt: skip
     problems = pd.DataFrame([{"problem": "p", "minimum": 0.0, "minimum_source": "closed form", "examples": 160}])
     timings = pd.DataFrame([{"cohort_id": "c", "ns_per_run_step": 1e9, "steps": 100}])
-    results = SimpleNamespace(runs=runs, curves=pd.DataFrame(curves), timings=timings, problems=problems)
+    results = Tables(runs=runs, curves=pd.DataFrame(curves), timings=timings, problems=problems)
     by = ["problem", "optimizer", "beta1", "lr"]
     table = costs(results, by, targets=targets_of(runs, problems, shares=(0.1, 0.01)))
     first, late, adam = (row._asdict() for row in table.itertuples())

@@ -1,17 +1,17 @@
 """The area under curves: closed forms, and a fine grid of steps in plain Python."""
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from synthetic import make_tables, runs_table
 
+from optbench.analysis.sweep_tables import Tables
 from optbench.analysis.trajectories import log_area
 
-TABLES = SimpleNamespace(**make_tables(problems=("saddle", "breast_cancer"), optimizers=("gd", "adam"), seeds=range(3),
-                                       schedules=("constant",), diverge_above=2.0))  # fmt: skip
+TABLES = Tables(**make_tables(problems=("saddle", "breast_cancer"), optimizers=("gd", "adam"), seeds=range(3),
+                              schedules=("constant",), diverge_above=2.0))  # fmt: skip
 FACTS = {"saddle": (-0.25, 0.9), "breast_cancer": (0.0462, 0.65)}  # minimum, first suboptimality
 
 
@@ -23,7 +23,7 @@ def one_run(steps, losses, ended=0, given=0, pace=1e9):
     curves = pd.DataFrame({"run_id": "r0", "step": steps, "samples": 2 * steps, "train_loss": losses})
     timings = pd.DataFrame([{"cohort_id": "c", "ns_per_run_step": pace, "steps": given or steps[-1]}])
     problems = pd.DataFrame([{"problem": "p", "minimum": 0.0, "minimum_source": "closed form"}])
-    return SimpleNamespace(runs=runs_table([row]), curves=curves, timings=timings, problems=problems)
+    return Tables(runs=runs_table([row]), curves=curves, timings=timings, problems=problems)
 
 
 def reference(results, run, steps):
@@ -52,15 +52,14 @@ def test_a_failed_run_has_the_area_of_its_failure():
     assert log_area(one_run([0, 1, 4], [1, 1, 1], ended=5, given=16))[0] == pytest.approx(math.log(1e6) / 2)
     assert log_area(one_run([0], [1], ended=1, given=1))[0] == pytest.approx(math.log(1e6))
     assert log_area(one_run([0, 1], [2, 1]))[0] == 0
-    empty = one_run([0, 1], [2, 1])
-    empty.curves = empty.curves.iloc[:0]
-    assert np.isnan(log_area(empty)[0])
+    one = one_run([0, 1], [2, 1])
+    assert np.isnan(log_area(Tables(one.runs, one.curves.iloc[:0], one.timings, one.problems))[0])
 
 
 def test_the_area_is_the_mean_over_log_spaced_steps():
     for place in range(0, len(TABLES.runs), 29):
         run = TABLES.runs.iloc[place]
-        some = SimpleNamespace(
+        some = Tables(
             runs=TABLES.runs.iloc[[place]], curves=TABLES.curves, timings=TABLES.timings, problems=TABLES.problems
         )
         edges = np.linspace(0, math.log(run["steps"] if run["status"] == "ok" else some_budget(run)), 200_001)
