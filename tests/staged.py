@@ -7,7 +7,10 @@ import numpy as np
 import pandas as pd
 from synthetic import runs_table
 
+from optbench.analysis.answer import Answer, Question, ask
+from optbench.analysis.sweep_tables import Tables
 from optbench.contract.columns import TARGETS, target_column
+from optbench.results.results import Results
 
 FAILED = math.log(1e6 * 1.0)  # runs_table: the first loss is 1, the minimum 0
 SAMPLES = 1600  # of a run of runs_table
@@ -161,3 +164,25 @@ def naive_targets(runs, least=3):
                 if all(name in cell and reaches(cell[name], share) for cell in blocks)]  # fmt: skip
         shared[problem] = min(each, default=None)
     return shared, in_block
+
+
+def answer_of(
+    runs, tuning_seeds=(), judge_by="time", searched=None, choose_by=("time", "loss"), look=1, problems=None, given=None
+):  # fmt: skip
+    """Return the answer of a table `runs`, of a sweep with this provenance."""
+    made = {"tuning_seeds": list(tuning_seeds), "searched": searched, "choose_by": choose_by, "looks": [""] * look}
+    return ask(Results(runs, problems=problems, provenance=made | {"given": given}), judge_by)
+
+
+def planted_answer(ranking, verdicts, of="optimizer", judge_by="time", **parts):
+    """Return an answer with this ranking and these verdicts, and other parts of it."""
+    usual = {"targets": {}, "crashed": {}, "in_common": False, "looks": (1, 1), "without": frozenset()}
+    answer = Answer(Tables(runs_table([{}])), Question(judge_by, judge_by, of))
+    return with_parts(answer, ranking=ranking, verdicts=verdicts, **usual | parts)
+
+
+def with_parts(answer, **parts):
+    """Return an answer with other parts, from which all that follows is computed anew."""
+    changed = Answer(answer.everything, answer.question)
+    vars(changed).update(parts)
+    return changed

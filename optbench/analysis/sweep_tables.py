@@ -23,7 +23,7 @@ _DRAWN = ("run_id", "step", "epoch", "samples", "train_loss", "w_1", "w_2")  # w
 class Tables:
     """A sweep's tables; `optbench.Results` says what they are, and loads them."""
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         runs: pd.DataFrame,
         curves: pd.DataFrame | None = None,
@@ -45,13 +45,13 @@ class Tables:
         self.provenance = dict(provenance or {})
         self.missing = source.missing if source else ""
         self._curves, self._source = curves, source
+        self._asked: tuple[pd.DataFrame | None, dict[Any, Any]] = None, {}  # of `runs`, the answers by their question
 
     @property
     def curves(self) -> pd.DataFrame:
         """The table with a row for each evaluation of a run; read from the folder when it is first used."""
         if self._curves is None:
-            assert self._source is not None
-            self._curves = self._source.read("curves")
+            self._curves = self._source.read("curves") if self._source else _make_empty("curves")
         return self._curves
 
     @property
@@ -89,7 +89,7 @@ class Tables:
             The same tables, but for ``runs``.
         """
         same = copy.copy(self)
-        same.runs = runs
+        same.runs, same._asked = runs, (None, {})
         return same
 
     def problem(self, name: str) -> dict[str, Any]:
@@ -103,6 +103,10 @@ class Tables:
         """
         rows = self.problems[self.problems["problem"] == name]
         return rows.iloc[0].to_dict() if len(rows) else {}
+
+    def _limits_of(self, optimizer: str) -> Mapping[str, str] | None:
+        """Return the limits of an optimizer's hyperparameters by name; None where they are not known."""
+        return None
 
     @property
     def labels(self) -> dict[str, str]:

@@ -348,3 +348,14 @@ def _run_file(path: Path, digest: str) -> tuple[ModuleType, list]:
         sys.modules.pop(module.__name__, None)
         raise
     return module, records
+
+
+@cache
+def find_shipped_limits(optimizer: str) -> dict[str, str] | None:
+    """Return the limits of a shipped optimizer's hyperparameters; None for others, which a folder must not load."""
+    try:
+        if any(library_and_name(name) for name, _ in names.split_levels(optimizer)):
+            return None
+        return load().optimizer(optimizer)[0].all_limits
+    except OptbenchError:
+        return None

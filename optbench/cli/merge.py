@@ -30,13 +30,14 @@ def merge(
     Exit code 3 if runs are missing; the command that is then printed makes them. JSON: as of optbench sweep.
     """
     from optbench.cli.console import command, paragraph, warn
-    from optbench.report.loaded import LoadedSweep
+    from optbench.figures.data import ReportData
+    from optbench.results.results import load
     from optbench.run.merging import merge_folders
     from optbench.store.provenance import typed_command
 
     check_folder(out)
     missing = merge_folders(folders, Path(out), plugin or (), typed_command(), warn)
-    sweep = LoadedSweep(Path(out))
+    sweep = ReportData(load(Path(out)).ask())
     print_summary(sweep)
     files = "".join(f" --plugin {shlex.quote(str(file))}" for file in plugin or () if is_file(file))
     spec = shlex.quote(str(Path(out) / "spec.toml"))

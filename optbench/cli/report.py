@@ -18,7 +18,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.contract.names import split_list
 
 if TYPE_CHECKING:
-    from optbench.report.loaded import LoadedSweep
+    from optbench.figures.data import ReportData
 
 FIGURES = (
     "matrix", "forest", "curves", "rates", "heatmap", "paths", "best_of_n", "divergence", "batch_scaling", "noise",
@@ -73,8 +73,8 @@ def report(
     by side, the first being the baseline.
     """
     from optbench.cli.console import command, console, warn
+    from optbench.figures.data import ReportData
     from optbench.plan.display_names import read_pairs
-    from optbench.report.loaded import LoadedSweep
     from optbench.results.results import load, share_labels
     from optbench.wording.wider_search import begin_extension
 
@@ -88,24 +88,24 @@ def report(
         "tables": split_list(tables or ""),
     }
     paths = directories or [Path("results")]
-    folders: list[Path | LoadedSweep] = [*paths]
+    folders: list[Path | ReportData] = [*paths]
     unsaved = False
     if judge_by is not None or label or color:
-        found = [load(folder).judged_by(judge_by) for folder in paths]
+        found = [load(folder) for folder in paths]
         saved = found[0].labels
         found = share_labels(found, read_pairs(label or ()), read_pairs(color or (), "--color: "))
         unsaved = found[0].labels != saved
-        folders = [LoadedSweep(each) for each in found]
+        folders = [ReportData(each.ask(judge_by)) for each in found]
     elif len(folders) == 1:
-        folders = [LoadedSweep(paths[0])]
+        folders = [ReportData(load(paths[0]).ask())]
     if len(folders) > 1:
         draw_report(folders, warn, **options)
-    elif isinstance(sweep := folders[0], LoadedSweep):
+    elif isinstance(sweep := folders[0], ReportData):
         said = sweep.results.missing  # by the summary
         draw_report(sweep, lambda text: None if text == said else warn(text), **options)
         console.print()
         print_summary(sweep)
-    if label and unsaved and isinstance(folders[0], LoadedSweep) and len(folders) == 1:
+    if label and unsaved and isinstance(folders[0], ReportData) and len(folders) == 1:
         sweep = folders[0]
         console.print("labels: on this page and its files only; to keep them in the folder:")
         keep = begin_extension(sweep.directory, sweep.results.provenance)
@@ -113,7 +113,7 @@ def report(
 
 
 def draw_report(
-    of: Path | LoadedSweep | Sequence[Path | LoadedSweep],
+    of: Path | ReportData | Sequence[Path | ReportData],
     warn: Callable[[str], None] = lambda text: None,
     **options: Any,
 ) -> Path:

@@ -20,7 +20,8 @@ def status(
     from optbench.cli.console import console, paragraph
     from optbench.cli.progress import format_duration
     from optbench.contract.errors import OptbenchError
-    from optbench.report.loaded import LoadedSweep
+    from optbench.figures.data import ReportData
+    from optbench.results.results import load
     from optbench.store.sweep_progress import read_progress
     from optbench.wording.summary import lay_out, list_best_so_far
 
@@ -45,7 +46,7 @@ def status(
         paragraph(f"optbench report {directory} prints the answer.", hang=2)
         return
     try:
-        sweep = LoadedSweep(directory)
+        sweep = ReportData(load(directory).ask())
         sweep.check()
     except OptbenchError:  # nothing has ended that could be compared
         return

@@ -73,9 +73,10 @@ def sweep(
     that is not finite is null.
     """
     from optbench.cli.console import command, paragraph, warn
+    from optbench.figures.data import ReportData
     from optbench.plan.display_names import read_pairs
     from optbench.plan.spec_files import read_spec
-    from optbench.report.loaded import LoadedSweep
+    from optbench.results.results import load
     from optbench.run import session
     from optbench.run.interrupts import handle_signals
     from optbench.run.isolation import Isolation
@@ -84,6 +85,7 @@ def sweep(
     from optbench.store.folder import extend_spec, find_dropped
     from optbench.store.provenance import make_provenance, typed_command
     from optbench.store.rows import join_failures
+    from optbench.wording.judged import describe_further_look
 
     check_folder(out)
     changes = {
@@ -116,7 +118,7 @@ def sweep(
                 print_notes(plan)
                 print_estimate_if_long(plan, session.checked_workers(workers), Path(out))
                 status = session.execute(plan, out, execution, command=typed_command(), watch=watch, tell=warn)
-            finished = LoadedSweep(Path(out))
+            finished = ReportData(load(Path(out)).ask())
             print_summary(finished)
             said = finished.results.missing  # by the summary
 
@@ -131,7 +133,7 @@ def sweep(
             late = bool(time and status.out_of_time)
             retry = "; --retry-failed runs them again, otherwise they stay failed" if status.failed else ""
             if time and late:
-                look = finished.answer.judged.describe_further_look()
+                look = describe_further_look(finished.answer)
                 text = f"stopped by the time limit of {format_duration(time.seconds)}"
                 if plan.spec.blocks:
                     text += ": at the pace so far, pauses included, another block of seeds would not have fitted"

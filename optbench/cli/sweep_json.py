@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from optbench.report.loaded import LoadedSweep
+    from optbench.figures.data import ReportData
 
 
 def make_answer(
-    finished: LoadedSweep, page: Path | None, complete: bool = True, resume: str | None = None
+    finished: ReportData, page: Path | None, complete: bool = True, resume: str | None = None
 ) -> dict[str, Any]:
     """Return the object of ``--json``.
 
@@ -20,10 +20,11 @@ def make_answer(
     from optbench.analysis.differences import VERSIONS
     from optbench.analysis.pair_statistics import spent_alpha
     from optbench.analysis.verdicts import ALL
+    from optbench.wording.answers import describe_over_all, describe_problem
     from optbench.wording.headlines import headline
 
     results, answer = finished.results, finished.answer
-    made, status = results.provenance, finished.everything.runs["status"]
+    made, status = results.provenance, finished.answer.everything.runs["status"]
     ended = {name: int((status == name).sum()) for name in ("ok", "diverged", "deadline", "failed")}
     steps = [("what is missing", resume)] if resume else []
     return {
@@ -35,12 +36,14 @@ def make_answer(
         "runs": {"all": len(status)} | ended,
         "failures": finished.failures,
         "missing": results.missing,
-        "judge_by": results.judge_by,
+        "judge_by": answer.judge_by,
         "choose_by": list(results.choose_by),
-        "level": 1 - spent_alpha(answer.judged.looks[0]),
+        "level": 1 - spent_alpha(answer.looks[0]),
         "headline": headline(answer),
-        "answers": {answer.label(problem): answer.sentence(problem) for problem in answer.best["problem"].unique()}
-        | ({ALL: overall} if (overall := answer.overall()) else {}),
+        "answers": {
+            answer.label(problem): describe_problem(answer, problem) for problem in answer.best["problem"].unique()
+        }
+        | ({ALL: overall} if (overall := describe_over_all(answer)) else {}),
         "ranking": answer.ranking,
         "verdicts": answer.verdicts,
         "recommended": answer.best,
@@ -48,7 +51,7 @@ def make_answer(
     }
 
 
-def list_next_steps(finished: LoadedSweep) -> list[tuple[str, str]]:
+def list_next_steps(finished: ReportData) -> list[tuple[str, str]]:
     """Return what would tell more: sentences, each with the command that does it, or ""; nothing of a part."""
     from optbench.contract.names import join_names
     from optbench.run.processes import DIED
@@ -59,7 +62,7 @@ def list_next_steps(finished: LoadedSweep) -> list[tuple[str, str]]:
     made, steps = results.provenance, []
     if made.get("shard") or results.missing:  # what is missing runs first
         return []
-    edges, runs = answer.promising_edges, finished.everything.runs
+    edges, runs = answer.promising_edges, finished.answer.everything.runs
     died = runs[runs["failure"].str.contains(DIED, regex=False, na=False)] if "failure" in runs else runs[:0]
     if len(died):  # where they would have led is not known
         pairs = dict.fromkeys(zip(died["problem"], died["optimizer"], strict=True))

@@ -10,11 +10,11 @@ from optbench.contract.paths import is_file
 if TYPE_CHECKING:
     import pandas as pd
 
-    from optbench.report.loaded import LoadedSweep
+    from optbench.figures.data import ReportData
     from optbench.wording.labels import Label
 
 
-def print_summary(finished: LoadedSweep) -> None:
+def print_summary(finished: ReportData) -> None:
     """Print the answer, what would tell more, and the folder."""
     from optbench.cli.console import command, console, paragraph
     from optbench.wording.summary import count_runs, summarize

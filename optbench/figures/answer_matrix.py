@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -66,7 +65,7 @@ def matrix(
     """
     data = report_data(results)
     problems = select_rows(data, problem)
-    answer = data.answer if judge_by is None else replace(data.answer, judged=data.answer.judge(judge_by))
+    answer = data.answer.ask(judge_by)
     found = build_matrix(answer, problems=problems)
     size, short = current().tick, labels.short_names(problems, data.label)
     texts = [cut_to_width(short[each], size, NAMES * current().width) for each in problems]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
-from weakref import WeakKeyDictionary
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,24 +15,21 @@ from optbench.analysis import (
     best_configurations,
     best_of_n,
     configuration_columns,
-    costs,
     curve_bands,
     metric_columns,
     reported_runs,
     select_screening_runs,
-    time_to_target,
     varied_hyperparameters,
 )
-from optbench.analysis.costs import SHARES, targets_of
+from optbench.analysis.answer import Answer, ask
 from optbench.analysis.measures import LOSS, TIME
-from optbench.analysis.run_columns import drop_lost_runs
 from optbench.analysis.runtimes import count_epochs
-from optbench.analysis.selection import is_staged, measure_overfitting
+from optbench.analysis.selection import is_staged
 from optbench.analysis.sweep_tables import Tables
-from optbench.contract.columns import TARGETS
 from optbench.contract.errors import OptbenchError
 from optbench.wording import labels
-from optbench.wording.answers import Answer, answer_of, chosen_for
+from optbench.wording.eager_steps import find_eager_optimizers
+from optbench.wording.failed_runs import describe_failures
 from optbench.wording.judged import ERRORS, PLAIN_LOSS, name_metric
 from optbench.wording.labels import shorten_schedules
 
@@ -65,37 +60,34 @@ class Trajectory:
 class ReportData:
     """The tables of a sweep and their analysis, for figures and pages; computed when first needed."""
 
-    def __init__(self, results: Tables):
-        """Keep the tables; nothing is computed yet."""
-        runs = drop_lost_runs(results.runs)
-        if len(runs) < len(results.runs):
-            results = results.with_runs(runs)
-        self.results = results
-        """The tables without pairs of problem and optimizer all of whose runs failed."""
+    def __init__(self, answer: Answer):
+        """Keep the answer; nothing is computed yet."""
+        self.answer, self.results = answer, answer.tables
+        self.choose_by = answer.question.choose_by
+        """The measure that the recommended settings were chosen by."""
         self._bands: dict[str, pd.DataFrame] = {}
 
     @cached_property
-    def _verdicts(self) -> Answer:
-        """The answer, before the curves are looked at."""
-        of = self.results
-        return answer_of(
-            of.runs, of.tuning_seeds, of.judge_by, of.searched, of.choose_by, of.look, of.problems, of.given,
-            of.labels,
-        )  # fmt: skip
+    def failures(self) -> list[str]:
+        """Texts about runs that failed."""
+        return describe_failures(self.answer.everything.runs, self.label)
 
     @cached_property
-    def answer(self) -> Answer:
-        """The verdicts of the sweep, and the settings behind them."""
-        answer = self._verdicts
-        if "validation_loss_final" not in answer.runs or answer.runs["validation_loss_final"].isna().all():
-            return answer
-        risen = measure_overfitting(self.reported_runs, self.curves)
-        return replace(answer, best=answer.best.merge(risen, on=["problem", "optimizer"], how="left"))
+    def eager(self) -> Collection[str]:
+        """The names of the optimizers that another library steps."""
+        return find_eager_optimizers(self.results.runs, self.results.timings)
 
     @property
-    def choose_by(self) -> str:
-        """The measure that the recommended settings were chosen by."""
-        return chosen_for(self.results.judge_by, self.results.choose_by)
+    def directory(self) -> Path:
+        """The results folder."""
+        return self.results.path or Path()
+
+    def check(self) -> None:
+        """Raise OptbenchError if the sweep has no run left to report on."""
+        if self.results.runs.empty:
+            raise OptbenchError(
+                f"{str(self.directory)!r}: every run failed: there is nothing to report; {self.failures[0]}"
+            )
 
     @property
     def best(self) -> pd.DataFrame:
@@ -176,7 +168,7 @@ class ReportData:
 
         It is NaN, too, on every problem of a sweep that chose by another measure than "time".
         """
-        return self.answer.judged.targets.get(problem, math.nan) if self.choose_by == TIME else math.nan
+        return self.answer.targets.get(problem, math.nan) if self.choose_by == TIME else math.nan
 
     def name_value(self, problem: str) -> str:
         """Return what the numbers of a recommended setting are on a problem: "samples to 0.1%", "loss", "errors"."""
@@ -197,15 +189,15 @@ class ReportData:
         """`analysis.best_of_n` at COUNTS by `shown_measure`, of all problems."""
         return best_of_n(self.results.runs, COUNTS, self.shown_measure)
 
-    @cached_property
+    @property
     def reported_runs(self) -> pd.DataFrame:
         """The rows of ``runs`` of the settings in `best` on the seeds that report."""
-        return reported_runs(self.results.runs, self._verdicts.best, self.results.tuning_seeds)
+        return self.answer.reported_runs
 
-    @cached_property
+    @property
     def curves(self) -> pd.DataFrame:
         """The rows of ``curves`` of `reported_runs`, with their validation loss."""
-        return self.results.curves_of(self.reported_runs["run_id"], ["validation_loss"])
+        return self.answer.curves
 
     def bands_of(self, column: str) -> pd.DataFrame:
         """Return the median and interval over `reported_runs` of a column of ``curves``: see `analysis.curve_bands`.
@@ -308,21 +300,10 @@ class ReportData:
         return (runs["cohort_id"].map(cost) * 1e-9).groupby(runs["optimizer"]).median().to_dict()
 
     @cached_property
-    def costs(self) -> pd.DataFrame:
-        """The cost of reaching the targets of each problem: `optbench.analysis.costs` of `reported_runs`.
-
-        The targets are the usual ones and those that verdicts are by.
-        """
-        judged = [share for share in self.answer.judged.targets.values() if math.isfinite(share)]
-        times = self.times[self.times["target"].isin([*SHARES, *judged])]
-        return costs(self.results, ("problem", "optimizer"), runs=self.reported_runs, times=times)
-
-    @cached_property
     def times(self) -> pd.DataFrame:
-        """`optbench.analysis.time_to_target` of `reported_runs` at all TARGETS, with `epochs`."""
-        of = self.results
-        times = time_to_target(of, targets_of(of.runs, of.problems, TARGETS), self.reported_runs)
-        return times.assign(epochs=count_epochs(times, of.problems))
+        """The table `Answer.times` with `epochs`."""
+        times = self.answer.times
+        return times.assign(epochs=count_epochs(times, self.results.problems))
 
     @cached_property
     def line_styles(self) -> dict[str, dict[str, dict]]:
@@ -339,7 +320,7 @@ class ReportData:
 
     def label(self, name: str) -> str:
         """Return what a problem or an optimizer is called."""
-        return self.results.labels.get(name, name)
+        return self.answer.label(name)
 
     @cached_property
     def files(self) -> dict[str, str]:
@@ -412,19 +393,15 @@ def mirrored_bands(
     return bands.assign(median=-bands["median"], low=-bands["high"], high=-bands["low"])
 
 
-_analyzed: WeakKeyDictionary[Any, tuple[pd.DataFrame, ReportData]] = WeakKeyDictionary()
-
-
-def report_data(results: Tables | ReportData) -> ReportData:
-    """Return the ReportData of the results, cached as long as these live: several figures share the computing."""
+def report_data(results: Tables | Answer | ReportData) -> ReportData:
+    """Return the ReportData of results, which their answer keeps: several figures share the computing."""
     if isinstance(results, ReportData):
         return results
     if not hasattr(results, "runs"):
         raise OptbenchError(f"results must be those of a sweep or of load(), not {type(results).__name__}")
-    runs_then, data = _analyzed.get(results, (None, None))
-    if data is None or runs_then is not results.runs:  # the user has set other runs
-        data = ReportData(copy.copy(results))  # for a value that refers to its own key is never forgotten
-        if data.results.runs.empty:
-            raise OptbenchError("no run of these results finished: there is nothing to show")
-        _analyzed[results] = results.runs, data
-    return data
+    answer = results if isinstance(results, Answer) else ask(results)
+    if answer.runs.empty:
+        raise OptbenchError("no run of these results finished: there is nothing to show")
+    if answer.drawn is None:
+        answer.drawn = ReportData(answer)
+    return answer.drawn

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.markers import CARETLEFT, CARETRIGHT
 from matplotlib.ticker import NullLocator
 
+from optbench.analysis.answer import Answer
 from optbench.analysis.ranking import FAILED
 from optbench.analysis.sweep_tables import Tables
 from optbench.analysis.verdicts import ALL, OPEN, TIE
@@ -20,7 +21,7 @@ from optbench.figures.fonts import cut_to_width, text_width
 from optbench.figures.shown_optimizers import select_optimizers, select_rows, select_styles
 from optbench.figures.style import GRAY, current
 from optbench.wording.headlines import headline
-from optbench.wording.judged import SAMPLES, Judged, format_ratio
+from optbench.wording.judged import SAMPLES, format_ratio, name_unit, tell_end
 
 CAPTION = (
     "The ratio of each optimizer beside the leader of the problem, the best at the top, with the interval that holds "
@@ -67,8 +68,8 @@ def forest(
     data = report_data(results)
     problems, names = select_rows(data, problem), select_optimizers(data, optimizers)
     styles = select_styles(data, problems[0] if len(problems) == 1 else ALL, optimizers)
-    judged = data.answer.judged if judge_by is None else data.answer.judge(judge_by)
-    parts = [compare_with_leader(judged, each, list(styles)) for each in problems]
+    answer = data.answer.ask(judge_by)
+    parts = [compare_with_leader(answer, each, list(styles)) for each in problems]
     rows = pd.concat([part.assign(problem=each) for part, each in zip(parts, problems, strict=True)])
     inches = ROW * len(rows) + GAP * len(problems)
     texts = [cut_to_width(data.label(each), current().tick, NAMES * current().width) for each in problems]
@@ -85,13 +86,13 @@ def forest(
     with panels.axes(ax, title, legend, height=height, left=left, right=0.5) as ax:
         middles = _draw_rows(ax, rows, styles, data.short_names)
         ax.set_yticks(middles, texts)
-        units = dict.fromkeys(judged.unit(each) for each in problems)
+        units = dict.fromkeys(name_unit(answer, each) for each in problems)
         hint = " (hollow: could be luck; green: within 10%)" if current().titled else ""
         ax.set_xlabel(f"times the leader's {' or '.join(units)}{hint}")
     return ax
 
 
-def compare_with_leader(judged: Judged, problem: str, names: Iterable[str]) -> pd.DataFrame:
+def compare_with_leader(answer: Answer, problem: str, names: Iterable[str]) -> pd.DataFrame:
     """Return a row for the leader of a problem and each of the other names, the lowest value first.
 
     Where every run failed, nobody leads: no row has a ratio.
@@ -99,31 +100,31 @@ def compare_with_leader(judged: Judged, problem: str, names: Iterable[str]) -> p
     Returns columns optimizer, ratio (1 for the leader), low, high, open (it is not told apart), tie, and note, which
     says what a ratio cannot: that every run failed, or none reached the target.
     """
-    ranked, wanted = judged.rows(problem), set(names)
-    leader = judged.leader(problem) or ranked[judged.of].iloc[0]
+    ranked, wanted = answer.rows(problem), set(names)
+    leader = answer.leader(problem) or ranked[answer.of].iloc[0]
     plain = {"open": False, "tie": False, "note": ""}
     found = [{"optimizer": leader, "ratio": 1.0, "low": 1.0, "high": 1.0, **plain}]
     if (ranked["state"] == FAILED).all():
         found = [{"optimizer": leader, "ratio": math.nan, "low": math.nan, "high": math.nan, **plain}]
-        found[0]["note"] = _describe_failure(judged, problem, leader)
-    for row in ranked[ranked[judged.of].isin(wanted - {leader})].to_dict("records"):
-        pair = judged.pairs[problem, leader, row[judged.of]]
+        found[0]["note"] = _describe_failure(answer, problem, leader)
+    for row in ranked[ranked[answer.of].isin(wanted - {leader})].to_dict("records"):
+        pair = answer.pairs[problem, leader, row[answer.of]]
         note = ""
         if row["state"] == FAILED:
-            note = _describe_failure(judged, problem, row[judged.of])
-        elif judged.unit(problem) == SAMPLES and row["reached"] == 0:
+            note = _describe_failure(answer, problem, row[answer.of])
+        elif name_unit(answer, problem) == SAMPLES and row["reached"] == 0:
             note = "never reaches the target"
         elif not math.isfinite(pair.ratio):
             note = pair.reason or "no result"
         ends = {"ratio": pair.ratio, "low": pair.low, "high": pair.high}
         grade = {"open": pair.verdict == OPEN, "tie": pair.verdict == TIE}
-        found.append({"optimizer": row[judged.of], **ends, **grade, "note": note})
+        found.append({"optimizer": row[answer.of], **ends, **grade, "note": note})
     return pd.DataFrame(found)
 
 
-def _describe_failure(judged: Judged, problem: str, name: str) -> str:
+def _describe_failure(answer: Answer, problem: str, name: str) -> str:
     """Return how an optimizer failed, in words that follow its name."""
-    end = judged.tell_end(problem, name)
+    end = tell_end(answer, problem, name)
     return "diverges" if end == "diverged" else f"no result: its runs {end}"
 
 

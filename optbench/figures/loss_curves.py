@@ -19,7 +19,7 @@ from optbench.figures.shown_optimizers import select_problem, select_styles
 from optbench.figures.style import BLACK, current
 from optbench.wording import labels
 from optbench.wording.answers import name_measure
-from optbench.wording.judged import PLAIN_LOSS, SAMPLES
+from optbench.wording.judged import PLAIN_LOSS, SAMPLES, name_unit
 
 START, DIVERGED, RECOMMENDED, SCORED = "at the start", "diverged", "recommended", "scored"
 ENDS = ["median", "low", "high"]
@@ -94,8 +94,7 @@ def curves(
     title = panels.join_title(
         "Loss over time" if of_training else f"{name[:1].upper()}{name[1:]} over time", data.label(problem)
     )
-    judged = data.answer.judged
-    unit, share = judged.unit(problem), judged.targets.get(problem, np.nan)
+    unit, share = name_unit(data.answer, problem), data.answer.targets.get(problem, np.nan)
     target = f"target ({labels.share_text(share)})" if unit == SAMPLES and y == "suboptimality" else ""
     scored = SCORED if unit == PLAIN_LOSS and of_training else ""
     legend = [*texts.values(), START, target, scored, panels.count_others(len(rows) - len(texts))]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from optbench.report.loaded import LoadedSweep
+    from optbench.figures.data import ReportData
 
 __all__ = ["write_report", "write_side_by_side"]
 
@@ -20,7 +20,7 @@ def _ignore(text: str) -> None:
 
 
 def write_report(
-    directory: str | Path | LoadedSweep,
+    directory: str | Path | ReportData,
     progress: Callable[[str], None] = _ignore,
     warn: Callable[[str], None] = _ignore,
     **options: Any,
@@ -46,7 +46,7 @@ def write_report(
 
 
 def write_side_by_side(
-    directories: Sequence[str | Path | LoadedSweep],
+    directories: Sequence[str | Path | ReportData],
     progress: Callable[[str], None] = _ignore,
     warn: Callable[[str], None] = _ignore,
     **options: Any,

@@ -37,7 +37,7 @@ from optbench.figures.loss_curves import without_rates
 from optbench.report.report_files import json_text
 from optbench.wording import labels
 from optbench.wording.answers import name_measure
-from optbench.wording.judged import PLAIN_LOSS, SAMPLES
+from optbench.wording.judged import PLAIN_LOSS, SAMPLES, name_unit
 
 CELL = ["problem", "optimizer", "batch_size", "schedule"]
 LINE = 2.0
@@ -131,9 +131,9 @@ class ExplorerData:
         `target`: the share of the first suboptimality that verdicts are about, None where they are not; `tail`: they
         are about the loss at the end of a run; `file`: the name in file names.
         """
-        start, judged = self.data.start(name), self.data.answer.judged
-        target = judged.targets.get(name, math.nan) if judged.judge_by == TIME else math.nan
-        unit, scored = judged.unit(name), metric_name(self.results.runs, judged.judge_by)
+        start, answer = self.data.start(name), self.data.answer
+        target = answer.targets.get(name, math.nan) if answer.judge_by == TIME else math.nan
+        unit, scored = name_unit(answer, name), metric_name(self.results.runs, answer.judge_by)
         return {
             "target": exact(target), "tail": unit == PLAIN_LOSS, "file": self.data.files[name],
             "scored": "loss" if unit in (SAMPLES, PLAIN_LOSS) else scored.removesuffix("_final"),
@@ -395,21 +395,21 @@ class ExplorerData:
         verdict, 1 for the leader; `open`: 1 where the two are not told apart. `finals`: what each reporting run of the
         recommended setting gave, in the unit of the problem; null where it failed or never reached the target.
         """
-        of, judged = self.results, self.data.answer.judged
-        leaders = {problem: judged.leader(problem) or judged.rows(problem)["optimizer"].iloc[0]
+        of, answer = self.results, self.data.answer
+        leaders = {problem: answer.leader(problem) or answer.rows(problem)["optimizer"].iloc[0]
                    for problem in self.problems}  # fmt: skip
-        blocks = block_ratios(self.data.answer.coded, leaders)
+        blocks = block_ratios(answer.coded, leaders)
         lists = blocks.pivot(index=["problem", "optimizer"], columns="block", values="ratio")
-        targets = of.runs["problem"].map(judged.targets).to_numpy(dtype=np.float64)
-        value = np.exp(tail_values(of.runs, of.judge_by, targets if judged.judge_by == TIME else None))
+        targets = of.runs["problem"].map(answer.targets).to_numpy(dtype=np.float64)
+        value = np.exp(tail_values(of.runs, answer.judge_by, targets if answer.judge_by == TIME else None))
         bad = find_failed_runs(of.runs)
-        if judged.judge_by == TIME:
+        if answer.judge_by == TIME:
             bad |= ~np.isnan(targets) & ~read_times(of.runs, targets).reached
         finals = pd.Series(np.where(bad, np.nan, value), of.runs["run_id"])
         reported = self.data.reported_runs.groupby(["problem", "optimizer"])["run_id"]
         rows = []
         for problem in self.problems:
-            for row in compare_with_leader(judged, problem, self.optimizers).to_dict("records"):
+            for row in compare_with_leader(answer, problem, self.optimizers).to_dict("records"):
                 key = problem, row["optimizer"]
                 rows.append(
                     {

@@ -15,14 +15,14 @@ from matplotlib.colors import to_hex
 from matplotlib.markers import MarkerStyle
 from matplotlib.path import Path
 
+from optbench.analysis.answer import Answer
 from optbench.analysis.verdicts import ALL, OPEN, TIE
 from optbench.contract.names import count_noun
+from optbench.figures.data import ReportData
 from optbench.figures.forest_plot import EQUAL, compare_with_leader, find_limits, list_ticks, sort_ticks
 from optbench.figures.style import COLORS, GRAY
-from optbench.report.loaded import LoadedSweep
 from optbench.wording import labels
-from optbench.wording.answers import Answer
-from optbench.wording.judged import format_interval, format_ratio
+from optbench.wording.judged import format_interval, format_ratio, name_unit
 
 MARK, ROW, LEAST = 9.0, 10, 50
 """Pixels: the size of a mark, from one to the next, and the height of a problem at least, for two lines of text."""
@@ -99,24 +99,23 @@ class Forest:
         return {mark.look for row in self.rows.values() for mark in row.marks}
 
 
-def build_forest(sweep: LoadedSweep, answer: Answer, looks: Sequence[Look]) -> Forest:
+def build_forest(sweep: ReportData, answer: Answer, looks: Sequence[Look]) -> Forest:
     """Return the chart of all problems. answer: the verdicts by the measure; looks: of `find_looks`.
 
     A row has the leader and, of many optimizers, the best ten others. Problems without a measure that is not the
     sweep's own have no row.
     """
-    judged = answer.judged
-    lacking = judged.without if answer.judge_by != sweep.answer.judge_by else ()
+    lacking = answer.without if answer.judge_by != sweep.answer.judge_by else ()
     problems = [problem for problem in answer.best["problem"].unique() if problem not in lacking]
     own = sweep.results.own
     tables, left_out = {}, {}
     for problem in problems:
-        names = judged.rows(problem)["optimizer"].tolist()
+        names = answer.rows(problem)["optimizer"].tolist()
         shown = labels.keep_own(names, own, COLORS + 1)
-        tables[problem] = compare_with_leader(judged, problem, shown)
+        tables[problem] = compare_with_leader(answer, problem, shown)
         left_out[problem] = len(names) - len(tables[problem])
     begin, most, end = find_limits(pd.concat(tables.values()))
-    units = dict.fromkeys(judged.unit(each) for each in problems)
+    units = dict.fromkeys(name_unit(answer, each) for each in problems)
     title = f"times the leader's {' or '.join(units)} (right is worse)"
     return _lay_out(tables, left_out, (begin, begin, most, end), LEADER, title, looks, answer.label)
 
@@ -205,7 +204,7 @@ def _lay_out(
     return Forest(rows, _label_ticks(list_ticks(begin, end), place, one), (left, place(EQUAL) - left), title)
 
 
-def find_looks(sweep: LoadedSweep) -> list[Look]:
+def find_looks(sweep: ReportData) -> list[Look]:
     """Return the looks of all optimizers that figures show in color, as there, and last the gray one of the others."""
     styles: dict[str, dict] = {}
     for problem in (ALL, *sweep.files):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from optbench.report.loaded import LoadedSweep
+from optbench.figures.data import ReportData
 from optbench.wording import labels
 
 WIDTH, HEIGHT = 200, 90
@@ -41,7 +41,7 @@ class Overlay(NamedTuple):
 
 
 def overlay(
-    a: LoadedSweep, b: LoadedSweep, problem: str, names: Collection[str], letters: tuple[str, str]
+    a: ReportData, b: ReportData, problem: str, names: Collection[str], letters: tuple[str, str]
 ) -> Overlay | None:
     """Return the median curves of the recommended settings on a problem; None where no optimizer has two.
 
@@ -82,7 +82,7 @@ def overlay(
     return Overlay(panels, what, labels.number(lowest), labels.number(highest), is_log, labels.samples_text(longest))
 
 
-def _select_medians(sweep: LoadedSweep, problem: str, minimum: float) -> dict[str, pd.DataFrame]:
+def _select_medians(sweep: ReportData, problem: str, minimum: float) -> dict[str, pd.DataFrame]:
     """Return by optimizer the median of its loss over the seeds, minus the minimum, where it is finite, by samples."""
     bands = sweep.bands_of("train_loss")
     bands = bands[(bands["problem"] == problem) & np.isfinite(bands["median"])]
@@ -90,7 +90,7 @@ def _select_medians(sweep: LoadedSweep, problem: str, minimum: float) -> dict[st
     return {name: part for name, part in bands.groupby("optimizer") if len(part) > 1}
 
 
-def _describe_setting(sweep: LoadedSweep, problem: str, name: str) -> str:
+def _describe_setting(sweep: ReportData, problem: str, name: str) -> str:
     """Return the recommended setting of an optimizer in a few words."""
     best = sweep.best_of(problem)
     row = best[best["optimizer"] == name].iloc[0]

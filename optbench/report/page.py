@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from optbench.analysis import hyperparameter_columns
+from optbench.analysis.answer import Answer, ask
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.protocol import WIDEN
 from optbench.analysis.selection import is_staged
 from optbench.analysis.verdicts import ALL
 from optbench.contract.names import count_noun
+from optbench.figures.data import ReportData
 from optbench.report.explorer import explorer
 from optbench.report.forest import build_forest, find_looks
-from optbench.report.loaded import LoadedSweep
 from optbench.report.pictures import (
     ANSWERS,
     KINDS,
@@ -34,14 +33,22 @@ from optbench.report.pictures import (
 from optbench.report.report_files import Options, fill, write_file
 from optbench.report.report_tables import SweepTables, remove_earlier_tables, write_answer_tables, write_tables
 from optbench.report.settle import list_steps
-from optbench.results.results import with_plain_labels
+from optbench.results.results import load, with_plain_labels
 from optbench.run.chosen import format_hyperparameters
 from optbench.wording import answers, labels
-from optbench.wording.answers import Answer, chosen_for
 from optbench.wording.certainty import state_length
 from optbench.wording.eager_steps import describe_eager
 from optbench.wording.headlines import headline
-from optbench.wording.judged import PLAIN_LOSS, SAMPLES, name_metric
+from optbench.wording.judged import (
+    PLAIN_LOSS,
+    SAMPLES,
+    describe_best,
+    describe_further_look,
+    name_certainty,
+    name_metric,
+    name_scope,
+    name_unit,
+)
 from optbench.wording.matrix import (
     Matrix,
     build_matrix,
@@ -69,7 +76,7 @@ TORCH = "PyTorch"
 
 
 def write_page(
-    source: Path | LoadedSweep, options: Options, progress: Callable[[str], None], warn: Callable[[str], None]
+    source: Path | ReportData, options: Options, progress: Callable[[str], None], warn: Callable[[str], None]
 ) -> Path:
     """Write the page of a sweep, and the picture and table files that the options ask for; return the page's path.
 
@@ -77,13 +84,14 @@ def write_page(
     """
     progress("tables")
     chosen = select_kinds(options.figures, options.formats)
-    sweep = LoadedSweep(source) if isinstance(source, Path) else source
+    sweep = ReportData(load(source).ask()) if isinstance(source, Path) else source
     if sweep.results.missing:
         warn(sweep.results.missing)
     sweep.check()
     page = options.page(sweep.directory / "report")
-    plain = with_plain_labels(sweep.everything)
-    shown = sweep if plain is sweep.everything else LoadedSweep(plain)
+    asked = sweep.answer.everything
+    plain = with_plain_labels(asked)
+    shown = sweep if plain is asked else ReportData(ask(plain, sweep.answer.judge_by))
     pictures, left_out = {}, 0
     if options.static:  # elsewhere the explorer draws
         pictures, left_out = draw_page_pictures(shown, progress, [name for name in KINDS if name not in ANSWERS])
@@ -122,7 +130,7 @@ class Page:
     """
 
     def __init__(
-        self, sweep: LoadedSweep, pictures: Mapping[str, list[dict]], undrawn: int, interactive: bool, at_home: bool
+        self, sweep: ReportData, pictures: Mapping[str, list[dict]], undrawn: int, interactive: bool, at_home: bool
     ):
         """Compute all attributes, in the order in which the page shows them."""
         results, answer = sweep.results, sweep.answer
@@ -134,14 +142,17 @@ class Page:
         # The answer, by each measure of the sweep; its own comes first
         self.counts = f"{count_runs(runs)}."
         self.basis, self.spoils, self.details = answers.split_measure(answer)
-        self.unequal = answer.unequal_trials
+        self.unequal = answers.describe_unequal_trials(answer)
         self.views = list_views(sweep)
-        self.own, self.level = answer.judge_by, answer.judged.level
-        self.at_once, self.in_common = answer.judged.at_once, answer.judged.in_common
-        self.further_look = answer.judged.describe_further_look()
+        self.own, self.level = answer.judge_by, name_certainty(answer)
+        self.at_once, self.in_common = name_scope(answer), answer.in_common
+        self.further_look = describe_further_look(answer)
         self.measures = {key: name_choice(key) for key in self.views}
-        self.titles = {key: headline(view.answer) for key, view in self.views.items()}
-        self.overall = {key: view.answer.overall() for key, view in self.views.items()}
+        self.titles = {  # where settings stay, batch sizes and schedules are not judged anew
+            key: headline(view.answer, levels=view is sweep or view.choose_by != sweep.choose_by)
+            for key, view in self.views.items()
+        }
+        self.overall = {key: answers.describe_over_all(view.answer) for key, view in self.views.items()}
         self.short = labels.short_names(sweep.files, sweep.label)
         self.called = {name: sweep.label(name) for name in answer.best["optimizer"].unique()}
         self.matrices = {key: build_matrix(view.answer, self.find_lacking(view)) for key, view in self.views.items()}
@@ -150,7 +161,7 @@ class Page:
         unit = self.matrices[self.own].unit
         self.meaning = f"What the worst choice takes, times the best one's {unit}, as far as shown{mean}."
         self.legend = LEGEND
-        every = (answer.judged, *answer.levels.values())
+        every = (answer, *answer.levels.values())
         self.families = sum(each.verdicts.loc[each.verdicts["problem"] != ALL, "problem"].nunique() for each in every)
         self.safe = {key: self.describe_default(view.answer, self.matrices[key]) for key, view in self.views.items()}
         looks = find_looks(sweep)
@@ -166,7 +177,7 @@ class Page:
         self.problems = [
             {
                 **self.describe_problem(problem, anchor),
-                "more": answer.describe_levels(problem),
+                "more": answers.describe_levels(answer, problem),
                 "facts": describe_problem(results.problem(problem)),
                 "settings": tables.settings(problem),
                 "costs": tables.costs.get(problem),
@@ -196,9 +207,9 @@ class Page:
         self.version = provenance.get("optbench", "unknown")
         self.provenance = list_provenance(provenance)
 
-    def find_lacking(self, sweep: LoadedSweep) -> Collection[str]:
+    def find_lacking(self, sweep: ReportData) -> Collection[str]:
         """Return the problems without a measure that is not the sweep's own. sweep: a view of `list_views`."""
-        return sweep.answer.judged.without if sweep.answer.judge_by != self.own else ()
+        return sweep.answer.without if sweep.answer.judge_by != self.own else ()
 
     def describe_default(self, answer: Answer, matrix: Matrix) -> dict:
         """Return the optimizer that is never far from the leader, in texts; {} where there is none."""
@@ -212,17 +223,17 @@ class Page:
         near = near if behind else f"never more than {tell_ratio(worst)} the leader here"
         return {"name": answer.label(name), "near": near, "setting": setting}
 
-    def find_start(self, sweep: LoadedSweep) -> dict:
+    def find_start(self, sweep: ReportData) -> dict:
         """Return one setting to begin with, of the problem with the most parameters; {} where nobody leads.
 
         sweep: a view of `list_views`.
         """
         sizes = {problem: sweep.results.problem(problem).get("dim") for problem in sweep.files}
-        led = [each for each in sizes if each not in self.find_lacking(sweep) and sweep.answer.judged.leader(each)]
+        led = [each for each in sizes if each not in self.find_lacking(sweep) and sweep.answer.leader(each)]
         if not led:
             return {}
         problem = max(led, key=lambda each: sizes[each] if pd.notna(sizes[each]) else 0)
-        name = sweep.answer.judged.leader(problem)
+        name = sweep.answer.leader(problem)
         row = sweep.best_of(problem).set_index("optimizer", drop=False).loc[name].to_dict()
         found = self.describe_setting(row)
         setting = f"{found['rest']}, {found['rate']}"
@@ -243,7 +254,7 @@ class Page:
         names = {"name": problem, "label": self.sweep.label(problem), "short": self.short[problem], "anchor": anchor}
         return names | {"views": views, "own": views[self.own], "codes": codes.values()}
 
-    def describe_view(self, sweep: LoadedSweep, problem: str) -> dict:
+    def describe_view(self, sweep: ReportData, problem: str) -> dict:
         """Return the texts of a problem: what to use, by how much, and the length of a run.
 
         sweep: a view of `list_views`.
@@ -256,17 +267,17 @@ class Page:
                 "short": lacks, "unit": lacks, "settings": [], "others": 0,
                 "sentence": f"There is {lacks} here, so nothing is judged by it",
             }  # fmt: skip
-        firsts = answer.judged.firsts(problem)
+        firsts = answer.firsts(problem)
         best = sweep.best_of(problem).set_index("optimizer", drop=False)
-        same = {"problem": problem, "optimizer": answer.judged.leader(problem)}
+        same = {"problem": problem, "optimizer": answer.leader(problem)}
         runs = select_rows(sweep.reported_runs, same)
         return {
-            "short": answer.judged.describe_best(problem),
-            "unit": name_unit(sweep, problem),
+            "short": describe_best(answer, problem),
+            "unit": describe_unit(answer, problem),
             "settings": [self.describe_setting(best.loc[name].to_dict()) for name in firsts[:MAX_SETTINGS]],
             "others": max(len(firsts) - MAX_SETTINGS, 0),
-            "rest": "that none beats" if answer.judged.list_open(problem) else "in first place",
-            "sentence": answer.sentence(problem).removeprefix(f"{answer.label(problem)}: "),
+            "rest": "that none beats" if answer.list_open(problem) else "in first place",
+            "sentence": answers.describe_problem(answer, problem).removeprefix(f"{answer.label(problem)}: "),
             "limits": describe_limits(answer.edges, problem, firsts[0]) if firsts else "",
             "length": state_length(runs) if len(runs) else "",
         }  # fmt: skip
@@ -274,7 +285,7 @@ class Page:
     def describe_setting(self, row: dict) -> dict:
         """Return the texts of a recommended setting: `name`, `setting`, `more`, `fails`, `notes`; and `codes`.
 
-        row: of `LoadedSweep.best`; more: hyperparameters that do not vary; codes: of `find_code`.
+        row: of `ReportData.best`; more: hyperparameters that do not vary; codes: of `find_code`.
         """
         batch = "full batch" if row["full_batch"] else f"batch {int(row['batch_size'])}"
         parts = [batch, self.sweep.short_schedules[row["schedule"]], f"rate {labels.number(row['lr'])}"]
@@ -293,25 +304,11 @@ class Page:
         }
 
 
-def list_views(sweep: LoadedSweep) -> dict[str, LoadedSweep]:
-    """Return by measure the sweep as judged by it: its own measure first, then the others that some problem has.
-
-    Settings are those that the sweep chose for the measure.
-    """
-    answer, views = sweep.answer, {sweep.answer.judge_by: sweep}
-    _ = sweep.reported_runs  # which all views share
-    for measure, judged in answer.others.items():
-        if judged.without >= {*answer.best["problem"]}:
-            continue
-        chosen = chosen_for(measure, answer.choose_by)
-        if chosen == chosen_for(answer.judge_by, answer.choose_by):
-            view = copy.copy(sweep)
-            view.answer = answer.seen_by(measure)
-        else:
-            view = LoadedSweep(sweep.everything.judged_by(chosen))
-            view.answer = replace(view.answer, judged=judged)
-        views[measure] = view
-    return views
+def list_views(sweep: ReportData) -> dict[str, ReportData]:
+    """Return by measure the sweep as judged by it: its own measure first, then the others that some problem has."""
+    problems = {*sweep.answer.best["problem"]}
+    others = {name: ReportData(each) for name, each in sweep.answer.others.items() if not each.without >= problems}
+    return {sweep.answer.judge_by: sweep, **others}
 
 
 def name_choice(measure: str) -> str:
@@ -332,12 +329,11 @@ def list_bars(answer: Answer) -> list[dict]:
     ]  # fmt: skip
 
 
-def name_unit(sweep: LoadedSweep, problem: str) -> str:
+def describe_unit(answer: Answer, problem: str) -> str:
     """Return what a problem is judged by, in a few words: "samples to 0.01%", "loss at the end"."""
-    judged = sweep.answer.judged
-    unit = judged.unit(problem)
+    unit = name_unit(answer, problem)
     if unit == SAMPLES:
-        return f"samples to {labels.share_text(judged.targets[problem])}"
+        return f"samples to {labels.share_text(answer.targets[problem])}"
     return "loss at the end" if unit == PLAIN_LOSS else unit
 
 

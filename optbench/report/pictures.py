@@ -33,8 +33,9 @@ from optbench.figures.data import ReportData
 from optbench.figures.loss_curves import without_rates
 from optbench.figures.shown_optimizers import describe_selection
 from optbench.report.report_files import FORMATS, without_link, write_file
-from optbench.wording.answers import name_measure
+from optbench.wording.answers import describe_unequal_trials, name_measure
 from optbench.wording.headlines import headline
+from optbench.wording.judged import describe_best
 
 OVERALL = ""
 """The key of figures of all problems together."""
@@ -251,7 +252,7 @@ class Kind:
     def describe(self, data: ReportData, problem: str) -> str:
         """Return the caption for a problem."""
         text = self.caption if isinstance(self.caption, str) else self.caption(data, problem)
-        return _join(text, data.answer.unequal_trials)
+        return _join(text, describe_unequal_trials(data.answer))
 
 
 def _draw_by(name: str) -> Callable[[ReportData, str], Figure]:
@@ -437,7 +438,7 @@ def _list_figures(
 
 def _describe_answer(data: ReportData, problem: str) -> str:
     """Return the answer that a figure of a problem, or of all, belongs to, in a few words."""
-    return data.answer.judged.describe_best(problem) if problem else headline(data.answer)
+    return describe_best(data.answer, problem) if problem else headline(data.answer)
 
 
 def _embed(figure: Figure, foot: str) -> dict:

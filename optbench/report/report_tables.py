@@ -17,19 +17,20 @@ import pandas as pd
 from markupsafe import Markup
 
 from optbench.analysis import hyperparameter_columns, metric_columns, timing_summary
+from optbench.analysis.answer import Answer
 from optbench.analysis.costs import SHARES
 from optbench.analysis.ranking import FIRST
 from optbench.analysis.texts import turn_known
 from optbench.analysis.verdicts import ALL, LOSES, TIE, WINS, exchange_sides
 from optbench.analysis.verdicts import OPEN as OPEN_VERDICT
 from optbench.contract.columns import spreadsheet_text
+from optbench.figures.data import ReportData
 from optbench.figures.style import sort_by_place
-from optbench.report.loaded import LoadedSweep
 from optbench.report.report_files import digest_of, json_text, read_digests, write_digests, write_file
 from optbench.wording import labels
-from optbench.wording.answers import Answer
+from optbench.wording.answers import describe_unequal_trials
+from optbench.wording.judged import name_scope
 from optbench.wording.latex import bounded, build_results_table, latex_escaped, latex_number
-from optbench.wording.winners import build_winners_table
 
 BEST, OPEN = "best", "open"
 """Marks: in first place (bold), and not told apart from it (a dagger in LaTeX)."""
@@ -105,21 +106,21 @@ def _find_states(answer: Answer, problems: Iterable[str]) -> dict[tuple[str, str
     # A lead with unequal trials is not bold
     marked = ranking["problem"].isin(answer.unequal) & ranking["state"].isin([FIRST, TIE])
     states |= dict.fromkeys(zip(ranking["problem"][marked], ranking["optimizer"][marked], strict=True), "")
-    open_ = {(problem, name) for problem in ranking["problem"].unique() for name in answer.judged.list_open(problem)}
+    open_ = {(problem, name) for problem in ranking["problem"].unique() for name in answer.list_open(problem)}
     return states | dict.fromkeys(open_, OPEN_VERDICT)
 
 
 class SweepTables:
     """The tables of one sweep's page."""
 
-    def __init__(self, sweep: LoadedSweep):
+    def __init__(self, sweep: ReportData):
         """Find the columns that all tables need, and the most rows that a table shows."""
         self.sweep, self.best, runs = sweep, measure_settings(sweep), sweep.results.runs
         self.states = _find_states(sweep.answer, sweep.answer.ranking["problem"].unique())
         self.short, self.label = sweep.short_schedules, sweep.label
         self.hyperparameters = hyperparameter_columns(runs)
         self.metrics = ["test_loss", *sorted(metric_columns(runs), key=lambda name: not name.startswith("test"))]
-        self.note = f". {sweep.answer.unequal_trials}".rstrip(". ")
+        self.note = f". {describe_unequal_trials(sweep.answer)}".rstrip(". ")
         self.several_dtypes = runs["dtype"].nunique() > 1
         self.most = max(MIN_ROWS, ROWS_OF_PROBLEMS // max(runs["problem"].nunique(), 1))
 
@@ -218,7 +219,7 @@ class SweepTables:
     def costs(self) -> dict[str, Table]:
         """Problem -> table of the samples to each target, a row an optimizer; none if no target was reached."""
         heads, tables = share_texts(), {}
-        for problem, part in self.sweep.costs.groupby("problem", sort=False):
+        for problem, part in self.sweep.answer.costs.groupby("problem", sort=False):
             kept = self._keep(part, self.most)
             rows = kept.to_dict("records")
             cells = [
@@ -263,7 +264,7 @@ class SweepTables:
         )  # fmt: skip
         caption = (
             "Verdicts on every pair, the better one first: the ratio is how many times its value the other has. "
-            f"Intervals hold for {self.sweep.answer.judged.at_once}{self.note}"
+            f"Intervals hold for {name_scope(self.sweep.answer)}{self.note}"
         )
         numbers = ("ratio", "adjusted p", "blocks", "blocks needed")
         left_out = len(verdicts) - len(rows)
@@ -293,7 +294,7 @@ class SweepTables:
         return [totals, table] if steps else [totals]
 
 
-def measure_settings(sweep: LoadedSweep) -> pd.DataFrame:
+def measure_settings(sweep: ReportData) -> pd.DataFrame:
     """Return the recommended settings with `unit`, what their median, low and high are: "samples to 0.1%", "loss".
 
     Samples beyond the longest run are inf, as the target is not reached.
@@ -396,27 +397,25 @@ NAMED = ("results", *ABOUT)
 """The tables, by their names without an ending."""
 
 
-def write_answer_tables(sweep: LoadedSweep, folder: Path) -> None:
+def write_answer_tables(sweep: ReportData, folder: Path) -> None:
     """Write winners.csv and verdicts.csv into `folder`, with the columns of `write_tables`."""
-    winners = build_winners_table(sweep.answer, sweep.costs, hyperparameter_columns(sweep.results.runs))
-    for name, table in (("winners", winners), ("verdicts", sweep.answer.verdicts)):
+    for name, table in (("winners", sweep.answer.winners), ("verdicts", sweep.answer.verdicts)):
         write_file(folder / f"{name}.csv", csv_text(table))
 
 
-def write_tables(sweep: LoadedSweep, folder: Path, formats: Sequence[str], columns: int = 1) -> None:
+def write_tables(sweep: ReportData, folder: Path, formats: Sequence[str], columns: int = 1) -> None:
     """Write the tables winners, settings, verdicts, ranking and costs into `folder`, and the list of what it wrote.
 
     formats: "csv", "tex" or both; the files are NAME.csv and NAME.tex. For a paper there is results.tex besides, in so
     many of its columns.
     """
-    answer, costs = sweep.answer, sweep.costs
-    places = answer.ranking
+    answer = sweep.answer
     tables = {
-        "winners": build_winners_table(answer, costs, hyperparameter_columns(sweep.results.runs)),
+        "winners": answer.winners,
         "settings": measure_settings(sweep),
         "verdicts": answer.verdicts,
-        "ranking": without_bounds(places),
-        "costs": costs,
+        "ranking": without_bounds(answer.ranking),
+        "costs": answer.costs,
     }
     texts = {}
     if "tex" in formats:
@@ -433,7 +432,7 @@ def write_tables(sweep: LoadedSweep, folder: Path, formats: Sequence[str], colum
     )
 
 
-def remove_earlier_tables(sweep: LoadedSweep, folder: Path) -> int:
+def remove_earlier_tables(sweep: ReportData, folder: Path) -> int:
     """Remove the tables of another look from `folder`, if they are as they were written; return how many.
 
     Only what the list names, and what has its sum: a file of the user's stays, and so does a table that was edited.
@@ -448,7 +447,7 @@ def remove_earlier_tables(sweep: LoadedSweep, folder: Path) -> int:
     return len(found)
 
 
-def _name_look(sweep: LoadedSweep) -> str:
+def _name_look(sweep: ReportData) -> str:
     """Return the first line of the list of tables, a comment: what they follow from."""
     results = sweep.results
     return " ".join(f"# {results.foot} · {sweep.answer.judge_by} · {json_text(results.labels)}".split())
@@ -466,7 +465,7 @@ def without_bounds(ranking: pd.DataFrame) -> pd.DataFrame:
     return ranking.assign(**{name: ranking[name].mask(never, math.inf) for name in ("value", "low", "high")})
 
 
-def write_latex(sweep: LoadedSweep, name: str, table: pd.DataFrame) -> str:
+def write_latex(sweep: ReportData, name: str, table: pd.DataFrame) -> str:
     """Return rows of the table of that name in LaTeX: bold who is first, ties or is decided, with a dagger for open."""
     if name == "verdicts":
         equal = table["trials_a"] == table["trials_b"]
@@ -475,7 +474,7 @@ def write_latex(sweep: LoadedSweep, name: str, table: pd.DataFrame) -> str:
         states = _find_states(sweep.answer, table["problem"].unique())
         marks = [MARKS.get(states.get(key, ""), ()) for key in zip(table["problem"], table["optimizer"], strict=True)]
         bold, dagger = (pd.Series([mark in each for each in marks], table.index, bool) for mark in (BEST, OPEN))
-    comment = (f"{name}: {ABOUT[name]}", *filter(None, [sweep.answer.unequal_trials]), sweep.results.foot)
+    comment = (f"{name}: {ABOUT[name]}", *filter(None, [describe_unequal_trials(sweep.answer)]), sweep.results.foot)
     marked = "verdict" if name == "verdicts" else "optimizer"
     heads = LATEX[name]
     if name == "settings":

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from optbench.analysis.protocol import WIDEN
 from optbench.contract.names import count_noun
-from optbench.report.loaded import LoadedSweep
+from optbench.figures.data import ReportData
 from optbench.wording import labels
 from optbench.wording.certainty import count_blocks, estimate_seconds, format_time
 from optbench.wording.wider_search import advise_wider_search, begin_extension
@@ -28,7 +28,7 @@ class Step(NamedTuple):
     time: str
 
 
-def list_steps(sweep: LoadedSweep) -> list[Step]:
+def list_steps(sweep: ReportData) -> list[Step]:
     """Return what would settle what is open, the quickest first, then what lies at a limit; nothing for a shard."""
     made = sweep.results.provenance
     if made.get("shard"):
@@ -36,11 +36,11 @@ def list_steps(sweep: LoadedSweep) -> list[Step]:
     return [*_list_more_runs(sweep), *_list_wider_searches(sweep)]
 
 
-def _list_more_runs(sweep: LoadedSweep) -> list[Step]:
+def _list_more_runs(sweep: ReportData) -> list[Step]:
     """Return how many blocks, or seeds, half of what is open takes, and all of it (`count_blocks`)."""
     answer, made = sweep.answer, sweep.results.provenance
-    judged, needed = answer.judged, count_blocks(answer)
-    there, unit = judged.seeds or answer.blocks, "seed" if judged.seeds else "block"
+    needed = count_blocks(answer)
+    there, unit = answer.seeds or answer.blocks, "seed" if answer.seeds else "block"
     counts = sorted(needed.values())
     steps, named = [], []
     for more in dict.fromkeys([counts[(len(counts) - 1) // 2], counts[-1]]) if counts else ():
@@ -55,7 +55,7 @@ def _list_more_runs(sweep: LoadedSweep) -> list[Step]:
     return steps
 
 
-def _list_wider_searches(sweep: LoadedSweep) -> list[Step]:
+def _list_wider_searches(sweep: ReportData) -> list[Step]:
     """Return the searches beyond the limits at which choices lie."""
     answer, made = sweep.answer, sweep.results.provenance
     runs, timings, cores = sweep.results.runs, sweep.results.timings, made.get("cores") or 1
@@ -75,12 +75,12 @@ def _list_wider_searches(sweep: LoadedSweep) -> list[Step]:
     return steps
 
 
-def _name_pairs(sweep: LoadedSweep, pairs: list[tuple[str, str]]) -> str:
+def _name_pairs(sweep: ReportData, pairs: list[tuple[str, str]]) -> str:
     """Return "mlp: nesterov or adam; rosenbrock: rmsprop or gd": problems with their leader and who may be as good."""
-    judged = sweep.answer.judged
     shown = labels.short_names(sweep.answer.best["problem"].unique(), sweep.label)
     texts = [
-        f"{shown[problem]}: {sweep.label(judged.leader(problem))} or {sweep.label(name)}" for problem, name in pairs
+        f"{shown[problem]}: {sweep.label(sweep.answer.leader(problem))} or {sweep.label(name)}"
+        for problem, name in pairs
     ]
     if len(texts) > NAMED + 1:
         texts[NAMED:] = [f"{len(pairs) - NAMED} more pairs"]

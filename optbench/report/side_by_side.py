@@ -10,12 +10,13 @@ from string import ascii_uppercase
 
 import pandas as pd
 
+from optbench.analysis.answer import ask
 from optbench.analysis.folders import Comparison
 from optbench.analysis.verdicts import ALL, LOSES, TIE, WINS
 from optbench.analysis.verdicts import OPEN as OPEN_VERDICT
 from optbench.contract.errors import OptbenchError
+from optbench.figures.data import ReportData
 from optbench.report.forest import Look, build_comparison, find_looks
-from optbench.report.loaded import LoadedSweep
 from optbench.report.overlay import overlay
 from optbench.report.report_files import Options, fill, write_file
 from optbench.report.report_tables import BEST, MARKS, OPEN, Cell, Table, number_cell, text_cell
@@ -34,7 +35,7 @@ from optbench.wording.comparisons import (
     list_verdicts,
     name_state,
 )
-from optbench.wording.judged import SAMPLES
+from optbench.wording.judged import SAMPLES, name_unit
 from optbench.wording.summary import count_runs
 
 FACTS = ("optbench", "date", "cpu", "cores", "device", "python", "numpy", "numba", "budget", "command")
@@ -51,7 +52,7 @@ class Side:
     """One folder."""
 
     letter: str
-    sweep: LoadedSweep
+    sweep: ReportData
     against: Comparison | None = None
     """`optbench.compare` with the first folder; None for the first, and where they share nothing."""
     why: str = ""
@@ -59,7 +60,7 @@ class Side:
 
 
 def write_page(
-    sources: Sequence[Path | LoadedSweep],
+    sources: Sequence[Path | ReportData],
     options: Options,
     progress: Callable[[str], None],
     warn: Callable[[str], None],
@@ -72,11 +73,12 @@ def write_page(
     found = []
     for source in sources:
         progress(f"tables of {source if isinstance(source, Path) else source.directory}")
-        found.append(load(source) if isinstance(source, Path) else source.everything)
+        found.append(load(source).ask() if isinstance(source, Path) else source.answer)
     sides: list[Side] = []
-    for results, letter in zip(share_labels(found), ascii_uppercase, strict=False):
-        plain = with_plain_labels(results)
-        sides.append(_compare_with_first(LoadedSweep(plain), letter, sides[0] if sides else None, warn))
+    labeled = share_labels([answer.everything for answer in found])
+    for results, answer, letter in zip(labeled, found, ascii_uppercase, strict=False):
+        asked = ReportData(ask(with_plain_labels(results), answer.judge_by))
+        sides.append(_compare_with_first(asked, letter, sides[0] if sides else None, warn))
     progress("page")
     page = options.page(sides[-1].sweep.directory / "report", "side-by-side.html")
     write_file(page, render(sides))
@@ -167,8 +169,7 @@ def _describe_comparison(side: Side, first: Side, files: Mapping[str, str], look
 def _name_units(found: Comparison, first: Side) -> list[str]:
     """Return what the ratios of a comparison are of, each once."""
     answer, measure = first.sweep.answer, found.judge_by
-    judged = answer.judged if measure == answer.judge_by else answer.judge(measure)
-    return list(dict.fromkeys(judged.unit(problem) for problem in find_states(found.table)))
+    return list(dict.fromkeys(name_unit(answer.ask(measure), problem) for problem in find_states(found.table)))
 
 
 def _say_where(problem: str, first: Side, side: Side) -> str:
@@ -185,7 +186,7 @@ def _describe_side(side: Side) -> dict:
         "folder": str(sweep.directory),
         "version": f"optbench {results.provenance['optbench']}" if "optbench" in results.provenance else "",
         "counts": f"{count_runs(results.runs)}.",
-        "overall": sweep.answer.overall(),
+        "overall": answers.describe_over_all(sweep.answer),
         "warnings": [*filter(None, [results.missing]), *sweep.failures],
         "measure": answers.describe_measure(sweep.answer),
     }
@@ -195,10 +196,10 @@ def _answer_sentence(side: Side, problem: str) -> str:
     """Return the answer of a folder on a problem in words."""
     if problem not in side.sweep.files:
         return "not in this folder"
-    return side.sweep.answer.sentence(problem).removeprefix(f"{side.sweep.label(problem)}: ")
+    return answers.describe_problem(side.sweep.answer, problem).removeprefix(f"{side.sweep.label(problem)}: ")
 
 
-def _compare_with_first(sweep: LoadedSweep, letter: str, first: Side | None, warn: Callable[[str], None]) -> Side:
+def _compare_with_first(sweep: ReportData, letter: str, first: Side | None, warn: Callable[[str], None]) -> Side:
     """Compare a results folder with the first one, if it is not the first.
 
     letter: its name on the page; first: None for the first; warn: called with a sentence about what the folder lacks.
@@ -209,7 +210,9 @@ def _compare_with_first(sweep: LoadedSweep, letter: str, first: Side | None, war
     if first is None:
         return Side(letter, sweep)
     try:
-        return Side(letter, sweep, compare(first.sweep.results, sweep.results))
+        measures = {first.sweep.answer.judge_by, sweep.answer.judge_by}
+        by = measures.pop() if len(measures) == 1 else None
+        return Side(letter, sweep, compare(first.sweep.results, sweep.results, judge_by=by))
     except OptbenchError as error:
         return Side(letter, sweep, why=f"not compared with {first.letter}: {error}")
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from annotated_types import Ge
 
+from optbench.analysis.answer import chosen_for
 from optbench.analysis.run_columns import drop_lost_runs, find_standing_in
 from optbench.analysis.differences import Tried, compare_tried_values, list_differences, list_provenance
 from optbench.analysis.folders import TUNED, Comparison, compare_tables, compare_timings, paired_times
@@ -27,8 +28,8 @@ from optbench.plan.display_names import to_canonical
 from optbench.results.results import Results, load, share_labels
 from optbench.store.rows import summarize_reasons
 from optbench.wording import labels
-from optbench.wording.answers import chosen_for
 from optbench.wording.caveats import warn_of_high_minima
+from optbench.wording.failed_runs import summarize_reasons
 
 
 @arguments.checked

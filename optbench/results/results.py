@@ -1,7 +1,6 @@
 """The results of a sweep, and the one loader of a results folder."""
 
 import base64
-import copy
 import io
 import shutil
 import time
@@ -15,13 +14,11 @@ import numpy as np
 import pandas as pd
 
 from optbench import analysis
-from optbench.analysis.run_columns import count_folds, drop_lost_runs
+from optbench.analysis.answer import Answer, ask
+from optbench.analysis.run_columns import drop_lost_runs
 from optbench.analysis.measures import LOSS, TIME, metric_name
 from optbench.analysis.protocol import keep_looks, keep_targets
-from optbench.analysis.selection import is_staged
-from optbench.analysis.sweep_tables import Tables
-from optbench.analysis.texts import describe_left_blocks, join_with_and
-from optbench.analysis.verdicts import ALL
+from optbench.catalogue import loader
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, find_all, shown, unknown
 from optbench.contract.paths import path_of
@@ -31,12 +28,14 @@ from optbench.store.cohort_files import DamagedFile
 from optbench.store.atomic_files import describe_writer
 from optbench.store.final_tables import FinalTables
 from optbench.store.unknown_minima import COLUMNS, fill_unknown
-from optbench.wording.answers import answer_of, chosen_for, find_recommended
+from optbench.analysis.selection import is_staged
+from optbench.analysis.sweep_tables import Tables
+from optbench.analysis.texts import describe_left_blocks, join_with_and
+from optbench.analysis.verdicts import ALL
 from optbench.wording.headlines import headline
 from optbench.wording.labels import describe_command, name_of, write_math
 from optbench.wording.latex import build_results_table
 from optbench.wording.summary import count_runs, summarize, wrap
-from optbench.wording.winners import find_winners
 
 if TYPE_CHECKING:
     from optbench.figures import Plot
@@ -121,7 +120,7 @@ class Results(Tables):
             if (other := by_color.setdefault(color, name)) != name:
                 both = " and ".join(new.get(each, each) for each in (other, name))
                 raise OptbenchError(f"color: {both} have the same one, {color}: choose another")
-        same = copy.copy(self)
+        same = self.with_runs(self.runs)
         same.provenance = {**self.provenance, "labels": new, "colors": inks}
         return same
 
@@ -153,23 +152,27 @@ class Results(Tables):
         """
         return self.with_runs(fill_unknown(self.runs, lambda problems, run_ids: self.curves_of(run_ids), minima))
 
-    def judged_by(self, judge_by: str | None = None) -> "Results":
-        """Return these results as if the sweep had judged by another measure: for the page, figures and winners.
+    def _limits_of(self, optimizer: str) -> Mapping[str, str] | None:
+        """Return the limits of a shipped optimizer's hyperparameters; None for others, which a folder must not load."""
+        return loader.find_shipped_limits(optimizer)
+
+    def ask(self, judge_by: str | None = None) -> Answer:
+        """Return the answer by a measure, from which figures draw: ``optbench.figures.matrix(results.ask("loss"))``.
 
         Args:
             judge_by: the loss, a metric of the runs, or "time" if the sweep chose settings for it; None: as it is. If
                 the sweep chose for other measures alone, settings are those for the first of these.
 
         Returns:
-            The same tables, with another measure.
+            The answer, computed when it is first needed.
 
         Raises:
             OptbenchError: no run has the measure.
 
         Example:
             >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
-            >>> sweep(two, seeds=8).judged_by("loss").judge_by
-            'loss'
+            >>> sweep(two, seeds=8).ask("loss").leader("rosenbrock")
+            'gd'
         """
         if judge_by is not None and judge_by not in self.choose_by and judge_by != LOSS:
             if judge_by == TIME:
@@ -181,9 +184,7 @@ class Results(Tables):
                 raise OptbenchError(
                     f"judge_by: no run has {judge_by}: judge by {', '.join(dict.fromkeys([*self.choose_by, LOSS]))}"
                 )
-        same = copy.copy(self)
-        same.provenance = self.provenance if judge_by is None else {**self.provenance, "judge_by": judge_by}
-        return same
+        return ask(self, judge_by)
 
     def verdicts(
         self,
@@ -214,11 +215,7 @@ class Results(Tables):
             >>> sweep(two, seeds=8).verdicts("loss")[["a", "b", "verdict"]].values.tolist()
             [['gd', 'adam', 'wins']]
         """
-        measures = self._measures(judge_by, choose_by)
-        table = analysis.verdicts(
-            self.runs, measures[0], of, choose_by=measures[1], look=self.look, edges=self._edges(measures[1])
-        )  # fmt: skip
-        return self._explain_left_blocks(table, *measures)
+        return ask(self, judge_by, of, choose_by).verdicts.copy()
 
     def ranking(
         self,
@@ -246,11 +243,7 @@ class Results(Tables):
             >>> sweep(two, seeds=8).ranking("loss")[["optimizer", "place", "state"]].values.tolist()
             [['gd', 1, 'first'], ['adam', 2, 'behind']]
         """
-        measures = self._measures(judge_by, choose_by)
-        self._explain_left_blocks(analysis.verdicts(self.runs, measures[0], of, choose_by=measures[1]), *measures)
-        return analysis.ranking(
-            self.runs, measures[0], of, choose_by=measures[1], look=self.look, edges=self._edges(measures[1])
-        )  # fmt: skip
+        return ask(self, judge_by, of, choose_by).ranking.drop(columns="unreached")
 
     def costs(
         self,
@@ -284,7 +277,7 @@ class Results(Tables):
         Source:
             Hansen et al. 2021, Optimization Methods and Software 36(1), section 4: expected running times to targets.
         """
-        chosen = analysis.select_chosen_runs(self.runs, self._measures(None, choose_by)[1], of)
+        chosen = analysis.select_chosen_runs(self.runs, ask(self, choose_by=choose_by).question.choose_by, of)
         targets = None if losses is None else analysis.fixed_targets(self.runs, losses, self.problems)
         return analysis.costs(self, ["problem", of], chosen, targets)
 
@@ -319,7 +312,8 @@ class Results(Tables):
             [['defaults', 0, 9.5], ['trials', 1, 5.3], ['trials', 3, 4.0]]
         """
         settings = None if defaults is None else _to_settings(defaults)
-        return analysis.best_of_n(self.runs, counts, self._measures(None, choose_by)[1], of, defaults=settings)
+        by = ask(self, choose_by=choose_by).question.choose_by
+        return analysis.best_of_n(self.runs, counts, by, of, defaults=settings)
 
     def winners(self, judge_by: str | None = None) -> pd.DataFrame:
         """Return the optimizers in first place, on each problem and over all: setting, lead, certainty and costs.
@@ -341,8 +335,7 @@ class Results(Tables):
             >>> sweep(two, seeds=8).winners("loss")[["optimizer", "lr", "verdict", "rival"]].values.tolist()
             [['gd', 0.001, 'wins', 'adam']]
         """
-        measure = self.judge_by if judge_by is None else judge_by
-        return find_winners(self, self.tuning_seeds, measure, self.searched, self.choose_by, self.look)
+        return ask(self, judge_by).winners.copy()
 
     def _describe(self, width: int) -> list[str]:
         """Return the lines of the answer, what has run and what is missing, and the folder."""
@@ -380,7 +373,8 @@ class Results(Tables):
         own = runs[runs["problem"] == name]
         if own.empty:
             raise OptbenchError(f"best: no run of {shown(name)} has ended")
-        settings = find_recommended(own, self.tuning_seeds, self._measures(judge_by, None)[1], self.searched)[0]
+        settings = ask(self, judge_by).settings
+        settings = settings[settings["problem"] == name]
         if optimizer is None:
             winners = self.winners(judge_by)
             first = winners.loc[winners["problem"] == name, "optimizer"]
@@ -434,12 +428,7 @@ class Results(Tables):
             (True, True)
         """
         arguments.check(Literal[1, 2], columns, "columns=")
-        measure = self._measures(judge_by, None)[0]
-        answer = answer_of(
-            drop_lost_runs(self.runs), self.tuning_seeds, measure, self.searched, self.choose_by, self.look,
-            called=self.labels,
-        )  # fmt: skip
-        return build_results_table(answer, self.own, self.foot, optimizers, columns)
+        return build_results_table(ask(self, judge_by), self.own, self.foot, optimizers, columns)
 
     def _repr_html_(self) -> str:
         """Return the HTML that a notebook shows: the answer, and how far each is from the leader."""
@@ -448,11 +437,10 @@ class Results(Tables):
     def _draw(self) -> str:
         """Return the matrix of the first problems as HTML; "" where there is nothing to compare."""
         from optbench.figures import matrix, style
-        from optbench.figures.data import report_data
 
         problems, buffer = [*map(self.label_of, self.runs["problem"].unique())][:_MOST_ROWS], io.BytesIO()
         try:
-            if not np.isfinite(report_data(self).answer.verdicts["ratio"].astype(float)).any():
+            if not np.isfinite(ask(self).verdicts["ratio"].astype(float)).any():
                 return ""
             with style.detached(), style.styled():
                 figure = matrix(self, problems).figure
@@ -461,39 +449,8 @@ class Results(Tables):
             return ""
         width = round(96 * figure.get_figwidth())  # a browser's pixels; the picture has more
         data = base64.b64encode(buffer.getvalue()).decode()
-        seen = escape(headline(report_data(self).answer))
+        seen = escape(headline(ask(self)))
         return f"<img width='{width}' alt='{seen}' src='data:image/png;base64,{data}'>"
-
-    def _measures(self, judge_by: str | None, choose_by: str | None) -> tuple[str, str]:
-        """Return the measures to judge and to choose by; None: those of the sweep. Raises OptbenchError for no text."""
-        for measure in (judge_by, choose_by):
-            if not isinstance(measure, str | None):
-                raise OptbenchError(f"measure {shown(measure)} must be a text")
-        judge_by = self.judge_by if judge_by is None else judge_by
-        return judge_by, chosen_for(judge_by, self.choose_by) if choose_by is None else choose_by
-
-    def _edges(self, choose_by: str) -> pd.DataFrame:
-        """Return the recommended settings that lie at a limit of the search."""
-        runs = drop_lost_runs(self.runs)
-        return find_recommended(runs, self.tuning_seeds, choose_by, self.searched)[1] if len(runs) else runs
-
-    def _explain_left_blocks(self, table: pd.DataFrame, judge_by: str, choose_by: str) -> pd.DataFrame:
-        """Return verdicts that say where only some blocks reported runs that were chosen by `choose_by`.
-
-        Raises OptbenchError where fewer than two blocks did: no more than chance has run what the measure chooses.
-        """
-        if choose_by in self.choose_by or not is_staged(self.runs):
-            return table
-        blocks = count_folds(self.runs) or self.runs.loc[self.runs["block"] >= 0, "block"].nunique()
-        rows = table["problem"] != ALL
-        if not (table.loc[rows, "blocks"] > 1).any():
-            raise OptbenchError(
-                f"no reported run was chosen by {choose_by}, as this sweep chose by {join_with_and(self.choose_by)}: "
-                f"judge_by={judge_by!r} alone judges those"
-            )
-        few = rows & (table["blocks"] < blocks)
-        left = [describe_left_blocks(int(count), blocks) for count in table.loc[few, "blocks"]]
-        return table.assign(reason=table["reason"].mask(few, pd.Series(left, index=table.index[few], dtype=object)))
 
 
 def share_labels(

@@ -16,6 +16,7 @@ from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.objective import Objective
 from optbench.engine.outcome import CohortOutcome, Outcome, log_tail, merge_outcomes, samples_to_targets
 from optbench.engine.scores import score_constant, score_runs
+from optbench.wording.failed_runs import summarize_reasons
 
 _FOLDS_BOUND = " (a lower bound: the least of the folds)"
 GRID = 121
@@ -330,10 +331,3 @@ def join_failures(texts: Mapping[str, str]) -> str:
     for pair, reason in texts.items():
         pairs.setdefault(reason, []).append(pair)
     return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in pairs.items())
-
-
-def summarize_reasons(lost: pd.DataFrame) -> str:
-    """Return the first reason of failed runs, and the number of other reasons. lost: their rows of ``runs``."""
-    reasons = lost["failure"].unique()
-    more = len(reasons) - 1
-    return reasons[0] + (f" (and {more:,} other reason{'s' * (more > 1)})" if more else "")

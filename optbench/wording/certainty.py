@@ -6,11 +6,11 @@ import math
 
 import pandas as pd
 
+from optbench.analysis.answer import Answer, Beside
 from optbench.analysis.verdicts import ALL
 from optbench.contract.names import count_noun
 from optbench.wording import labels
-from optbench.wording.answers import Answer
-from optbench.wording.judged import MOST_BLOCKS, Beside
+from optbench.wording.judged import MOST_BLOCKS
 
 
 def plan_more_runs(answer: Answer, timings: pd.DataFrame, cores: int = 1) -> tuple[str, str] | None:
@@ -19,16 +19,16 @@ def plan_more_runs(answer: Answer, timings: pd.DataFrame, cores: int = 1) -> tup
     With the option of ``sweep --extend`` that runs them; None without such a pair. timings: the table of the sweep;
     cores: those of its machine, for the time.
     """
-    judged, known, counts = answer.judged, find_open_pairs(answer), sorted(count_blocks(answer).values())
+    known, counts = find_open_pairs(answer), sorted(count_blocks(answer).values())
     if not counts:
         return None
-    more, there = counts[(len(counts) - 1) // 2], judged.seeds or answer.blocks
-    unit = "seed" if judged.seeds else "block"
+    more, there = counts[(len(counts) - 1) // 2], answer.seeds or answer.blocks
+    unit = "seed" if answer.seeds else "block"
     time = format_time(estimate_seconds(answer.runs, timings, cores, more / max(there, 1)))
     settled = sum(count <= more for count in counts)
     which = f"{settled:,} of {len(known):,} open pairs need" if len(known) > 1 else "the open pair needs"
     text = f"{which} at most {count_noun(more, f'more {unit}')}"
-    if judged.in_common:
+    if answer.in_common:
         text = f"{count_noun(len(known), 'open pair')}: twice the blocks make intervals about a fifth narrower"
     return text + f" (about {time} here)" * bool(time), f"--{unit}s {there + more}"
 
@@ -42,26 +42,25 @@ def count_blocks(answer: Answer) -> dict[tuple[str, str], int]:
     ratio is 1.1, in place of 37%. Four times the report seeds make intervals no narrower, for what is left is the luck
     of the search.
     """
-    judged, pairs = answer.judged, find_open_pairs(answer)
-    if judged.in_common:
+    pairs = find_open_pairs(answer)
+    if answer.in_common:
         return dict.fromkeys(pairs, answer.blocks)
-    seeds = judged.seeds / max(judged.verdicts.loc[judged.verdicts["problem"] != ALL, "blocks"].max(), 1)
+    seeds = answer.seeds / max(answer.verdicts.loc[answer.verdicts["problem"] != ALL, "blocks"].max(), 1)
     needed = {key: pair.blocks_needed - pair.blocks for key, pair in pairs.items()}
     return {key: max(1, math.ceil(more * (seeds or 1) - 1e-9)) for key, more in needed.items() if more <= MOST_BLOCKS}
 
 
 def find_open_pairs(answer: Answer) -> dict[tuple[str, str], Beside]:
     """Return by problem and optimizer the pairs with the leader that are open, and that more runs would decide."""
-    judged = answer.judged
     pairs = {
-        (problem, name): judged.pairs[problem, judged.leader(problem), name]
-        for problem in judged.ranking["problem"].unique()
+        (problem, name): answer.pairs[problem, answer.leader(problem), name]
+        for problem in answer.ranking["problem"].unique()
         if problem != ALL and problem not in answer.unlearned
-        for name in judged.list_open(problem)
+        for name in answer.list_open(problem)
     }
     return {
         key: pair for key, pair in pairs.items()
-        if (not math.isnan(pair.blocks_needed) or judged.in_common and not pair.reason) and "fails in" not in pair.known
+        if (not math.isnan(pair.blocks_needed) or answer.in_common and not pair.reason) and "fails in" not in pair.known
     }  # fmt: skip
 
 

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from optbench.analysis.answer import Answer
 from optbench.analysis.texts import join_with_and
 from optbench.analysis.verdicts import ALL
 from optbench.wording import labels
-from optbench.wording.answers import Answer
-from optbench.wording.judged import Judged, format_ratio
+from optbench.wording.answers import compare_models
+from optbench.wording.judged import describe_best, format_ratio, tell_end, tested_over_all
 
 NAMED = 2
 """Optimizers that a line names; of more it says how many."""
@@ -19,26 +20,30 @@ MORE = 1.25
 """By this factor another choice must cost more than that of the optimizer to be said to matter more; a choice."""
 
 
-def headline(answer: Answer, short: bool = False) -> str:
+def headline(answer: Answer, short: bool = False, levels: bool = True) -> str:
     """Return the title of a sweep: the most useful thing that it shows.
 
     From 20 problems on the tested order of the optimizers; before, whether batch size and schedule matter more than
     the optimizer, with what the worst choice costs (`weigh`), and which optimizer may be best on most problems; short:
-    only the first of the two. Of models of one table, which is better.
+    only the first of the two. Of models of one table, which is better. levels: False leaves batch size and schedule
+    out.
     """
-    judged, problems = answer.judged, [*answer.best["problem"].unique()]
+    problems = [*answer.best["problem"].unique()]
     rows = answer.ranking[answer.ranking["problem"] != ALL]
     if (rows["failures"] == 1).all():
-        ends = {judged.tell_end(problem, *judged.rows(problem)["optimizer"]) for problem in problems}
+        ends = {tell_end(answer, problem, *answer.rows(problem)["optimizer"]) for problem in problems}
         return f"Every run {ends.pop() if len(ends) == 1 else 'diverged or failed'}: there is nothing to compare"
-    costs = {of.replace("_", " "): weigh(each) for of, each in {"optimizer": judged, **answer.levels}.items()}
+    costs = {
+        of.replace("_", " "): weigh(each)
+        for of, each in {"optimizer": answer, **(answer.levels if levels else {})}.items()
+    }
     if rows["optimizer"].nunique() == 1:
         most = max(costs, key=costs.__getitem__)
         shown = f"its {most} matters most" if costs[most] > 1 else "there is nothing to compare it with"
         return f"Only {answer.label(rows['optimizer'].iloc[0])} ran: {shown}"
-    if answer.is_one_table and (models := answer.compare_models()):
+    if answer.is_one_table and (models := compare_models(answer)):
         return models
-    if tested := judged.tested_over_all():
+    if tested := tested_over_all(answer):
         return tested
     found = [f"{of} ({format_ratio(cost)}×)" for of, cost in costs.items() if cost >= MORE * costs["optimizer"]]
     best = _name_best(answer, problems)
@@ -51,12 +56,12 @@ def headline(answer: Answer, short: bool = False) -> str:
     return matters if short else f"{matters}; {best}"
 
 
-def weigh(judged: Judged) -> float:
+def weigh(answer: Answer) -> float:
     """Return how many times what the leader needs the worst level needs, as far as that is shown.
 
     The geometric mean over problems; 1 on a problem where no level is shown to be behind.
     """
-    rows = judged.ranking[judged.ranking["problem"] != ALL]
+    rows = answer.ranking[answer.ranking["problem"] != ALL]
     behind = rows["ratio"].where(~rows["may_be_best"] & np.isfinite(rows["ratio"].astype(float)), 1.0)
     worst = behind.clip(lower=1.0).groupby(rows["problem"]).max()
     return float(np.exp(np.log(worst).mean()))
@@ -64,25 +69,24 @@ def weigh(judged: Judged) -> float:
 
 def _name_best(answer: Answer, problems: Sequence[str]) -> str:
     """Return which optimizers may be best on most problems, or that nothing is told apart."""
-    judged = answer.judged
     every = labels.count_problems(len(problems), len(problems))
     if len(problems) == 1:
         every = labels.shorten(labels.short_name(answer.label(problems[0])), 60)
     rows = answer.ranking[answer.ranking["problem"] != ALL]
     count = rows["optimizer"].nunique()
-    if rows["may_be_best"].all() and any(map(judged.list_open, problems)) and count > NAMED:
+    if rows["may_be_best"].all() and any(map(answer.list_open, problems)) and count > NAMED:
         return f"All {count} optimizers may be best on {every}: nothing is told apart"
     if len(problems) == 1:
-        return judged.describe_best(problems[0], f" on {every}")
-    sets = {problem: judged.firsts(problem) for problem in problems}
+        return describe_best(answer, problems[0], f" on {every}")
+    sets = {problem: answer.firsts(problem) for problem in problems}
     counts = Counter(name for names in sets.values() for name in names)
     most = max(counts.values(), default=0)
-    order = dict.fromkeys([*judged.rows(ALL)["optimizer"], *rows["optimizer"]])
+    order = dict.fromkeys([*answer.rows(ALL)["optimizer"], *rows["optimizer"]])
     ranked = [name for name in order if counts[name] == most]
     if all(names == ranked[:1] for names in sets.values()):
         return f"{answer.label(ranked[0])} is best on {every}"
     alike = len({frozenset(names) for names in sets.values()}) == 1
-    if alike and not any(map(judged.list_open, problems)):
+    if alike and not any(map(answer.list_open, problems)):
         return f"{join_with_and([*map(answer.label, ranked)])} are equal within 10% on {every}"
     where = labels.count_problems(most, len(problems))
     if len(ranked) <= NAMED:

@@ -8,14 +8,15 @@ from collections.abc import Collection, Iterable, Mapping
 import numpy as np
 import pandas as pd
 
+from optbench.analysis.answer import Answer
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.ranking import FAILED
 from optbench.analysis.verdicts import ALL, OPEN, TIE
 from optbench.contract.names import join_names
 from optbench.wording import labels
-from optbench.wording.answers import Answer, name_measure
+from optbench.wording.answers import describe_unequal_trials, list_reached_at_once, name_measure, name_reported_blocks
 from optbench.wording.caveats import name_standing_in
-from optbench.wording.judged import FEW_PROBLEMS, PLAIN_LOSS, SAMPLES
+from optbench.wording.judged import FEW_PROBLEMS, PLAIN_LOSS, SAMPLES, name_certainty, name_scope, name_unit
 
 MOST_COLUMNS = 8
 """Optimizers of the table of a paper unless others are named: more columns with intervals are wider than a page."""
@@ -111,7 +112,7 @@ def _find_marks(answer: Answer, problem: str, cells: pd.DataFrame) -> dict[str, 
     if able.empty:
         return {}
     best = able[column].idxmin()
-    marks = {name: answer.judged.pairs[problem, best, name].verdict for name in cells.index if name != best}
+    marks = {name: answer.pairs[problem, best, name].verdict for name in cells.index if name != best}
     open_ = bool(marks) and {*marks.values()} == {OPEN}
     return marks if open_ or problem in answer.unequal else {best: "best", **marks}
 
@@ -149,16 +150,16 @@ def _write_head(answer: Answer, problem: str) -> tuple[str, str]:
     """Return what a row is called, and what its values are, in small letters."""
     if problem == ALL:
         return "mean rank", ""
-    unit = answer.judged.unit(problem)
+    unit = name_unit(answer, problem)
     if unit == SAMPLES:
-        unit = f"samples to {labels.share_text(answer.judged.targets[problem])}"
+        unit = f"samples to {labels.share_text(answer.targets[problem])}"
     return latex_escaped(answer.label(problem)), rf"{{\footnotesize {latex_escaped(unit)}}}"
 
 
 def _write_caption(answer: Answer, names: list[str], total: int) -> str:
     """Return the caption of a table of these optimizers, of so many: measure, direction, intervals and marks."""
     problems = [problem for problem in answer.ranking["problem"].unique() if problem != ALL]
-    plain = [problem for problem in problems if answer.judged.unit(problem) == PLAIN_LOSS]
+    plain = [problem for problem in problems if name_unit(answer, problem) == PLAIN_LOSS]
     judge_by = LOSS if len(plain) == len(problems) else answer.judge_by
     measure = name_measure(judge_by)
     parts = [f"{measure[:1].upper()}{measure[1:]}; lower is better."]
@@ -169,17 +170,17 @@ def _write_caption(answer: Answer, names: list[str], total: int) -> str:
     if plain and judge_by != LOSS:
         parts.append("Where a row is of loss, that at the end of a run, above the minimum, stands in.")
     parts += name_standing_in(answer.runs, answer.label)
-    how = f"{answer.reported_blocks if answer.blocks else 'the'} blocks of seeds, in each of which all are tuned"
-    if answer.judged.in_common:
+    how = f"{name_reported_blocks(answer) if answer.blocks else 'the'} blocks of seeds, in each of which all are tuned"
+    if answer.in_common:
         how = "fresh seeds, the same for all, of the recommended settings"
     parts.append(f"Geometric mean over {how}, with its 95% interval.")
     parts.append("Bold: the best, unless all are open. Underlined: tied with the best, within 10%.")
-    if answer.unequal_trials:
-        parts.append(f"{answer.unequal_trials} Nothing is bold there.")
+    if unequal := describe_unequal_trials(answer):
+        parts.append(f"{unequal} Nothing is bold there.")
     text = latex_escaped(" ".join(parts))
     dagger = r"\textsuperscript{\textdagger}"
-    level = latex_escaped(answer.judged.level)
-    text += f" {dagger}: not told apart from the best, at {level} for {answer.judged.at_once}."
+    level = latex_escaped(name_certainty(answer))
+    text += f" {dagger}: not told apart from the best, at {level} for {name_scope(answer)}."
     if _is_untested(answer):
         text += f" Mean ranks are not tested with fewer than {FEW_PROBLEMS} problems."
     shown = answer.ranking[answer.ranking["optimizer"].isin(names)]
@@ -190,16 +191,16 @@ def _write_caption(answer: Answer, names: list[str], total: int) -> str:
     limits = shown.loc[shown["limit"], ["problem", "optimizer"]].itertuples(index=False)
     if where := [f"{answer.label(name)} on {answer.label(problem)}" for problem, name in limits]:
         text += latex_escaped(f" At the limit of the search, and perhaps better beyond: {join_names(where, 5)}.")
-    if answer.at_once:
+    if early := list_reached_at_once(answer):
         text += latex_escaped(
-            f" The best reaches its target within ten steps on {join_names([*map(answer.label, answer.at_once)], 5)}."
+            f" The best reaches its target within ten steps on {join_names([*map(answer.label, early)], 5)}."
         )
     return text + (f" Shown: {len(names)} of {total} optimizers; marks are towards all." if len(names) < total else "")
 
 
 def _is_untested(answer: Answer) -> bool:
     """Return True if mean ranks are over too few problems for a test."""
-    rows = answer.judged.rows(ALL)
+    rows = answer.rows(ALL)
     return len(rows) > 0 and int(rows["blocks"].max()) < FEW_PROBLEMS
 
 

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis import best_of_n
+from optbench.analysis.answer import Answer
 from optbench.analysis.ranking import BEHIND, FAILED
 from optbench.analysis.verdicts import ALL, OPEN, TIE
 from optbench.contract.errors import OptbenchError
 from optbench.wording import labels
-from optbench.wording.answers import Answer, chosen_for
 from optbench.wording.headlines import weigh
-from optbench.wording.judged import SAMPLES, Judged, format_ends, format_ratio
+from optbench.wording.judged import SAMPLES, format_ends, format_ratio, name_level, name_unit, tell_end
 
 BEST, LEADS, NONE = "best", "leads", "none"
 """States of a cell, besides those of the ranking: nobody else may be best, others may be, or there is no result."""
@@ -122,38 +122,38 @@ class Factor(NamedTuple):
 
 def build_matrix(answer: Answer, without: Iterable[str] = (), problems: Sequence[str] = ()) -> Matrix:
     """Return the matrix of an answer. without: problems that nothing is shown of; problems: the rows, none for all."""
-    judged, names = answer.judged, list(answer.best["optimizer"].unique())
+    names = list(answer.best["optimizer"].unique())
     problems = problems or list(answer.best["problem"].unique())
     if len(names) > WIDEST:
-        rows = judged.rows(ALL if len(problems) > 1 else problems[0])
+        rows = answer.rows(ALL if len(problems) > 1 else problems[0])
         names = [*rows["optimizer"], *(name for name in names if name not in set(rows["optimizer"]))]
     lacking = {*without}
-    units = dict.fromkeys(judged.unit(problem) for problem in problems if problem not in lacking)
+    units = dict.fromkeys(name_unit(answer, problem) for problem in problems if problem not in lacking)
     cells = {
-        problem: [NOTHING] * len(names) if problem in lacking else list_cells(judged, problem, names)
+        problem: [NOTHING] * len(names) if problem in lacking else list_cells(answer, problem, names)
         for problem in problems
     }
     return Matrix(names, cells, " or ".join(units))
 
 
-def list_cells(judged: Judged, problem: str, names: Sequence[str]) -> list[Cell]:
+def list_cells(answer: Answer, problem: str, names: Sequence[str]) -> list[Cell]:
     """Return a cell for each level of a problem."""
-    rows = {row[judged.of]: row for row in judged.rows(problem).to_dict("records")}
+    rows = {row[answer.of]: row for row in answer.rows(problem).to_dict("records")}
     leader = next((name for name, row in rows.items() if row["leader"]), "")
     alone = sum(bool(row["may_be_best"]) for row in rows.values()) == 1
-    return [_make_cell(judged, problem, rows[name], leader, alone) if name in rows else NOTHING for name in names]
+    return [_make_cell(answer, problem, rows[name], leader, alone) if name in rows else NOTHING for name in names]
 
 
-def _make_cell(judged: Judged, problem: str, row: Mapping, leader: str, alone: bool) -> Cell:
+def _make_cell(answer: Answer, problem: str, row: Mapping, leader: str, alone: bool) -> Cell:
     """Return the cell of a row of the ranking. alone: nobody but the leader may be best."""
-    name, state, ratio = row[judged.of], row["state"], float(row["ratio"])
-    called, unit = judged.name(name), judged.unit(problem)
+    name, state, ratio = row[answer.of], row["state"], float(row["ratio"])
+    called, unit = name_level(answer, name), name_unit(answer, problem)
     if row["trials"] == 0 or row["blocks"] == 0:
         return NOTHING._replace(words=f"{called}: no result")
     if state == FAILED:
-        ends = "diverges" if judged.tell_end(problem, name) == "diverged" else "fails"
+        ends = "diverges" if tell_end(answer, problem, name) == "diverged" else "fails"
         return Cell(FAILED, math.inf, ends, "", f"{called} {ends}")
-    if len(judged.rows(problem)) == 1:
+    if len(answer.rows(problem)) == 1:
         return Cell(NONE, math.nan, ALONE, "", f"{called} alone: nothing to compare")
     if name == leader:
         others = "nobody else may be best" if alone else "others may be best"
@@ -169,7 +169,7 @@ def _make_cell(judged: Judged, problem: str, row: Mapping, leader: str, alone: b
     low, high = row["ratio_low"], row["ratio_high"]
     ends = "" if math.isnan(low) or math.isnan(high) else format_ends(low, high)
     interval = f" [{ends}]" if ends else ""
-    words = f"{called}: {bound}{format_ratio(ratio)} times {judged.name(leader)}'s {unit}{interval}, {how}"
+    words = f"{called}: {bound}{format_ratio(ratio)} times {name_level(answer, leader)}'s {unit}{interval}, {how}"
     return Cell(state, ratio, text, ends, words)
 
 
@@ -184,39 +184,39 @@ def list_factors(answer: Answer) -> list[Factor]:
     The first three are by verdicts. Tuning is what the best of FEW settings gives beside the best of all that were
     tried; it is described, not tested.
     """
-    every = {"optimizer": answer.judged, **answer.levels}
-    found = [_measure_choice(answer, of.replace("_", " ").capitalize(), judged) for of, judged in every.items()]
+    every = {"optimizer": answer, **answer.levels}
+    found = [_measure_choice(each, of.replace("_", " ").capitalize()) for of, each in every.items()]
     return [each for each in (*found, _measure_tuning(answer)) if each]
 
 
-def _measure_choice(answer: Answer, name: str, judged: Judged) -> Factor | None:
+def _measure_choice(answer: Answer, name: str) -> Factor | None:
     """Return the factor of the levels of a column; None where nothing is compared."""
-    problems = [each for each in answer.best["problem"].unique() if each not in judged.without]
-    levels = list(judged.ranking[judged.of].unique())
+    problems = [each for each in answer.best["problem"].unique() if each not in answer.without]
+    levels = list(answer.ranking[answer.of].unique())
     if len(levels) < 2 or not problems:
         return None
     behind = {
         (problem, level): cell.ratio
         for problem in problems
-        for level, cell in zip(levels, list_cells(judged, problem, levels), strict=True)
+        for level, cell in zip(levels, list_cells(answer, problem, levels), strict=True)
         if cell.state in (BEHIND, FAILED) and not math.isnan(cell.ratio)
     }
     if not behind:
         return Factor(name, 1.0, "no difference is shown", "")
     problem, level = max(behind, key=lambda key: behind[key])
     most, where = behind[problem, level], labels.short_name(answer.label(problem))
-    text = f"{NEVER if most == math.inf else f'up to {tell_ratio(most)}'}: {judged.name(level)} on {where}"
+    text = f"{NEVER if most == math.inf else f'up to {tell_ratio(most)}'}: {name_level(answer, level)} on {where}"
     counts = {each: sum((problem, each) in behind for problem in problems) for each in levels}
     least = min(counts.values())
-    safe = [judged.name(each) for each in levels if counts[each] == least]
+    safe = [name_level(answer, each) for each in levels if counts[each] == least]
     more = f"seldom behind: {' and '.join(safe)}, on {least or 'none'} of {len(problems)}" if len(safe) <= 2 else ""
-    return Factor(name, weigh(judged), text, more if len(problems) > 1 else "")
+    return Factor(name, weigh(answer), text, more if len(problems) > 1 else "")
 
 
 def _measure_tuning(answer: Answer) -> Factor | None:
     """Return the factor of tuning; None where too few settings were tried, or nothing measures it."""
     try:
-        coded = answer.coded if chosen_for(answer.judge_by, answer.choose_by) == answer.judge_by else None
+        coded = answer.coded if answer.question.choose_by == answer.judge_by else None
         table = best_of_n(answer.runs, (FEW,), answer.judge_by, coded=coded)
     except OptbenchError:
         return None

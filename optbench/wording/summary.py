@@ -12,12 +12,26 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis import varied_hyperparameters
+from optbench.analysis.answer import Answer
 from optbench.analysis.verdicts import ALL
 from optbench.contract.names import count_noun, join_names
 from optbench.wording import labels
-from optbench.wording.answers import Answer, split_measure
+from optbench.wording.answers import list_remarks, split_measure
 from optbench.wording.headlines import headline
-from optbench.wording.judged import FEW_PROBLEMS, PLAIN_LOSS, SAMPLES, Judged, format_ratio
+from optbench.wording.judged import (
+    FEW_PROBLEMS,
+    PLAIN_LOSS,
+    SAMPLES,
+    describe_best,
+    explain_open,
+    format_ratio,
+    list_best,
+    name_certainty,
+    name_goal,
+    name_level,
+    name_unit,
+    pair_behind,
+)
 
 GAP = 2
 """Spaces between the columns of a table."""
@@ -57,8 +71,8 @@ def list_best_so_far(answer: Answer, width: int) -> list[str]:
     settings, names = _list_settings(answer), labels.short_names(problems, answer.label)
     others = []
     for problem in problems:
-        rows = answer.judged.rows(problem)
-        ratios = zip(rows[answer.judged.of], rows["ratio"], rows["leader"], strict=True)
+        rows = answer.rows(problem)
+        ratios = zip(rows[answer.of], rows["ratio"], rows["leader"], strict=True)
         others.append([
             f"{answer.label(name)} {format_ratio(ratio)}×," for name, ratio, leads in ratios if not leads and ratio > 0
         ])  # fmt: skip
@@ -94,7 +108,7 @@ def _tabulate_problems(answer: Answer, problems: Sequence[str], width: int) -> l
 
     In one table where all of it fits, else in one on optimizers and one on settings, or in sentences.
     """
-    judged, levels = answer.judged, answer.levels
+    levels = answer.levels
     if (answer.ranking["failures"] == 1).all():
         return []
     settings, names = _list_settings(answer), labels.short_names(problems, answer.label)
@@ -107,12 +121,12 @@ def _tabulate_problems(answer: Answer, problems: Sequence[str], width: int) -> l
     settings_table = [_explain_settings(to_use), *lay_out(name | to_use, width)]
     if answer.ranking["optimizer"].nunique() == 1:
         return [settings_table]
-    goal = "target" if all(judged.unit(problem) == SAMPLES for problem in problems) else "judged by"
+    goal = "target" if all(name_unit(answer, problem) == SAMPLES for problem in problems) else "judged by"
     columns: Columns = {
         **name,
-        goal: [[judged.name_goal(problem)] for problem in problems],
-        "may be best": [_list_best(judged, problem) for problem in problems],
-        "behind": [_list_behind(judged, problem) for problem in problems],
+        goal: [[name_goal(answer, problem)] for problem in problems],
+        "may be best": [_list_best(answer, problem) for problem in problems],
+        "behind": [_list_behind(answer, problem) for problem in problems],
     }
     text = _explain(answer, problems)
     if table := lay_out(columns | to_use, width, whole=True):
@@ -122,17 +136,18 @@ def _tabulate_problems(answer: Answer, problems: Sequence[str], width: int) -> l
 
 def _explain(answer: Answer, problems: Sequence[str]) -> str:
     """Return what the table of optimizers shows, and what its signs mean, as far as they occur."""
-    judged = answer.judged
-    units = [*dict.fromkeys(judged.unit(problem) for problem in problems)]
+    units = [*dict.fromkeys(name_unit(answer, problem) for problem in problems)]
     what = f"Judged by {' or '.join(units)}".replace(PLAIN_LOSS, "the loss at the end")
     texts = ["Samples to a target, a share of the gap at the start" if units == [SAMPLES] else what]
-    if any(map(judged.list_open, problems)):
+    if any(map(answer.list_open, problems)):
         texts.append("May be best: not told apart")
-    if any(len(judged.firsts(problem)) - len(judged.list_open(problem)) > 1 for problem in problems):
+    if any(len(answer.firsts(problem)) - len(answer.list_open(problem)) > 1 for problem in problems):
         texts[-1] += " (=: equal within 10%)"
-    if any(judged.pair_behind(problem) for problem in problems):
+    if any(pair_behind(answer, problem) for problem in problems):
         whose = "the samples" if units == [SAMPLES] else "the value"
-        texts.append(f"Behind: times {whose} of the first [{judged.level} interval]; +2 to 5×: two more, up to 5×")
+        texts.append(
+            f"Behind: times {whose} of the first [{name_certainty(answer)} interval]; +2 to 5×: two more, up to 5×"
+        )
     return f"{'. '.join(texts)}."
 
 
@@ -145,43 +160,43 @@ def _explain_settings(columns: Columns) -> str:
     return f"Settings end with the learning rate{size}{star}{worst}."
 
 
-def _list_best(judged: Judged, problem: str) -> Cell:
+def _list_best(answer: Answer, problem: str) -> Cell:
     """Return the texts on who may be best; where that is anybody of more than two, their number."""
-    rows, words = judged.rows(problem), judged.list_best(problem)
+    rows, words = answer.rows(problem), list_best(answer, problem)
     if not words or (rows["blocks"] == 0).all():
-        return [judged.describe_best(problem)]
-    if len(judged.list_open(problem)) + 1 == len(rows) > 2:
+        return [describe_best(answer, problem)]
+    if len(answer.list_open(problem)) + 1 == len(rows) > 2:
         return [f"any of the {len(words)}"]
     return cut([word.removeprefix("or ") for word in words])[-FEW:]
 
 
-def _list_behind(judged: Judged, problem: str) -> Cell:
+def _list_behind(answer: Answer, problem: str) -> Cell:
     """Return the texts on who is behind, with the interval of all, of the nearest, or of none.
 
     What is left out is counted, and how far it is at most: "rmsprop 2.9× [2.1–4.1] +2 to 4.8×".
     """
     texts = list[list[str]]()
-    for intervals in (len(judged.rows(problem)), 1, 0):
-        pairs = judged.pair_behind(problem, intervals)
+    for intervals in (len(answer.rows(problem)), 1, 0):
+        pairs = pair_behind(answer, problem, intervals)
         end = f" to {pairs[-1][1].partition(' ')[0]}" if pairs and "×" in pairs[-1][1] else ""
         texts.append(cut([" ".join(pair) for pair in pairs], end))
     return [whole for whole, *_ in filter(None, texts)] + [text for _, *cuts in filter(None, texts) for text in cuts]
 
 
-def _list_worst(judged: Judged, problem: str) -> Cell:
+def _list_worst(answer: Answer, problem: str) -> Cell:
     """Return the texts on the levels that are behind, the worst first; a batch size has a "b", as in settings."""
-    sign = "b" * (judged.of == "batch_size")
-    words = [" ".join(pair) for pair in judged.pair_behind(problem, 0)[::-1]]
+    sign = "b" * (answer.of == "batch_size")
+    words = [" ".join(pair) for pair in pair_behind(answer, problem, 0)[::-1]]
     return cut([f"{sign if word[:1].isdigit() else ''}{word}" for word in words])
 
 
 def _list_settings(answer: Answer) -> dict[str, Cell]:
     """Return by problem the recommended setting of the leader, with a star where it lies at a limit of the search."""
     runs, best, found = answer.runs, answer.best, {}
-    varied, short = varied_hyperparameters(runs, answer.given), labels.name_schedules(runs["schedule"].unique())
+    varied, short = varied_hyperparameters(runs, answer.tables.given), labels.name_schedules(runs["schedule"].unique())
     batches = int(runs.groupby("problem")["batch_size"].nunique().max() > 1)
     at_limit = {*zip(answer.edges["problem"], answer.edges["optimizer"], strict=True)}
-    leaders = best[best["optimizer"] == best["problem"].map(answer.judged.leader)]
+    leaders = best[best["optimizer"] == best["problem"].map(answer.leader)]
     for row in leaders.to_dict("records"):
         words = [labels.optimizer_label(row, varied, answer.label)]
         words += ["full batch" if row["full_batch"] else f"b{int(row['batch_size'])}"] * batches
@@ -196,8 +211,8 @@ def _tabulate_levels(answer: Answer, width: int) -> list[list[str]]:
     titles = "mean rank", "may be best", "leads", "typical", "worst"
     text = "Typical and worst: times what the leader of a problem needs. Each problem: the page, or results.winners()."
     tables = [[text]]
-    for of, judged in {"optimizer": answer.judged, **answer.levels}.items():
-        rows, ranks = judged.ranking[judged.ranking["problem"] != ALL], judged.rows(ALL)
+    for of, each in {"optimizer": answer, **answer.levels}.items():
+        rows, ranks = each.ranking[each.ranking["problem"] != ALL], each.rows(ALL)
         columns: dict[str, list[Cell]] = {title: [] for title in (of.replace("_", " "), *titles)}
         for rank in ranks.head(MOST).to_dict("records"):
             mine = rows[rows[of] == rank[of]]
@@ -206,14 +221,14 @@ def _tabulate_levels(answer: Answer, width: int) -> list[list[str]]:
                 f"{format_ratio(float(np.exp(each)))}×" for each in (logs.mean(), logs.max()) if np.isfinite(each)
             ]
             ends = f" [{rank['low']:.1f}–{rank['high']:.1f}]" if np.isfinite(rank["low"]) else ""
-            texts = [labels.shorten(judged.name(rank[of]), LONGEST), f"{rank['mean_rank']:.1f}{ends}"]
+            texts = [labels.shorten(name_level(each, rank[of]), LONGEST), f"{rank['mean_rank']:.1f}{ends}"]
             texts += [
                 f"{mine['may_be_best'].sum()} of {len(mine)}",
                 str(mine["leader"].sum()),
                 *(factors or ["–", "–"]),
             ]
-            for cells, each in zip(columns.values(), texts, strict=True):
-                cells.append([each])
+            for cells, cell in zip(columns.values(), texts, strict=True):
+                cells.append([cell])
         more = [f"and {len(ranks) - MOST} more, to a mean rank of {ranks['mean_rank'].max():.1f}"] * (len(ranks) > MOST)
         tables.append([*lay_out(columns, width), *more])
     return tables
@@ -272,9 +287,9 @@ def _list_notes(answer: Answer, problems: Iterable[str]) -> list[str]:
     """Return what a table does not say: why nothing is told apart, and on which problems nothing was learned."""
     reasons: dict[str, list[str]] = {}
     for problem in problems:
-        if reason := answer.judged.explain_open(problem):
+        if reason := explain_open(answer, problem):
             reasons.setdefault(reason, []).append(answer.label(problem))
     texts = [f"Nothing is told apart on {join_names(where)}: {reason}." for reason, where in reasons.items()]
     if (~answer.best["held_out"].astype(bool) & (answer.best["trials"] > 1)).any():
         texts.append("Some settings are reported on the seeds that chose them, for want of others: they look too good.")
-    return texts + [f"{answer.label(problem)}: {text}." for problem, text in answer.remarks.items()]
+    return texts + [f"{answer.label(problem)}: {text}." for problem, text in list_remarks(answer).items()]

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from quick import slow
+from staged import answer_of
 from synthetic import runs_table
 
 from optbench.analysis.edges import find_edges
 from optbench.contract.search import parse_range
-from optbench.wording.answers import find_recommended
 
 
 def test_a_wider_range_holds_what_was_tried_beyond_it():
@@ -56,7 +56,7 @@ def draw_sweeps(blocks, trials, optimum, weight=3.0):
         best = runs.loc[runs.groupby(["problem", "block"])["log_tail"].idxmin()]
         more = best.assign(stage="holdout", seed=best["seed"] + 50, run_id=best["run_id"] + "h")
         runs = pd.concat([runs, more], ignore_index=True)
-    return find_recommended(runs, range(5), "loss", {"o": RANGES})[1]
+    return answer_of(runs, range(5), "loss", {"o": RANGES}).edges
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from scipy import special, stats
+from staged import answer_of
 from synthetic import runs_table
 
 from optbench.analysis.over_problems import (
@@ -13,7 +14,6 @@ from optbench.analysis.over_problems import (
     judge_over_problems,
     mean_ranks,
 )
-from optbench.wording.answers import answer_of
 
 RANKS = np.array([[1, 2, 3], [1, 3, 2], [2, 1, 3], [1, 2, 3], [3, 1, 2], [1, 2, 3], [1, 3, 2.0]])
 LEVELS, PROBLEMS = ["adam", "gd", "sgd"], list("abcdefg")
@@ -108,11 +108,11 @@ def test_pairs_that_one_problem_compares_have_a_row_over_all():
         for name, reaches in (("gd", problem == "q"), ("momentum", problem == "q"), ("adam", True))
     ]
     answer = answer_of(runs_table(rows), (0, 1))
-    over = answer.judged.verdicts.query("problem == 'all'").set_index(["a", "b"])
+    over = answer.verdicts.query("problem == 'all'").set_index(["a", "b"])
     assert {frozenset(pair) for pair in over.index} == {*map(frozenset, combinations(("gd", "momentum", "adam"), 2))}
     lone = over.loc[("gd", "momentum")]
     assert (lone["verdict"], lone["reason"]) == ("open", "fewer than two problems compare them") and np.isnan(
         lone["ratio"]
     )
     assert set(over["reason"].drop(("gd", "momentum"))) == {"20 problems are needed"}
-    assert sorted(answer.judged.list_open("all")) == ["gd", "momentum"]
+    assert sorted(answer.list_open("all")) == ["gd", "momentum"]

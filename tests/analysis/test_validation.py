@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from quick import slow
+from staged import answer_of
 from synthetic import make_tables, write_folder
 
 from optbench.analysis import best_configurations, choose_settings, ranking, recommend_settings, select_finalists
@@ -12,7 +13,7 @@ from optbench.analysis.selection import best_configurations as best_of_groups
 from optbench.analysis.selection import measure_overfitting
 from optbench.figures.data import report_data
 from optbench.results.results import load
-from optbench.wording.answers import answer_of, describe_measure
+from optbench.wording.answers import describe_measure
 from optbench.wording.caveats import warn_of_overfitting
 
 MEASURES = ("test_loss", "test_accuracy")

@@ -12,7 +12,7 @@ from optbench import figures
 from optbench.analysis import time_to_target
 from optbench.analysis.costs import targets_of
 from optbench.contract.columns import TARGETS
-from optbench.figures.data import ReportData
+from optbench.figures.data import report_data
 from optbench.results.results import Results
 
 SMALL = {"batch_sizes": (16,), "schedules": ("constant",), "rates": (0.01, 0.1), "seeds": range(6), "points": 8}
@@ -35,7 +35,7 @@ def results():
 
 @pytest.mark.parametrize(("names", "target"), [(None, None), (["gd", "adam"], 0.01)])
 def test_runtimes_are_the_shares_that_were_reached(results, names, target):
-    data = ReportData(results)
+    data = report_data(results)
     targets = targets_of(results.runs, results.problems, TARGETS if target is None else [target])
     times = time_to_target(results, targets, data.reported_runs)
     examples = results.problems.set_index("problem")["examples"]

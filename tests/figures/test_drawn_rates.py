@@ -9,7 +9,7 @@ import pytest
 from synthetic import runs_table
 
 from optbench import figures
-from optbench.figures.data import ReportData, find_rate_step, round_rates
+from optbench.figures.data import find_rate_step, report_data, round_rates
 from optbench.figures.style import BLACK
 from optbench.report.explorer import ExplorerData
 from optbench.report.pictures import KINDS
@@ -43,7 +43,7 @@ def drawn(shifts=SHIFTS, more=()):
 @pytest.fixture(scope="module")
 def data():
     provenance = {"choose_by": ["loss"], "judge_by": "loss"}
-    return ReportData(Results(drawn(), None, pd.DataFrame(), provenance=provenance))
+    return report_data(Results(drawn(), None, pd.DataFrame(), provenance=provenance))
 
 
 def test_the_step_is_that_of_the_grid_where_blocks_moved_it():
@@ -101,7 +101,7 @@ def test_pages_and_captions_say_so(data):
 
 def test_a_size_that_one_block_added_is_a_cell_of_its_one_seed():
     more = [{"lr": 0.02, "batch_size": 4, "stage": "widen", "seed": 0, "log_tail": -3.0}]
-    data = ReportData(Results(drawn(more=more), None, pd.DataFrame(), provenance={"choose_by": ["loss"]}))
+    data = report_data(Results(drawn(more=more), None, pd.DataFrame(), provenance={"choose_by": ["loss"]}))
     cells = data.by_cell.set_index("batch_size")
     assert cells["n"].to_dict() == {16: 4, 64: 4, 4: 1}
     assert "from those blocks alone whose search went on" in KINDS["heatmap"].describe(data, "p")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from staged import answer_of
 from synthetic import make_tables, write_folder
 
 from optbench import load
@@ -13,7 +14,6 @@ from optbench.analysis import best_configurations
 from optbench.figures import data, style
 from optbench.report.pictures import KINDS
 from optbench.wording import labels
-from optbench.wording.answers import answer_of
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ from staged import add_times, staged_table
 from synthetic import RATES, make_tables, runs_table
 
 from optbench import figures
-from optbench.figures.data import ReportData
+from optbench.figures.data import report_data
 from optbench.results.results import Results
 
 SMALL = {"problems": ("breast_cancer",), "optimizers": ("gd", "adam"), "seeds": range(4), "points": 4}
@@ -78,7 +78,7 @@ def test_cells_are_by_the_measure_of_verdicts_and_pale_where_few_ran():
     times = [name for name in runs if name.startswith("samples_to_")]
     for size, factor in ((4, 0.1), (64, 100.0)):
         runs.loc[runs["batch_size"] == size, times] *= factor
-    data = ReportData(Results(runs, pd.DataFrame(), pd.DataFrame(), provenance={"choose_by": ["time"]}))
+    data = report_data(Results(runs, pd.DataFrame(), pd.DataFrame(), provenance={"choose_by": ["time"]}))
     ax = figures.heatmap(data)
     texts = dict(
         zip([label.get_text() for label in ax.get_xticklabels()], [text.get_text() for text in ax.texts], strict=True)

@@ -6,7 +6,7 @@ from synthetic import make_tables, write_folder
 
 from optbench import figures, load, sweep
 from optbench.figures.contour_paths import space_steps
-from optbench.figures.data import ReportData, Trajectory
+from optbench.figures.data import Trajectory, report_data
 from optbench.report.explorer import explorer_data
 
 SIZES = {"batch_sizes": (16,), "rates": (0.01, 0.1), "points": 8, "schedules": ("constant",), "seeds": range(4)}
@@ -41,7 +41,7 @@ def test_each_of_several_equal_minima_has_a_star():
     spec = {"problems": ["saddle", "rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.01], "steps": 20}
     results = sweep(spec, seeds=2)
     minima = {"saddle": [(1, 0), (-1, 0)], "rosenbrock": [(1, 1)]}
-    told = [entry["minimizers"] for entry in explorer_data(ReportData(results))["paths"]]
+    told = [entry["minimizers"] for entry in explorer_data(report_data(results))["paths"]]
     assert told == list(minima.values())
     for problem, places in minima.items():
         stars = [line for line in figures.paths(results, problem).lines if line.get_marker() == "*"]

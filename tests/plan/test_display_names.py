@@ -4,12 +4,12 @@ import json
 from dataclasses import replace
 
 import pytest
+from staged import answer_of
 
 import optbench
 from optbench.contract.errors import OptbenchError
 from optbench.plan.spec_files import make_spec, parse_spec
 from optbench.report import write_report
-from optbench.wording.answers import answer_of
 from optbench.wording.labels import list_optimizers
 from optbench.wording.summary import summarize
 
@@ -120,7 +120,7 @@ def test_given_hyperparameters_stand_in_settings_and_are_known_to_a_comparison()
     spec = {"problems": ["rosenbrock"], "optimizers": "clip(adam( beta1=0.5), norm=2), gd", "seeds": 3, "steps": 5}
     results = optbench.sweep(spec, learning_rates=[0.01], progress=False)
     answer = answer_of(results.runs, results.tuning_seeds, "loss", given=results.given)
-    assert answer.judged.leader("rosenbrock") == "clip(adam)"
+    assert answer.leader("rosenbrock") == "clip(adam)"
     assert " clip(adam, beta1=0.5, norm=2) 0.01" in "\n".join(summarize(answer))
     labeled = summarize(replace(answer, labels={"clip(adam)": "Ours"}))
     assert " Ours(beta1=0.5, norm=2) 0.01" in "\n".join(labeled)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from harness import plan_of
 from quick import slow
+from staged import answer_of
 from tuning_twin import Twin, group
 
 import optbench
@@ -18,7 +19,6 @@ from optbench.plan.stages import plan_largest_stages
 from optbench.report import write_report
 from optbench.run.loop import SweepRun
 from optbench.run.merging import select_shard
-from optbench.wording.answers import answer_of
 
 LOGISTIC = "logistic(data=gaussian(examples=60, features=3, classes=2), l2=0.1)"
 SPEC = {"problems": ["quadratic(dim=4)", LOGISTIC], "optimizers": ["gd", "momentum"], "batch_sizes": [16, "full"],

@@ -8,7 +8,7 @@ from synthetic import make_tables
 
 from optbench import figures
 from optbench.contract.columns import TARGETS
-from optbench.figures.data import COUNTS, ReportData
+from optbench.figures.data import COUNTS, report_data
 from optbench.report import explorer
 from optbench.report.explorer import explorer_data, json_text, short
 from optbench.results.results import Results
@@ -21,7 +21,7 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def usual():
-    swept = ReportData(Results(**make_tables(**SMALL)))
+    swept = report_data(Results(**make_tables(**SMALL)))
     return swept, explorer_data(swept)
 
 
@@ -199,7 +199,7 @@ def test_paths_are_told_to_a_part_of_a_pixel(usual):
 
 @pytest.mark.slow
 def test_a_large_sweep_keeps_what_is_recommended(monkeypatch):
-    swept = ReportData(Results(**make_tables(**SMALL)))
+    swept = report_data(Results(**make_tables(**SMALL)))
     monkeypatch.setattr(explorer, "MAX_CURVES", 6)
     monkeypatch.setattr(explorer, "MAX_SETTINGS", 3)
     data = explorer_data(swept)
@@ -214,7 +214,7 @@ def test_what_diverged_or_has_no_minimum_is_null_and_no_name_ends_the_script():
     tables = make_tables(**{**SMALL, "problems": ("saddle </script>",), "optimizers": ("gd",)}, diverge_above=0)
     tables["problems"]["minimum"] = np.nan
     tables["runs"]["suboptimality_final"] = np.nan
-    text = json_text(explorer_data(ReportData(Results(**tables))))
+    text = json_text(explorer_data(report_data(Results(**tables))))
     assert "<" not in text
     data = json.loads(text, parse_constant=lambda word: pytest.fail(word))
     assert data["problems"][0]["name"] == "saddle </script>" and data["problems"][0]["minimum"] is None
@@ -226,7 +226,7 @@ def test_what_diverged_or_has_no_minimum_is_null_and_no_name_ends_the_script():
 def test_a_landscape_without_a_number_is_a_grid_without_heights():
     tables = make_tables(**SMALL)
     tables["landscapes"] = tables["landscapes"].assign(value=np.nan)
-    swept = ReportData(Results(**tables))
+    swept = report_data(Results(**tables))
     (entry,) = explorer_data(swept)["paths"]
     assert {value for row in entry["z"] for value in row} == {None} and entry["lines"]
     assert figures.paths(swept, "rosenbrock").lines
@@ -235,14 +235,14 @@ def test_a_landscape_without_a_number_is_a_grid_without_heights():
 def test_seeds_hold_the_ratios_behind_the_verdicts_and_what_runs_gave(usual):
     swept, data = usual
     table, runs = data["seeds"], swept.reported_runs
-    judged = swept.answer.judged
+    answer = swept.answer
     for place, (problem, optimizer) in enumerate(rows(table, "problem", "optimizer")):
         name, who = data["problems"][problem]["name"], data["optimizers"][optimizer]["name"]
         mine = runs[(runs["problem"] == name) & (runs["optimizer"] == who)]
         wanted = mine["suboptimality_final"].where(mine["status"] == "ok").replace(np.inf, np.nan)
         told = np.array(table["finals"][place], dtype=float)
         np.testing.assert_allclose(np.sort(told), np.sort(wanted), rtol=1e-3)
-        leader = judged.leader(name)
-        ratio = 1.0 if who == leader else judged.pairs[name, leader, who].ratio
+        leader = answer.leader(name)
+        ratio = 1.0 if who == leader else answer.pairs[name, leader, who].ratio
         assert np.exp(np.mean(np.log(table["ratios"][place]))) == pytest.approx(ratio, rel=1e-3)
     assert len(table["problem"]) == 6

@@ -12,7 +12,7 @@ from synthetic import make_tables, write_folder
 
 from optbench import load
 from optbench.analysis import best_of_n, ranking
-from optbench.figures.data import COUNTS, ReportData
+from optbench.figures.data import COUNTS, report_data
 from optbench.report import write_report
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -146,7 +146,7 @@ def told_scores(view):
 
 
 def test_scores_are_beside_what_they_are_of_alone(chromium, usual):
-    best = ReportData(load(usual.parents[1])).best_of("breast_cancer").set_index("optimizer")
+    best = report_data(load(usual.parents[1])).best_of("breast_cancer").set_index("optimizer")
     with opened(chromium, usual, "#?view=curves&problem=breast_cancer") as view:
         for measure, scored in {
             "suboptimality": True,
@@ -191,7 +191,7 @@ def test_single_seeds_are_those_of_the_runs(chromium, usual):
         before = len(traces(view))
         view.check("input[name=single]")
         assert "single=yes" in view.url and len(traces(view)) == before + 5
-        row = ReportData(results).best_of("breast_cancer").set_index("optimizer").loc["adam"]
+        row = report_data(results).best_of("breast_cancer").set_index("optimizer").loc["adam"]
         runs = results.runs.query(
             f"problem == 'breast_cancer' and optimizer == 'adam' and batch_size == {row.batch_size}"
             f" and schedule == '{row.schedule}' and lr == {row.lr} and seed > 2"
@@ -226,7 +226,7 @@ def test_values_of_all_curves_under_the_pointer(chromium, usual):
 
 def test_seeds_show_what_verdicts_rest_on(chromium, usual):
     results = load(usual.parents[1])
-    verdicts, runs = results.verdicts(), ReportData(results).reported_runs
+    verdicts, runs = results.verdicts(), report_data(results).reported_runs
     with opened(chromium, usual, "#?view=seeds&problem=rosenbrock") as view:
         found = {}
         for trace in traces(view):
@@ -302,7 +302,7 @@ def test_best_of_n_is_that_of_analysis(chromium, usual):
 
 
 def test_runtimes_are_counted_for_the_problems_and_the_target_that_are_chosen(chromium, usual):
-    times = ReportData(load(usual.parents[1])).times
+    times = report_data(load(usual.parents[1])).times
     with opened(chromium, usual, "#?view=runtimes") as view:
         for over, target, clock in (
             ("", "", "epochs"),

@@ -11,8 +11,8 @@ from synthetic import make_tables, write_folder
 
 from optbench import OptbenchError, load
 from optbench.figures import style
+from optbench.figures.data import report_data
 from optbench.report import pictures, report_files, report_tables, write_report
-from optbench.report.loaded import LoadedSweep
 from optbench.report.report_files import Options
 from optbench.results.results import Results
 
@@ -48,8 +48,8 @@ def test_tables_of_an_earlier_look_are_removed_and_nothing_else(exported, tmp_pa
     (kept / "costs.csv").write_text("edited", encoding="utf-8")
     listed = (kept / report_tables.LIST).read_text(encoding="utf-8")
     (kept / report_tables.LIST).write_text(f"{listed}{'0' * 64}  mine.csv\n{'0' * 64}  ../mine.csv\n", encoding="utf-8")
-    assert report_tables.remove_earlier_tables(LoadedSweep(results), kept) == 0, "they are of this look"
-    other = LoadedSweep(results.labeled({"adam": "Ours"}))
+    assert report_tables.remove_earlier_tables(report_data(results), kept) == 0, "they are of this look"
+    other = report_data(results.labeled({"adam": "Ours"}))
     assert report_tables.remove_earlier_tables(other, kept) == len(listed.splitlines()) - 2
     assert {path.name for path in kept.iterdir()} == {"mine.csv", "costs.csv"}
     assert report_tables.remove_earlier_tables(other, kept) == 0
@@ -90,7 +90,7 @@ def test_comments_say_what_numbers_are_and_settings_name_all_of_an_own_rule(expo
     for own, there in ((["adam"], True), ([], False)):  # a constant that is no default of the catalogue
         mine = Results(runs, results.curves, results.timings, results.problems, results.landscapes,
                        results.provenance | {"own": own})  # fmt: skip
-        sweep = LoadedSweep(mine)
+        sweep = report_data(mine)
         text = report_tables.write_latex(sweep, "settings", report_tables.measure_settings(sweep))
         assert ("& kappa &" in text) == there == ("0.25" in text)
 

@@ -8,9 +8,9 @@ import pytest
 from matplotlib.colors import to_hex
 from staged import staged_table
 
+from optbench.figures.data import report_data
 from optbench.report import report_files
 from optbench.report.forest import build_forest, find_looks
-from optbench.report.loaded import LoadedSweep
 from optbench.report.settle import list_steps
 from optbench.results.results import Results
 
@@ -25,7 +25,7 @@ def sweep_of(factors, luck=(), far=4.0):
 
     runs = staged_table(value, names, rates=(0.1,), blocks=8, problems=tuple(factors), holdout=3)
     timings = pd.DataFrame({"cohort_id": ["c"], "seconds": [360.0]})
-    return LoadedSweep(Results(runs, pd.DataFrame(), timings, provenance={"choose_by": ["loss"], "cores": 2}))
+    return report_data(Results(runs, pd.DataFrame(), timings, provenance={"choose_by": ["loss"], "cores": 2}))
 
 
 def forest_of(sweep):

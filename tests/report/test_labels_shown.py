@@ -10,9 +10,9 @@ from matplotlib.text import Text
 import optbench
 from optbench.cli.sweep import print_summary
 from optbench.figures import style
+from optbench.figures.data import report_data
 from optbench.report import write_report, write_side_by_side
 from optbench.report.explorer import explorer_data
-from optbench.report.loaded import LoadedSweep
 from optbench.report.pictures import KINDS, OVERALL
 from optbench.report.report_tables import write_tables
 
@@ -43,7 +43,7 @@ def read(page):
 
 
 def test_the_answer_in_the_terminal_has_labels(folder, capsys):
-    print_summary(LoadedSweep(folder))
+    print_summary(report_data(optbench.load(folder)))
     lines = [line for line in capsys.readouterr().out.splitlines() if "optbench sweep" not in line]
     assert "Ours" in "".join(lines) and not [line for line in lines if RAW.search(line)]
 
@@ -57,14 +57,14 @@ def test_pages_have_labels_and_ids_have_names(folder, tmp_path):
     assert set(re.findall(r'data-problem="(.*?)"', html)) == {*PROBLEMS}
     both = read(write_side_by_side([folder, folder], out=tmp_path / "both.html"))
     assert "Ours" in both and not RAW.findall(both.split("optbench sweep")[0])
-    data = explorer_data(LoadedSweep(folder))
+    data = explorer_data(report_data(optbench.load(folder)))
     for key, labels in (("problems", PROBLEMS), ("optimizers", OPTIMIZERS)):
         assert {each["name"]: each["label"] for each in data[key]} == labels
         assert {each["short"] for each in data[key]} == {*labels.values()}
 
 
 def test_figures_have_labels(folder):
-    data = LoadedSweep(folder)
+    data = report_data(optbench.load(folder))
     drawn = set()
     with style.detached(), style.styled():
         for name, kind in KINDS.items():
@@ -86,7 +86,7 @@ def test_comparisons_have_labels(folder, capsys):
 
 def test_tables_have_names(folder, tmp_path):
     results = optbench.load(folder).labeled(colors={"Ours": "#d62728"})
-    write_tables(LoadedSweep(results), tmp_path, ["csv"])
+    write_tables(report_data(results), tmp_path, ["csv"])
     exported = [pd.read_csv(path) for path in tmp_path.glob("*.csv")]
     pair = optbench.compare(results, pair=("Ours", "Plain"))
     tables = [results.runs, results.problems, results.verdicts(), results.ranking(), results.winners(), results.costs()]

@@ -4,13 +4,13 @@ import re
 
 import pytest
 from matplotlib.colors import to_rgb
+from staged import answer_of
 from synthetic import make_tables, write_folder
 
 from optbench.figures import style
+from optbench.figures.data import report_data
 from optbench.report import report_tables, write_report
-from optbench.report.loaded import LoadedSweep
 from optbench.results.results import Results
-from optbench.wording.answers import answer_of
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +48,7 @@ def test_what_is_cut_is_never_the_own_optimizer(monkeypatch):
     ranked = results.ranking("loss").sort_values("value")["optimizer"].tolist()
     last, ink = ranked[-1], (0x12 / 255, 0x34 / 255, 0x56 / 255)
     for mine in (results.labeled({last: "Ours"}, {last: "#123456"}), results):
-        sweep, own = LoadedSweep(mine.judged_by("loss")), mine is not results
+        sweep, own = report_data(mine.ask("loss")), mine is not results
         styles = sweep.line_styles["breast_cancer"]
         assert len(styles) == style.COLORS == len(sweep.line_styles["all"])
         assert (last in sweep.line_styles["all"]) == own and (not own or last in styles)

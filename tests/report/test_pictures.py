@@ -4,7 +4,6 @@ import base64
 import copy
 import io
 import re
-from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -112,8 +111,8 @@ def test_the_answer_stands_beside_the_page(swept, tmp_path):
 
 def test_curves_show_what_is_judged(swept):
     by_time = copy.copy(swept)
-    judged = replace(swept.answer.judged, judge_by="time", targets={PROBLEM: 0.01})
-    by_time.answer = replace(swept.answer, judged=judged)
+    by_time.answer = copy.copy(swept.answer)
+    by_time.answer.judge_by, by_time.answer.targets = "time", {PROBLEM: 0.01}
     with style.detached():
         target = next(each for each in figures.curves(by_time, PROBLEM).lines if each.get_label() == "target (1%)")
         patches = figures.curves(swept, PROBLEM).patches

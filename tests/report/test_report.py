@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.image import imread
+from staged import answer_of
 from synthetic import make_tables, runs_table, write_folder
 
 import optbench
@@ -18,7 +19,7 @@ from optbench.report import write_report
 from optbench.report.page import find_code, group_codes
 from optbench.report.pictures import KINDS
 from optbench.wording import labels
-from optbench.wording.answers import answer_of
+from optbench.wording.answers import describe_problem
 from optbench.wording.headlines import headline
 
 WORDS = {name: KINDS[name].words for name in ("curves", "rates", "heatmap", "paths")}
@@ -98,9 +99,9 @@ def test_page_reports_the_held_out_numbers(usual):
     answer = answer_of(runs, [0, 1, 2])
     best = answer.best.set_index(["problem", "optimizer"])
     for problem in runs["problem"].unique():
-        sentence = answer.sentence(problem).removeprefix(f"{problem}: ")
+        sentence = describe_problem(answer, problem).removeprefix(f"{problem}: ")
         assert f"{sentence[1:]}." in page.text
-        for optimizer in answer.judged.firsts(problem):
+        for optimizer in answer.firsts(problem):
             row = best.loc[(problem, optimizer)]
             rate, *ends = labels.number(row["lr"], 4), labels.number(row["low"]), labels.number(row["high"])
             numbers = f"{rate} {labels.number(row['median'])} loss [{', '.join(ends)}] covers 96.9%"

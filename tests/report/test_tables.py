@@ -3,7 +3,7 @@
 import pandas as pd
 from synthetic import make_tables, runs_table
 
-from optbench.report.loaded import LoadedSweep
+from optbench.figures.data import report_data
 from optbench.report.report_tables import SweepTables, share_texts, write_tables
 from optbench.results.results import Results
 
@@ -26,7 +26,7 @@ def costly():
 
 
 def test_expected_running_times_and_how_many_arrived():
-    table = SweepTables(LoadedSweep(costly())).costs["p"]
+    table = SweepTables(report_data(costly())).costs["p"]
     rows = {row[0].text: [each.text for each in row[1:]] for row in table.rows}
     assert share_texts() == ["10%", "1%", "0.1%", "0.001%"]
     # gd: one of two arrives at 10%, 0.699 of the way from ln 0.5 to ln 0.05: 160 + 112 samples, and 480 of the other.
@@ -36,7 +36,7 @@ def test_expected_running_times_and_how_many_arrived():
 
 
 def test_tables_of_the_page_export_the_lines_of_the_files(tmp_path):
-    sweep = LoadedSweep(Results(**make_tables(batch_sizes=(16, "full"), rates=(0.01, 0.1), points=8, epochs=6)))
+    sweep = report_data(Results(**make_tables(batch_sizes=(16, "full"), rates=(0.01, 0.1), points=8, epochs=6)))
     write_tables(sweep, tmp_path, ["csv", "tex"])
     tables, problems = SweepTables(sweep), list(sweep.files)
     parts = {

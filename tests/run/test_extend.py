@@ -6,6 +6,7 @@ import shutil
 import pandas as pd
 import pytest
 from quick import slow
+from staged import answer_of
 from typer.testing import CliRunner
 
 import optbench
@@ -14,7 +15,6 @@ from optbench.contract.errors import OptbenchError
 from optbench.plan.spec_files import read_spec, refuse_unnamed
 from optbench.run import executors, loop
 from optbench.store.folder import Store
-from optbench.wording.answers import answer_of
 from optbench.wording.wider_search import advise_wider_search
 
 GRID = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "seeds": 3,

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from harness import CATALOGUE
+from staged import answer_of
 
 import optbench
 from optbench.analysis import best_configurations, recommend_settings
@@ -16,7 +17,7 @@ from optbench.run import session
 from optbench.run.isolation import Isolation
 from optbench.run.merging import merge_folders, select_shard
 from optbench.run.serialization import cohort_from_json, cohort_to_json
-from optbench.wording.answers import answer_of, describe_measure
+from optbench.wording.answers import describe_measure
 
 SPEC = {"problems": ["logistic(data=breast_cancer)"], "optimizers": ["gd", "momentum"], "learning_rates": [0.03, 0.3],
         "choose_by": "test_loss", "steps": 12, "blocks": 4, "folds": 3, "screen": 1, "race": 0, "holdout": 2,

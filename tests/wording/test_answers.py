@@ -3,15 +3,19 @@
 import numpy as np
 import pandas as pd
 import pytest
-from staged import staged_table
+from staged import answer_of, staged_table
 
 from optbench.contract.columns import target_column
 from optbench.wording.answers import (
-    answer_of,
+    compare_models,
+    describe_levels,
     describe_measure,
+    describe_over_all,
+    describe_problem,
     split_measure,
 )
 from optbench.wording.certainty import plan_more_runs
+from optbench.wording.judged import describe_result, name_unit
 
 WORSE = {"gd": 3.0, "adam": 1.0, "lion": 1.0, "slow": 40.0}
 """The factor by which each optimizer is worse than adam."""
@@ -37,28 +41,29 @@ def with_costs(runs, target=0.1):
 
 def test_who_is_first_and_by_how_much():
     answer = answer_of(planted(["gd", "adam", "slow"]), [])
-    text = answer.sentence("p")
-    assert text.startswith("p: adam is best; behind: gd ") and answer.judged.firsts("p") == ["adam"]
+    text = describe_problem(answer, "p")
+    assert text.startswith("p: adam is best; behind: gd ") and answer.firsts("p") == ["adam"]
     ratio = float(text.split("gd ")[1].split("× the loss [")[0])
     assert ratio == pytest.approx(3, rel=0.05)
     assert text.count("× the loss") == 1 and ", slow 4" in text
     low, high = map(float, text.split("the loss [97.5% CI ")[1].split("]")[0].split("–"))
     assert low <= 3 <= high
-    assert answer.judged.pairs["p", "adam", "gd"].verdict == "wins"
-    assert answer.judged.pairs["p", "gd", "adam"].verdict == "loses"
+    assert answer.pairs["p", "adam", "gd"].verdict == "wins"
+    assert answer.pairs["p", "gd", "adam"].verdict == "loses"
 
 
 def test_samples_to_the_target_come_first():
     runs = with_costs(planted(["gd", "adam"]))
     answer = answer_of(runs, [])
-    assert answer.judged.targets == {"p": 0.1, "q": 0.1}
-    assert answer.sentence("p").startswith("p: adam is best; behind: gd ") and "× the samples [" in answer.sentence("p")
+    assert answer.targets == {"p": 0.1, "q": 0.1}
+    text = describe_problem(answer, "p")
+    assert text.startswith("p: adam is best; behind: gd ") and "× the samples [" in text
     basis, spoils, text = split_measure(answer)
     assert basis.startswith("Compared by ") and len(basis) < 320 and not spoils
     assert "10% on p and q" in text and "reaches in every block" in text
     missed = runs.assign(**{target_column(0.1): runs[target_column(0.1)].where(runs["optimizer"] == "adam", np.inf)})
     answer = answer_of(missed, [])
-    assert answer.sentence("p") == "p: adam is best; behind: gd never"
+    assert describe_problem(answer, "p") == "p: adam is best; behind: gd never"
 
 
 @pytest.mark.slow
@@ -68,14 +73,15 @@ def test_a_target_that_the_leader_reaches_within_ten_steps_gets_a_warning():
     ends = {12: "in its first step", 30: "in 1.9 steps", 150: "in 9.4 steps", 170: ""}  # of 16 samples
     for samples, words in ends.items():
         answer = answer_of(runs.assign(**{column: runs[column].mask(adam & p, float(samples))}), [])
-        assert answer.sentence("p").endswith(f"; careful: adam reaches the target of 10% {words}") == bool(words)
-        assert "careful" not in answer.sentence("q")
+        text = describe_problem(answer, "p")
+        assert text.endswith(f"; careful: adam reaches the target of 10% {words}") == bool(words)
+        assert "careful" not in describe_problem(answer, "q")
         advice = (
             "Within ten steps the leader reaches its target on p, so this compares first steps more than training: "
         )
         assert split_measure(answer)[1] == (f"{advice}more epochs, or --judge-by loss, tell more." if words else "")
     behind = answer_of(runs.assign(**{column: runs[column].mask(~adam & p, 1e7)}), [])
-    assert "careful" not in behind.sentence("p"), "of the leader alone it matters"
+    assert "careful" not in describe_problem(behind, "p"), "of the leader alone it matters"
 
 
 @pytest.mark.slow
@@ -85,12 +91,12 @@ def test_every_other_measure_has_a_sentence():
         return runs.assign(test_accuracy=1 - 0.04 * factor * np.exp(0.01 * np.sin(17 * runs["seed"])))
 
     runs = errors(planted(["gd", "adam"]), {"gd": 1.0, "adam": 2.0})
-    text = answer_of(runs, []).others["test_accuracy"].describe("p")
+    text = describe_result(answer_of(runs, []).others["test_accuracy"], "p")
     assert text.startswith("gd is best (errors 0.04); behind: adam ") and "× the errors [" in text
     swapped = with_costs(planted(["gd", "adam"])).assign(
         log_tail=lambda each: each["log_tail"] + 5 * (each["optimizer"] == "adam")
     )
-    assert answer_of(swapped, []).others["loss"].describe("p").startswith("gd is best; behind: adam ")
+    assert describe_result(answer_of(swapped, []).others["loss"], "p").startswith("gd is best; behind: adam ")
 
 
 @pytest.mark.slow
@@ -101,10 +107,10 @@ def test_labels_of_a_coin_are_not_learned_and_need_no_more_runs():
     facts = pd.DataFrame({"problem": ["p"], "constant_answer": ["active"], "constant_accuracy": [0.54]})
     answer = answer_of(runs, [0], "test_accuracy", problems=facts)
     words = "as far as the test data tell, no better than a constant answer (accuracy 0.54)"
-    assert answer.sentence("p").endswith(words) and "would" not in answer.sentence("p")
+    assert describe_problem(answer, "p").endswith(words) and "would" not in describe_problem(answer, "p")
     assert plan_more_runs(answer, pd.DataFrame()) is None and answer.promising_edges.empty
     answer = answer_of(runs, [0], "test_accuracy", problems=facts.assign(constant_accuracy=0.3))
-    assert not answer.unlearned and "constant" not in answer.sentence("p")
+    assert not answer.unlearned and "constant" not in describe_problem(answer, "p")
     assert len(answer_of(runs, [0], "test_accuracy").edges) == len(answer.promising_edges)
 
 
@@ -114,10 +120,10 @@ def test_measures_that_were_asked_for_are_told_and_values_stand_where_the_rankin
     runs = runs.assign(test_f1=1 - loss, test_loss_final=loss, test_accuracy=1 - loss)
     facts = pd.DataFrame({"problem": ["p"], "constant_answer": [""], "data": ["p.csv: target 'kind', 3 classes"]})
     answer = answer_of(runs, [], "f1", choose_by=("f1", "test_loss"), problems=facts)
-    assert [judged.unit("p") for judged in answer.others.values()] == ["test loss"]
+    assert [name_unit(other, "p") for other in answer.others.values()] == ["test loss"]
     value = answer.ranking.loc[answer.ranking["optimizer"] == "adam", "value"].iloc[0]
-    assert f"adam is best (1 - macro F1 on test data {value:.3g})" in answer.sentence("p")
-    assert "× the 1 - macro F1" in answer.sentence("p")
+    assert f"adam is best (1 - macro F1 on test data {value:.3g})" in describe_problem(answer, "p")
+    assert "× the 1 - macro F1" in describe_problem(answer, "p")
     assert describe_measure(answer).startswith("Compared by 1 - macro F1 on test data.")
 
 
@@ -127,10 +133,10 @@ def test_models_of_one_table_are_compared_and_not_ranked(shift, words):
     noise = 0.01 * np.random.default_rng(0).standard_normal(len(runs))
     runs["test_accuracy"] = 0.9 + noise - shift * (runs["problem"] == "q")
     facts = pd.DataFrame({"problem": ["p", "q"], "constant_answer": "yes", "digest": "d", "data": "mine.csv: 9 rows"})
-    text = answer_of(runs, [], "test_accuracy", problems=facts).compare_models()
+    text = compare_models(answer_of(runs, [], "test_accuracy", problems=facts))
     assert text.startswith(f"{words} on this table: errors of the best of each: ") and "rank" not in text
     other = answer_of(runs, [], "test_accuracy", problems=facts.assign(digest=["d", "e"]))
-    assert other.overall() == ""
+    assert describe_over_all(other) == ""
 
 
 @pytest.mark.slow
@@ -138,9 +144,9 @@ def test_no_sentence_compares_batch_sizes_that_no_optimizer_shares():
     """L-BFGS has the full batch alone, and the others 64: their difference is that of the optimizers."""
     runs = planted(["gd", "adam"])
     apart = runs.assign(batch_size=np.where(runs["optimizer"] == "gd", 64, 16))
-    assert answer_of(apart, []).describe_levels("p") == []
+    assert describe_levels(answer_of(apart, []), "p") == []
     both = pd.concat([apart, apart[apart["optimizer"] == "gd"].assign(batch_size=16)], ignore_index=True)
-    assert answer_of(both, []).describe_levels("p")[0].startswith("batch size on p: 16 ")
+    assert describe_levels(answer_of(both, []), "p")[0].startswith("batch size on p: 16 ")
 
 
 def test_batch_sizes_and_schedules_have_a_sentence_each():
@@ -148,9 +154,9 @@ def test_batch_sizes_and_schedules_have_a_sentence_each():
     larger = runs.assign(batch_size=64, log_tail=runs["log_tail"] + 1.0)
     both = pd.concat([runs, larger], ignore_index=True)
     both["run_id"] = [f"r{place}" for place in range(len(both))]
-    (text,) = answer_of(both, []).describe_levels("p")
+    (text,) = describe_levels(answer_of(both, []), "p")
     assert text.startswith("batch size on p: 16 is best; behind: 64 2.")
-    assert answer_of(runs, []).describe_levels("p") == []
+    assert describe_levels(answer_of(runs, []), "p") == []
 
 
 @pytest.mark.slow
@@ -159,7 +165,7 @@ def test_intervals_of_shares_end_at_what_is_possible():
     runs = planted(["gd", "adam"], problems=("p",), blocks=3)
     accuracy = runs["block"].map({0: 0.4, 1: 0.1, 2: 0.02}).fillna(0.1) + 0.001 * (runs["optimizer"] == "gd")
     runs = runs.assign(test_accuracy=accuracy, validation_accuracy=accuracy)
-    rows = answer_of(runs, [], "test_accuracy", choose_by=("test_accuracy",)).judged.rows("p")
+    rows = answer_of(runs, [], "test_accuracy", choose_by=("test_accuracy",)).rows("p")
     assert rows["high"].tolist() == [1.0, 1.0] and (rows["value"] < 1).all() and (rows["low"] < rows["value"]).all()
 
 
@@ -172,9 +178,9 @@ def test_a_rule_that_diverges_at_one_step_whatever_the_rate_is_to_be_checked_and
         runs.loc[mine, name] = value
     runs["diverged_at"] = pd.array(np.where(mine, 3, None), dtype="Int64")
     answer = answer_of(runs, [])
-    assert answer.sentence("p").endswith(
+    assert describe_problem(answer, "p").endswith(
         "slow diverged; slow diverges at step 3 at any rate (optbench check tests rules)"
     )
     assert "slow" not in set(answer.promising_edges["optimizer"])
     runs.loc[mine & (runs["lr"] == runs["lr"].max()), "diverged_at"] = 2
-    assert "at step" not in answer_of(runs, []).sentence("p")
+    assert "at step" not in describe_problem(answer_of(runs, []), "p")

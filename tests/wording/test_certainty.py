@@ -1,17 +1,14 @@
 """How sure first place is, what more runs take, and the table of winners: on tables with planted winners."""
 
 import math
-from dataclasses import replace
 
 import pandas as pd
 import pytest
-from staged import staged_table
+from staged import answer_of, staged_table, with_parts
 from synthetic import failure, runs_table
 
 from optbench.results.results import Results
 from optbench.wording import certainty
-from optbench.wording.answers import answer_of
-from optbench.wording.winners import build_winners_table
 
 TIMINGS = pd.DataFrame({"cohort_id": ["c"], "ns_per_run_step": [1.0], "steps": [100]})
 
@@ -31,7 +28,7 @@ def table(factors, spread=0.02):
      ({"gd": 1.0, "adam": 1.001}, 0.02, "tie"), ({"gd": 1.0, "adam": 1.05}, 2.0, "open"), ({"gd": 1.0}, 0.02, "alone")],
 )  # fmt: skip
 def test_how_sure_first_place_is(factors, spread, known):
-    winners = build_winners_table(answer_of(table(factors, spread), []), pd.DataFrame(), [])
+    winners = Results(table(factors, spread), timings=TIMINGS).winners()
     assert set(winners["verdict"]) == {known}
 
 
@@ -47,8 +44,9 @@ def open_pairs(needed, seconds=400.0, **more):
          "blocks_needed": needed[names.index(row["b"]) - 1] if row["a"] == "gd" else math.nan}
         for row in answer.verdicts.to_dict("records")
     ]  # fmt: skip
-    judged = replace(answer.judged, ranking=ranking, verdicts=answer.verdicts.assign(**pd.DataFrame(rows)), **more)
-    return replace(answer, judged=judged), pd.DataFrame({"cohort_id": ["c"], "seconds": [seconds]})
+    verdicts = answer.verdicts.assign(**pd.DataFrame(rows))
+    timings = pd.DataFrame({"cohort_id": ["c"], "seconds": [seconds]})
+    return with_parts(answer, ranking=ranking, verdicts=verdicts, **more), timings
 
 
 @pytest.mark.slow
@@ -73,7 +71,7 @@ def test_on_seeds_in_common_twice_the_blocks_are_advised():
     assert option == "--blocks 16"
     assert text == "3 open pairs: twice the blocks make intervals about a fifth narrower (about 3 min here)"
     never = answer.verdicts.assign(reason="neither reaches the target")
-    assert certainty.plan_more_runs(replace(answer, judged=replace(answer.judged, verdicts=never)), timings) is None
+    assert certainty.plan_more_runs(with_parts(answer, verdicts=never, in_common=True), timings) is None
 
 
 def test_winners_have_setting_lead_and_verdict():

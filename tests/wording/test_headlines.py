@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from staged import staged_table
+from staged import answer_of, staged_table
 
-from optbench.wording.answers import answer_of
+from optbench.wording.answers import describe_over_all
 from optbench.wording.headlines import headline, weigh
 
 CLEAR, NOISY = 0.02, 2.0
@@ -57,7 +57,7 @@ def test_what_costs_more_than_the_optimizer_comes_first(factor, words):
     both = pd.concat([runs, larger], ignore_index=True)
     answer = answer_of(both, [], "loss")
     assert headline(answer).startswith(words)
-    assert weigh(answer.judged) == pytest.approx(3, rel=0.05)
+    assert weigh(answer) == pytest.approx(3, rel=0.05)
     assert weigh(answer.levels["batch_size"]) == pytest.approx(factor, rel=0.05)
 
 
@@ -75,6 +75,7 @@ def test_what_a_test_over_many_problems_shows_is_the_title():
         return answer_of(table, [], "loss")
 
     answer = answer_of_many(40)
-    assert "has the best mean rank" in answer.overall() and answer.overall().endswith("adam wins against 1 of 2 others")
+    text = describe_over_all(answer)
+    assert "has the best mean rank" in text and text.endswith("adam wins against 1 of 2 others")
     assert headline(answer).startswith("adam wins against 1 of 2 others over 40 problems")
     assert "over" not in headline(answer_of_many(12)), "fewer than 20 problems are no test"

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from staged import staged_table
 
-from optbench.report.loaded import LoadedSweep
+from optbench.figures.data import report_data
 from optbench.results.results import Results
 from optbench.wording.matrix import build_matrix, find_safe_default, list_factors
 
@@ -21,7 +21,7 @@ def answer_to(factors, luck=()):
 
     runs = staged_table(value, names, rates=(0.1,), blocks=8, problems=tuple(factors), holdout=3)
     timings = pd.DataFrame({"cohort_id": ["c"], "seconds": [1.0]})
-    return LoadedSweep(Results(runs, pd.DataFrame(), timings, provenance={"choose_by": ["loss"]})).answer
+    return report_data(Results(runs, pd.DataFrame(), timings, provenance={"choose_by": ["loss"]})).answer
 
 
 def test_cells_have_the_planted_ratios_and_what_is_shown():

@@ -6,9 +6,8 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from staged import staged_table
+from staged import answer_of, staged_table
 
-from optbench.wording.answers import answer_of
 from optbench.wording.summary import cut, lay_out, summarize
 
 FACTORS = {"nesterov": 1.0, "momentum": 1.2, "gd": 1.5, "rmsprop": 2.0, "adam": 3.0}

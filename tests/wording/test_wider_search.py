@@ -4,13 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from quick import slow
+from staged import answer_of
 from synthetic import runs_table
 
 from optbench.analysis import best_configurations
 from optbench.analysis.edges import find_edges
+from optbench.catalogue.loader import find_shipped_limits
 from optbench.contract.limits import is_inside
 from optbench.contract.search import parse_range
-from optbench.wording.answers import answer_of, describe_measure, find_shipped_limits
+from optbench.wording.answers import describe_measure
 from optbench.wording.wider_search import advise_wider_search, describe_limits
 
 
