@@ -20,8 +20,9 @@ def make_answer(
     from optbench.analysis.differences import VERSIONS
     from optbench.analysis.pair_statistics import spent_alpha
     from optbench.analysis.verdicts import ALL
-    from optbench.wording.answers import describe_over_all, describe_problem
+    from optbench.wording.answers import describe_problem
     from optbench.wording.headlines import headline
+    from optbench.wording.judged import describe_order
 
     results, answer = finished.results, finished.answer
     made, status = results.provenance, finished.answer.everything.runs["status"]
@@ -43,7 +44,7 @@ def make_answer(
         "answers": {
             answer.label(problem): describe_problem(answer, problem) for problem in answer.best["problem"].unique()
         }
-        | ({ALL: overall} if (overall := describe_over_all(answer)) else {}),
+        | ({ALL: overall} if (overall := describe_order(answer)) else {}),
         "ranking": answer.ranking,
         "verdicts": answer.verdicts,
         "recommended": answer.best,

@@ -44,6 +44,7 @@ from optbench.wording.judged import (
     SAMPLES,
     describe_best,
     describe_further_look,
+    describe_order,
     name_certainty,
     name_metric,
     name_scope,
@@ -152,7 +153,7 @@ class Page:
             key: headline(view.answer, levels=view is sweep or view.choose_by != sweep.choose_by)
             for key, view in self.views.items()
         }
-        self.overall = {key: answers.describe_over_all(view.answer) for key, view in self.views.items()}
+        self.overall = {key: describe_order(view.answer) for key, view in self.views.items()}
         self.short = labels.short_names(sweep.files, sweep.label)
         self.called = {name: sweep.label(name) for name in answer.best["optimizer"].unique()}
         self.matrices = {key: build_matrix(view.answer, self.find_lacking(view)) for key, view in self.views.items()}

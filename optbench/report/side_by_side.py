@@ -35,7 +35,7 @@ from optbench.wording.comparisons import (
     list_verdicts,
     name_state,
 )
-from optbench.wording.judged import SAMPLES, name_unit
+from optbench.wording.judged import SAMPLES, describe_order, name_unit
 from optbench.wording.summary import count_runs
 
 FACTS = ("optbench", "date", "cpu", "cores", "device", "python", "numpy", "numba", "budget", "command")
@@ -186,7 +186,7 @@ def _describe_side(side: Side) -> dict:
         "folder": str(sweep.directory),
         "version": f"optbench {results.provenance['optbench']}" if "optbench" in results.provenance else "",
         "counts": f"{count_runs(results.runs)}.",
-        "overall": answers.describe_over_all(sweep.answer),
+        "overall": describe_order(sweep.answer),
         "warnings": [*filter(None, [results.missing]), *sweep.failures],
         "measure": answers.describe_measure(sweep.answer),
     }

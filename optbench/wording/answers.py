@@ -20,7 +20,6 @@ from optbench.wording import caveats, labels
 from optbench.wording.judged import (
     PLAIN_LOSS,
     SAMPLES,
-    describe_order,
     describe_verdict,
     name_certainty,
     name_metric,
@@ -41,11 +40,6 @@ def describe_unequal_trials(answer: Answer) -> str:
     trials = zip(rows["optimizer"], rows["trials"].fillna(0).astype(int), strict=True)
     numbers = join_with_and([f"{answer.label(name)} {count:,}" for name, count in trials])
     return f"Trials were unequal ({numbers}): {BEST_OF_MORE}."
-
-
-def describe_over_all(answer: Answer) -> str:
-    """Return the sentence over all problems; "" of fewer than 20, and of models of one table."""
-    return "" if answer.is_one_table else describe_order(answer)
 
 
 def compare_models(answer: Answer) -> str:

@@ -171,10 +171,13 @@ def describe_ratio(answer: Answer, problem: str, row: Mapping, interval: bool = 
 
 
 def describe_order(answer: Answer) -> str:
-    """Return a sentence on the order over all problems; "" of fewer than FEW_PROBLEMS, where it is not tested."""
+    """Return a sentence on the order over all problems; "" where it is not tested, and of models of one table.
+
+    It is not tested over fewer than FEW_PROBLEMS.
+    """
     rows = answer.rows(ALL)
     rows = rows[rows["mean_rank"].notna()]
-    if rows.empty or rows["blocks"].max() < FEW_PROBLEMS:
+    if rows.empty or rows["blocks"].max() < FEW_PROBLEMS or answer.is_one_table:
         return ""
     top = rows.iloc[0]
     best = rows.loc[rows["mean_rank"] <= top["mean_rank"] + 1e-9, answer.of].tolist()

@@ -10,12 +10,11 @@ from optbench.wording.answers import (
     compare_models,
     describe_levels,
     describe_measure,
-    describe_over_all,
     describe_problem,
     split_measure,
 )
 from optbench.wording.certainty import plan_more_runs
-from optbench.wording.judged import describe_result, name_unit
+from optbench.wording.judged import describe_order, describe_result, name_unit
 
 WORSE = {"gd": 3.0, "adam": 1.0, "lion": 1.0, "slow": 40.0}
 """The factor by which each optimizer is worse than adam."""
@@ -136,7 +135,7 @@ def test_models_of_one_table_are_compared_and_not_ranked(shift, words):
     text = compare_models(answer_of(runs, [], "test_accuracy", problems=facts))
     assert text.startswith(f"{words} on this table: errors of the best of each: ") and "rank" not in text
     other = answer_of(runs, [], "test_accuracy", problems=facts.assign(digest=["d", "e"]))
-    assert describe_over_all(other) == ""
+    assert describe_order(other) == ""
 
 
 @pytest.mark.slow

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from staged import answer_of, staged_table
 
-from optbench.wording.answers import describe_over_all
 from optbench.wording.headlines import headline, weigh
+from optbench.wording.judged import describe_order
 
 CLEAR, NOISY = 0.02, 2.0
 """Spread from seed to seed: everything is told apart, and nothing."""
@@ -75,7 +75,7 @@ def test_what_a_test_over_many_problems_shows_is_the_title():
         return answer_of(table, [], "loss")
 
     answer = answer_of_many(40)
-    text = describe_over_all(answer)
+    text = describe_order(answer)
     assert "has the best mean rank" in text and text.endswith("adam wins against 1 of 2 others")
     assert headline(answer).startswith("adam wins against 1 of 2 others over 40 problems")
     assert "over" not in headline(answer_of_many(12)), "fewer than 20 problems are no test"
