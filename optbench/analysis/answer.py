@@ -47,6 +47,8 @@ class Question:
     """The measure that settings are chosen by."""
     of: str = "optimizer"
     """The column whose levels are compared: "optimizer", "batch_size" or "schedule"; all else is tuned."""
+    confidence: float = 0.95
+    """Of intervals and verdicts, before the looks at a sweep spend some of it."""
     plan: bool = True
     """Whether verdicts say how many blocks would decide what is open, which takes a while to compute."""
 
@@ -67,7 +69,12 @@ class Beside(NamedTuple):
 
 
 def ask(
-    tables: Tables, judge_by: str | None = None, of: str = "optimizer", choose_by: str | None = None, plan: bool = True
+    tables: Tables,
+    judge_by: str | None = None,
+    of: str = "optimizer",
+    choose_by: str | None = None,
+    confidence: float = 0.95,
+    plan: bool = True,
 ) -> Answer:
     """Return the answer to a question, which the tables keep.
 
@@ -78,7 +85,8 @@ def ask(
         if not isinstance(measure, str | None):
             raise OptbenchError(f"measure {shown(measure)} must be a text")
     measure = tables.judge_by if judge_by is None else judge_by
-    question = Question(measure, chosen_for(measure, tables.choose_by) if choose_by is None else choose_by, of)
+    choose_by = chosen_for(measure, tables.choose_by) if choose_by is None else choose_by
+    question = Question(measure, choose_by, of, confidence)
     if tables._asked[0] is not tables.runs:  # the user has set other runs
         tables._asked = tables.runs, {}
     answers: dict[Question, Answer] = tables._asked[1]
@@ -105,7 +113,8 @@ class Answer:
     def ask(self, judge_by: str | None = None, of: str = "optimizer") -> Answer:
         """Return the answer by another measure, None for the same, or on another column; without planned blocks."""
         if judge_by in (None, self.judge_by):
-            return self if of == self.of else ask(self.everything, self.judge_by, of, self.question.choose_by, False)
+            by = self.question.choose_by
+            return self if of == self.of else ask(self.everything, self.judge_by, of, by, plan=False)
         return ask(self.everything, judge_by, of, plan=False)
 
     @property
@@ -217,7 +226,7 @@ class Answer:
         Raises OptbenchError where fewer than two blocks did: no more than chance has run that.
         """
         of, by = self.tables, self.question.choose_by
-        table = compare_levels(self.coded, look=of.look, edges=self.edges, plan=self.question.plan)
+        table = compare_levels(self.coded, self.question.confidence, of.look, self.edges, self.question.plan)
         if by in of.choose_by or not is_staged(self.runs):
             return table
         blocks = count_folds(self.runs) or self.blocks
@@ -235,7 +244,7 @@ class Answer:
     def ranking(self) -> pd.DataFrame:
         """`optbench.analysis.ranking`, with `unreached`: the blocks whose expected time to a target is a bound."""
         table, tuned = self.coded, held_out(self.coded)
-        values = clip_intervals(measure_levels(table, edges=self.edges), self.runs, self.judge_by)
+        values = clip_intervals(measure_levels(table, self.question.confidence, self.edges), self.runs, self.judge_by)
         hits, ran = np.nansum(tuned.reached, axis=2), (~np.isnan(tuned.reached)).any(axis=2)
         places = rank_levels(self.verdicts, values, self.of)
         ends = values[["problem", self.of]].assign(unreached=table.timed * ((hits == 0) & ran).sum(axis=1))

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from optbench.analysis import ranking
+from optbench.analysis.answer import ask
 from optbench.analysis.over_problems import LEAST_PROBLEMS
 from optbench.analysis.sweep_tables import Tables
 from optbench.analysis.verdicts import ALL
@@ -70,12 +70,10 @@ def mean_ranks(
     """
     data = report_data(results)
     names, problems = select_optimizers(data, optimizers), select_problems(data, problem)
-    of, judge_by = data.results, judge_by or data.results.judge_by
-    if judge_by == of.judge_by and confidence == 0.95 and len(names) == of.runs["optimizer"].nunique():
-        places = data.answer.ranking
-    else:
-        runs = of.runs[of.runs["optimizer"].isin(names)]
-        places = ranking(runs, judge_by, confidence=confidence)
+    of, runs = data.answer.everything, data.answer.runs
+    if len(names) < runs["optimizer"].nunique():
+        of = of.with_runs(runs[runs["optimizer"].isin(names)])
+    places = ask(of, judge_by or data.answer.judge_by, confidence=confidence, plan=False).ranking
     subject = problems[0] if len(problems) == 1 or ALL not in set(places["problem"]) else ALL
     rows = places[places["problem"] == subject]
     if len(rows) == 1:
