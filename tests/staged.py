@@ -8,7 +8,11 @@ import pandas as pd
 from synthetic import runs_table
 
 from optbench.analysis.answer import Answer, Question, ask
+from optbench.analysis.measures import clip_intervals
+from optbench.analysis.protocol import code_runs
+from optbench.analysis.ranking import measure_levels, rank_levels
 from optbench.analysis.sweep_tables import Tables
+from optbench.analysis.verdicts import check_levels, compare_levels
 from optbench.contract.columns import TARGETS, target_column
 from optbench.results.results import Results
 
@@ -164,6 +168,22 @@ def naive_targets(runs, least=3):
                 if all(name in cell and reaches(cell[name], share) for cell in blocks)]  # fmt: skip
         shared[problem] = min(each, default=None)
     return shared, in_block
+
+
+def verdicts(runs, judge_by="time", of="optimizer", confidence=0.95, choose_by=None, look=1, edges=None):
+    """Return the verdicts on a table `runs`, whose settings are chosen by the measure that judges, or another."""
+    return compare_levels(_code(runs, judge_by, of, choose_by), confidence, look, edges)
+
+
+def ranking(runs, judge_by="time", of="optimizer", confidence=0.95, choose_by=None, look=1, edges=None):
+    """Return the ranking that belongs to `verdicts`."""
+    pairs = verdicts(runs, judge_by, of, confidence, choose_by, look, edges)
+    values = measure_levels(_code(runs, judge_by, of, choose_by), confidence, edges)
+    return rank_levels(pairs, clip_intervals(values, runs, judge_by), of)
+
+
+def _code(runs, judge_by, of, choose_by):
+    return check_levels(code_runs(runs, choose_by or judge_by, of, judge_by), runs)
 
 
 def answer_of(

@@ -9,7 +9,6 @@ from optbench.analysis.costs import costs, fixed_targets, targets_of, time_to_ta
 from optbench.analysis.curves import cost_noise, curve_bands
 from optbench.analysis.measures import find_reference_values, tail_values
 from optbench.analysis.protocol import choose_settings, recommend_settings, select_chosen_runs, select_finalists
-from optbench.analysis.ranking import ranking
 from optbench.analysis.run_columns import (
     configuration_columns,
     find_failed_runs,
@@ -22,7 +21,6 @@ from optbench.analysis.runtimes import runtime_shares
 from optbench.analysis.selection import best_configurations, reported_runs, select_screening_runs
 from optbench.analysis.statistics import grouped_intervals, interval_ranks
 from optbench.analysis.trajectories import log_area
-from optbench.analysis.verdicts import verdicts
 
 __all__ = [
     "batch_times",
@@ -43,7 +41,6 @@ __all__ = [
     "interval_ranks",
     "log_area",
     "metric_columns",
-    "ranking",
     "recommend_settings",
     "reported_runs",
     "runtime_shares",
@@ -56,5 +53,4 @@ __all__ = [
     "timing_summary",
     "tuned_times",
     "varied_hyperparameters",
-    "verdicts",
 ]

@@ -221,7 +221,7 @@ class Answer:
 
     @cached_property
     def verdicts(self) -> pd.DataFrame:
-        """`optbench.analysis.verdicts`, which say where only some blocks reported what the measure chooses.
+        """The table of `compare_levels`, which says where only some blocks reported what the measure chooses.
 
         Raises OptbenchError where fewer than two blocks did: no more than chance has run that.
         """
@@ -242,7 +242,7 @@ class Answer:
 
     @cached_property
     def ranking(self) -> pd.DataFrame:
-        """`optbench.analysis.ranking`, with `unreached`: the blocks whose expected time to a target is a bound."""
+        """The table of `rank_levels`, with `unreached`: the blocks whose expected time to a target is a bound."""
         table, tuned = self.coded, held_out(self.coded)
         values = clip_intervals(measure_levels(table, self.question.confidence, self.edges), self.runs, self.judge_by)
         hits, ran = np.nansum(tuned.reached, axis=2), (~np.isnan(tuned.reached)).any(axis=2)

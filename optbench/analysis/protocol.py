@@ -537,10 +537,10 @@ def select_best_draws(runs: pd.DataFrame, tuning_seeds: Iterable[int], choose_by
 
 
 def select_chosen_runs(runs: pd.DataFrame, choose_by: str = LOSS, of: str = "optimizer") -> pd.DataFrame:
-    """Return the rows of `runs` that `verdicts` compares: each block's chosen setting on the block's reporting seeds.
+    """Return the rows of `runs` that verdicts compare: each block's chosen setting on the block's reporting seeds.
 
     Costs of these rows are thus those of the whole procedure, tuning included, on seeds that were not used
-    for the choice. choose_by, of: as for `verdicts`; a plain table is divided into blocks as there. Runs that a
+    for the choice. choose_by, of: as of a `Question`; a plain table is divided into blocks as there. Runs that a
     deadline cut are left out.
 
     Returns rows of `runs` in their order, with `stage` "holdout" and the `block` that each belongs to; where every

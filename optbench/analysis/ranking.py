@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.held_out import held_out
-from optbench.analysis.measures import TIME, clip_intervals
 from optbench.analysis.over_problems import mean_ranks
 from optbench.analysis.pair_statistics import mean_effects
 from optbench.analysis.protocol import CodedRuns
@@ -18,54 +17,14 @@ from optbench.analysis.verdicts import (
     OPEN,
     TIE,
     WINS,
-    compare_levels,
     exchange_sides,
     find_limits,
-    tune_levels,
 )
 
 FIRST, BEHIND, FAILED = "first", "behind", "failed"
 """States of a level, besides TIE and OPEN, which are towards the one that is first."""
 _WHOLE = ("beats", "beaten_by", "blocks")
 """Columns of whole numbers, 0 where there is nothing to count."""
-
-
-def ranking(
-    runs: pd.DataFrame,
-    judge_by: str = TIME,
-    of: str = "optimizer",
-    confidence: float = 0.95,
-    choose_by: str | None = None,
-    look: int = 1,
-    edges: pd.DataFrame | None = None,
-) -> pd.DataFrame:
-    """Return one row for each problem and level; with several problems, also the rows of problem "all".
-
-    Arguments as for `verdicts`.
-
-    state: "first" for the level with the best value, if no other wins against it and it wins against one or ties with
-    all; "tie" for those that tie with it, "open" for those that are not told apart from it, "behind" for those that
-    some level wins against, the first or another; "failed" where every reporting run failed. Where none is first, all
-    that nobody wins against are "open". alone: it is first, wins against all others and does not end at a limit of the
-    search. place: 1 plus the number of levels that win against it; last for a level that a deadline left without a
-    setting, or whose every run failed.
-
-    beaten_by, beats: the numbers of levels, by the verdicts. mean_rank: over the reporting seeds, from 1;
-    probability: that of the better run on a seed, mean over the rivals. value, low, high: the usual result of tuning
-    and running the level, exp of the mean over blocks with its t interval: samples, a loss or a share of errors.
-    ratio: that of the level over the leader's, of the blocks that both have, with its interval, ratio_low to
-    ratio_high, and bound, as of `verdicts`; 1 for the leader, NaN where it is not known. blocks, trials; failures:
-    the share of runs that failed; reached: that of runs that reached the target; limit: True where the recommended
-    setting lies at a limit of the search.
-
-    In the rows "all", mean_rank is the mean over problems of the rank by value, with its bootstrap interval over
-    problems (value is empty, low and high are its ends); worst_rank; stays_first: whether the best mean rank stays the
-    best without any one problem.
-    """
-    table = tune_levels(runs, judge_by, of, choose_by)
-    pairs = compare_levels(table, confidence, look, edges)
-    values = clip_intervals(measure_levels(table, confidence, edges), runs, judge_by)
-    return rank_levels(pairs, values, of)
 
 
 def measure_levels(table: CodedRuns, confidence: float = 0.95, edges: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -85,9 +44,28 @@ def measure_levels(table: CodedRuns, confidence: float = 0.95, edges: pd.DataFra
 
 
 def rank_levels(pairs: pd.DataFrame, values: pd.DataFrame, of: str) -> pd.DataFrame:
-    """Return the table of `ranking` from the verdicts of pairs and the values of cells.
+    """Return one row for each problem and level; with several problems, also the rows of problem "all".
 
-    pairs: from `verdicts`; values: from `measure_levels`; of: the column of the levels.
+    pairs: from `compare_levels`; values: from `measure_levels`; of: the column of the levels.
+
+    state: "first" for the level with the best value, if no other wins against it and it wins against one or ties with
+    all; "tie" for those that tie with it, "open" for those that are not told apart from it, "behind" for those that
+    some level wins against, the first or another; "failed" where every reporting run failed. Where none is first, all
+    that nobody wins against are "open". alone: it is first, wins against all others and does not end at a limit of the
+    search. place: 1 plus the number of levels that win against it; last for a level that a deadline left without a
+    setting, or whose every run failed.
+
+    beaten_by, beats: the numbers of levels, by the verdicts. mean_rank: over the reporting seeds, from 1;
+    probability: that of the better run on a seed, mean over the rivals. value, low, high: the usual result of tuning
+    and running the level, exp of the mean over blocks with its t interval: samples, a loss or a share of errors.
+    ratio: that of the level over the leader's, of the blocks that both have, with its interval, ratio_low to
+    ratio_high, and bound, as there; 1 for the leader, NaN where it is not known. blocks, trials; failures:
+    the share of runs that failed; reached: that of runs that reached the target; limit: True where the recommended
+    setting lies at a limit of the search.
+
+    In the rows "all", mean_rank is the mean over problems of the rank by value, with its bootstrap interval over
+    problems (value is empty, low and high are its ends); worst_rank; stays_first: whether the best mean rank stays the
+    best without any one problem.
     """
     names = ["problem", of]
     both = pd.concat([pairs, exchange_sides(pairs)], ignore_index=True).rename(columns={"a": of})

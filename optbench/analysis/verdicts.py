@@ -24,7 +24,7 @@ from optbench.analysis.measures import LOSS, SOLVED, TIME, explain_few_test_rows
 from optbench.analysis.over_problems import LEAST_PROBLEMS, judge_over_problems
 from optbench.analysis.pair_statistics import spent_alpha
 from optbench.analysis.power import blocks_needed
-from optbench.analysis.protocol import CodedRuns, code_runs
+from optbench.analysis.protocol import CodedRuns
 from optbench.analysis.sampling import Sampling
 
 ALL = "all"
@@ -65,23 +65,25 @@ class Paired(NamedTuple):
     """Of the mean difference, by the choice of test examples."""
 
 
-def verdicts(
-    runs: pd.DataFrame,
-    judge_by: str = TIME,
-    of: str = "optimizer",
+def check_levels(table: CodedRuns, runs: pd.DataFrame) -> CodedRuns:
+    """Return coded runs with the problems that their measure cannot judge. runs: the whole table."""
+    few, unmeasured = explain_few_test_rows(runs, table.judge_by), explain_unmeasured(runs, table.judge_by)
+    return table.with_values(unjudged=few, unmeasured=unmeasured)
+
+
+def compare_levels(
+    table: CodedRuns,
     confidence: float = 0.95,
-    choose_by: str | None = None,
     look: int = 1,
     edges: pd.DataFrame | None = None,
+    plan: bool = True,
 ) -> pd.DataFrame:
     """Return one row for each problem and pair of levels; with several problems, also the rows of problem "all".
 
-    runs: the `runs` table of a sweep, staged or plain (`protocol` divides a plain one). judge_by: the measure that
-    levels are compared by, "time", "loss" or a metric (`tail_values`); choose_by: the one that settings are chosen by,
-    by default the same. of: the column whose levels are compared, "optimizer", "batch_size" (the full batch is one
-    level on every problem) or "schedule"; all else is tuned. look: how often these blocks, or fewer of them, have been
-    looked at (`spent_alpha`), where the runs do not say since when they are there (`keep_looks`): what is added later
-    pays for its own pairs. edges: the recommended settings that lie at a limit of the search (`find_edges`).
+    table: the runs of a sweep, staged or plain, coded for the levels and the measures (`check_levels`). look: how often
+    these blocks, or fewer of them, have been looked at (`spent_alpha`), where the runs do not say since when they are
+    there (`keep_looks`): what is added later pays for its own pairs. edges: the recommended settings that lie at a
+    limit of the search (`find_edges`). plan: with blocks_needed.
 
     Every pair has one row, a before b in order of appearance; verdict and ratio are about a. D_k is the difference
     y_b - y_a in block k, or on seed k in common (`CodedRuns.reporting`), and ratio = exp(mean D): above 1 a is better,
@@ -102,28 +104,6 @@ def verdicts(
 
     Source: Demsar 2006, JMLR 7; Bouthillier et al. 2021, MLSys, for tuning as a source of variance.
     """
-    return compare_levels(tune_levels(runs, judge_by, of, choose_by), confidence, look, edges)
-
-
-def tune_levels(runs: pd.DataFrame, judge_by: str, of: str, choose_by: str | None = None) -> CodedRuns:
-    """Return the runs with their stages and blocks, and the problems that cannot be judged. Arguments: `verdicts`."""
-    return check_levels(code_runs(runs, choose_by or judge_by, of, judge_by), runs)
-
-
-def check_levels(table: CodedRuns, runs: pd.DataFrame) -> CodedRuns:
-    """Return coded runs with the problems that their measure cannot judge. runs: the whole table."""
-    few, unmeasured = explain_few_test_rows(runs, table.judge_by), explain_unmeasured(runs, table.judge_by)
-    return table.with_values(unjudged=few, unmeasured=unmeasured)
-
-
-def compare_levels(
-    table: CodedRuns,
-    confidence: float = 0.95,
-    look: int = 1,
-    edges: pd.DataFrame | None = None,
-    plan: bool = True,
-) -> pd.DataFrame:
-    """Return the table that `verdicts` returns, for levels that are tuned; plan: with blocks_needed."""
     problem, name = (table.cells.iloc[:, column].to_numpy() for column in (0, 1))
     a, b = np.triu_indices(len(problem), 1)
     a, b = (side[problem[a] == problem[b]] for side in (a, b))
@@ -169,7 +149,7 @@ def compare_levels(
 def block_ratios(table: CodedRuns, leaders: Mapping[str, str]) -> pd.DataFrame:
     """Return a row for each problem, optimizer and block that verdicts compare, with its ratio to the leader.
 
-    table: of `tune_levels`; leaders: an optimizer by problem. ratio: exp(y - y of the leader) in that block, above 1
+    table: of `check_levels`; leaders: an optimizer by problem. ratio: exp(y - y of the leader) in that block, above 1
     where the leader is better; its geometric mean over blocks is the ratio of the verdict, if that is not capped.
     """
     cells = table.cells.reset_index(drop=True)
@@ -196,7 +176,7 @@ def judge_differences(
     """Return one row for each pair with the verdict on a, from its differences y_b - y_a, (pairs, blocks).
 
     family, levels, sampling: as for `judge`. failed: (pairs, blocks, 2, 2), of a and of b the numbers of failed and
-    of all runs; None where failures do not count. look: as for `verdicts`. in_common: (pairs,) bool, True where the
+    of all runs; None where failures do not count. look: as there. in_common: (pairs,) bool, True where the
     pair has reported on seeds in common (`CodedRuns.reported_in_common`): levels are then compared with the best
     (`judge`), and no further blocks are named; nor are they without `plan`.
 

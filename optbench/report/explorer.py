@@ -370,7 +370,7 @@ class ExplorerData:
         """Return which optimizer is ahead on each problem, from which a script computes mean ranks.
 
         `ahead`: for each problem a matrix, 1 where the row's optimizer has the lower value, 0.5 for a tie, else 0;
-        null: not compared. A rank is 1 + the sum of what others are ahead, as in `optbench.analysis.ranking`.
+        null: not compared. A rank is 1 + the sum of what others are ahead, as of `analysis.rank_levels`.
         `value`: for each problem and optimizer what tuning and then running gives; null, too, where every run failed.
         `there`: it has been compared; `never`: no run reached the target that problems are judged by.
         """

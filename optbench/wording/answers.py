@@ -1,7 +1,4 @@
-"""The answer of a sweep: who may be best on each problem, by how much, with which setting, and what that rests on.
-
-The terminal and the page take their winners from here, and so from `optbench.analysis.ranking` and `verdicts`.
-"""
+"""The answer of a sweep: who may be best on each problem, by how much, with which setting, and what that rests on."""
 
 from __future__ import annotations
 

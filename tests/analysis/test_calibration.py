@@ -28,8 +28,8 @@ from simulated_sweeps import (
     simulate_in_common,
     tune,
 )
+from staged import verdicts
 
-from optbench.analysis import verdicts
 from optbench.analysis.failures import compare_failures
 from optbench.analysis.judging import judge
 from optbench.analysis.pair_statistics import spent_alpha

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from quick import slow
 from scipy import stats
-from staged import naive_choices, only, plain_table, shuffled, staged_table, with_effects
+from staged import naive_choices, only, plain_table, shuffled, staged_table, verdicts, with_effects
 from statsmodels.stats.multitest import multipletests
 from synthetic import failure, runs_table
 
-from optbench.analysis import folders, verdicts
+from optbench.analysis import folders
 from optbench.analysis.folders import compare_timings, paired_times
 from optbench.contract.errors import OptbenchError
 

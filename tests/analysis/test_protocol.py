@@ -17,17 +17,11 @@ from staged import (
     sorted_rows,
     staged_table,
     time_of,
+    verdicts,
 )
 from synthetic import failure, runs_table
 
-from optbench.analysis import (
-    choose_settings,
-    recommend_settings,
-    select_chosen_runs,
-    select_finalists,
-    tail_values,
-    verdicts,
-)
+from optbench.analysis import choose_settings, recommend_settings, select_chosen_runs, select_finalists, tail_values
 from optbench.analysis.protocol import find_targets
 from optbench.contract.columns import TARGETS, target_column
 

@@ -6,14 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from staged import ranking, verdicts
 
 from optbench.analysis import protocol
 from optbench.analysis.held_out import ERROR, SEARCH, SEARCH_FREEDOM, count_report_seeds
 from optbench.analysis.judging import judge
 from optbench.analysis.pair_statistics import spent_alpha
 from optbench.analysis.protocol import code_runs, keep_looks, select_chosen_runs
-from optbench.analysis.ranking import ranking
-from optbench.analysis.verdicts import verdicts
 from tests.staged import staged_table
 
 RNG = np.random.default_rng(0)

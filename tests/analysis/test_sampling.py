@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from quick import slow
 from scipy import stats
+from staged import ranking, verdicts
 
-from optbench.analysis import folders, ranking, verdicts
+from optbench.analysis import folders
 from optbench.analysis.judging import judge
 from optbench.analysis.measures import first_gaps, jackknife_values, tail_values
 from optbench.analysis.pair_statistics import mean_effects

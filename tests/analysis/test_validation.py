@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from quick import slow
-from staged import answer_of
+from staged import answer_of, ranking
 from synthetic import make_tables, write_folder
 
-from optbench.analysis import best_configurations, choose_settings, ranking, recommend_settings, select_finalists
+from optbench.analysis import best_configurations, choose_settings, recommend_settings, select_finalists
 from optbench.analysis.measures import find_unvalidated, validation_column
 from optbench.analysis.selection import best_configurations as best_of_groups
 from optbench.analysis.selection import measure_overfitting

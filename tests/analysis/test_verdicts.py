@@ -15,13 +15,14 @@ from staged import (
     naive_targets,
     only,
     plain_table,
+    ranking,
     shuffled,
     staged_table,
     time_of,
+    verdicts,
 )
 from synthetic import runs_table
 
-from optbench.analysis import ranking, verdicts
 from optbench.contract.columns import target_column
 
 OPTIMIZERS = ("gd", "momentum", "adam")

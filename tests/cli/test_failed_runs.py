@@ -2,9 +2,10 @@
 
 import pandas as pd
 import pytest
+from staged import ranking, verdicts
 
 import optbench
-from optbench.analysis import best_configurations, ranking, select_chosen_runs, verdicts
+from optbench.analysis import best_configurations, select_chosen_runs
 from optbench.analysis.run_columns import drop_lost_runs, find_full_batch_runs, find_lost_runs
 from tests.staged import plain_table, staged_table
 

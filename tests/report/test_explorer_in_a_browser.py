@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from browser import opened, scrolls_sideways
+from staged import ranking
 from synthetic import make_tables, write_folder
 
 from optbench import load
-from optbench.analysis import best_of_n, ranking
+from optbench.analysis import best_of_n
 from optbench.figures.data import COUNTS, report_data
 from optbench.report import write_report
 
