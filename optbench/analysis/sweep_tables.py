@@ -141,6 +141,19 @@ class Tables:
         return dict(self.provenance.get("given") or {})
 
     @property
+    def command(self) -> str:
+        """The command that made them, with what each extension added as a comment."""
+        count = len(self.provenance.get("extended_by") or ())
+        added = [each or "unknown" for each in self.provenance.get("added") or ["unknown"] * count]
+        comment = f"  # extended by {'; then by '.join(added)}" if count else ""
+        return f"{self.provenance.get('command', 'command not recorded')}{comment}"
+
+    @property
+    def foot(self) -> str:
+        """The command and version that every figure carries."""
+        return f"optbench {self.provenance.get('optbench', 'unknown version')}  ·  {self.command}"
+
+    @property
     def tuning_seeds(self) -> list[int]:
         """The seeds on which settings are chosen; reported values come from the other seeds."""
         return [int(seed) for seed in self.provenance.get("tuning_seeds", [])]

@@ -204,7 +204,7 @@ class Page:
         self.tuning_seeds = ", ".join(map(str, results.tuning_seeds)) or "none"
         self.coverage = sorted({labels.number(100 * value) for value in answer.best["coverage"]})
         self.schedules = [(short, full) for full, short in sweep.short_schedules.items() if short != full]
-        self.command = labels.describe_command(provenance)
+        self.command = results.command
         self.version = provenance.get("optbench", "unknown")
         self.provenance = list_provenance(provenance)
 

@@ -33,7 +33,7 @@ from optbench.analysis.sweep_tables import Tables
 from optbench.analysis.texts import describe_left_blocks, join_with_and
 from optbench.analysis.verdicts import ALL
 from optbench.wording.headlines import headline
-from optbench.wording.labels import describe_command, name_of, write_math
+from optbench.wording.labels import name_of, write_math
 from optbench.wording.latex import build_results_table
 from optbench.wording.summary import count_runs, summarize, wrap
 
@@ -123,12 +123,6 @@ class Results(Tables):
         same = self.with_runs(self.runs)
         same.provenance = {**self.provenance, "labels": new, "colors": inks}
         return same
-
-    @property
-    def foot(self) -> str:
-        """The command and version that every figure carries."""
-        version = self.provenance.get("optbench", "unknown version")
-        return f"optbench {version}  ·  {describe_command(self.provenance)}"
 
     def in_memory(self) -> "Results":
         """Return these results with all tables in memory, so that the folder may be deleted.

@@ -98,14 +98,6 @@ def list_optimizers(optimizers: str | Iterable[str], known: Collection[str], lab
     return list(dict.fromkeys(names))
 
 
-def describe_command(provenance: Mapping[str, Any]) -> str:
-    """Return the command that made a folder, with what each extension added as a comment."""
-    count = len(provenance.get("extended_by") or ())
-    added = [each or "unknown" for each in provenance.get("added") or ["unknown"] * count]
-    comment = f"  # extended by {'; then by '.join(added)}" if count else ""
-    return f"{provenance.get('command', 'command not recorded')}{comment}"
-
-
 def share_text(share: float) -> str:
     """Return a target, a share of the first suboptimality, in percent: "0.1%", "1e-6%"."""
     if share < 9.95e-6:
