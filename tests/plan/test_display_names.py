@@ -1,10 +1,9 @@
 """Labels of problems and optimizers: who has which, and that either is taken where a name is asked for."""
 
 import json
-from dataclasses import replace
 
 import pytest
-from staged import answer_of
+from staged import answer_of, with_parts
 
 import optbench
 from optbench.contract.errors import OptbenchError
@@ -122,7 +121,7 @@ def test_given_hyperparameters_stand_in_settings_and_are_known_to_a_comparison()
     answer = answer_of(results.runs, results.tuning_seeds, "loss", given=results.given)
     assert answer.leader("rosenbrock") == "clip(adam)"
     assert " clip(adam, beta1=0.5, norm=2) 0.01" in "\n".join(summarize(answer))
-    labeled = summarize(replace(answer, labels={"clip(adam)": "Ours"}))
+    labeled = summarize(with_parts(answer, labels={"clip(adam)": "Ours"}))
     assert " Ours(beta1=0.5, norm=2) 0.01" in "\n".join(labeled)
     table = optbench.compare(results, pair=("gd", "clip(adam(beta1=0.5), norm=2)")).table
     assert table["b"].tolist() == ["clip(adam)"]
