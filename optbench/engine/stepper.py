@@ -118,7 +118,17 @@ class Stepper:
         return parameters.reported([point.copy() for point in self._point_rule.rows])
 
     def look(self, g: Any) -> Any:
-        """Return :meth:`second_point`, which had this name before 0.21."""
+        """Return :meth:`second_point`, which had this name before 0.21.
+
+        Args:
+            g: as there.
+
+        Returns:
+            The same.
+
+        Raises:
+            OptbenchError: as there.
+        """
         warnings.warn("Stepper.look is second_point since 0.21, and goes in 0.22", DeprecationWarning, stacklevel=2)
         return self.second_point(g)
 
