@@ -308,7 +308,7 @@ def sweep(
         **changes: keys of the spec, on top of it, ``learning_rates`` also under the name ``lr``. ``data``, a file, a
             DataFrame or (X, y), and ``target``, a column, by default the last, stand for others: problems, optimizers
             and length follow from your data. With ``device="cuda"`` or ``"auto"`` a GPU runs what it can, and the table
-            ``timings`` tells where each cohort ran.
+            ``timings`` tells where each cohort ran; no card has been tried yet.
 
     Returns:
         The tables. A problem or an optimizer that could not run is a warning, and its runs have failed; so is a file

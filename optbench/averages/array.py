@@ -45,7 +45,7 @@ def ewa(
         bias_correction: divide v_t by 1 - beta^t, as pandas' ``ewm(alpha=1 - beta, adjust=True).mean()`` does. The
             lecture's formula is without, and in practice it is often left out (B5).
         device: "cpu"; "cuda", a GPU; or "auto", a GPU where one can be used and the CPU elsewhere. Either computes in
-            float64; they differ by rounding.
+            float64; they differ by rounding. No card has been tried yet.
         betas: another name of ``beta``.
 
     Returns:
