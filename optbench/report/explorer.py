@@ -380,7 +380,8 @@ class ExplorerData:
         grid = value.to_numpy(dtype=np.float64).reshape(len(self.problems), len(self.optimizers))
         mine, other = grid[:, :, None], grid[:, None, :]
         ahead = np.where(mine == other, 0.5, np.where(np.isnan(mine + other), np.nan, mine < other))
-        ahead[:, *np.diag_indices(len(self.optimizers))] = np.nan
+        itself = np.arange(len(self.optimizers))
+        ahead[:, itself, itself] = np.nan
         return {
             "ahead": [[list(map(exact, line)) for line in matrix] for matrix in ahead],
             "value": list(map(exact, value)),
@@ -529,11 +530,11 @@ def _split_by_cell(table: pd.DataFrame, cells: pd.DataFrame) -> list[Band]:
     """Return the Band of each row of `cells`, from a table of bands of all of them; empty for one without rows."""
     place = pd.MultiIndex.from_frame(cells[CELL]).get_indexer(pd.MultiIndex.from_frame(table[CELL]))
     order = np.argsort(place, kind="stable")
-    clocks = [table[name].to_numpy()[order] for name in ("step", "epoch", "samples")]
+    step, epoch, samples = (table[name].to_numpy()[order] for name in ("step", "epoch", "samples"))
     numbers = table[["median", "low", "high"]].to_numpy(dtype=np.float64)[order]
     ends = np.cumsum(np.bincount(place, minlength=len(cells)))
     slices = [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
-    return [Band(*(clock[part] for clock in clocks), numbers[part]) for part in slices]
+    return [Band(step[part], epoch[part], samples[part], numbers[part]) for part in slices]
 
 
 def _share_axes(cells: pd.DataFrame, bands: list[Band]) -> tuple[list[dict], list[int]]:

@@ -6,7 +6,7 @@ The template `forest.html` draws it as SVG, so that it is text of the page, prin
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -184,7 +184,7 @@ def _lay_out(
 
     rows = {}
     for problem, table in tables.items():
-        marks = []
+        marks: list = []
         for row in table.to_dict("records"):
             ratio, note = row["ratio"], row["note"]
             beyond = math.isfinite(ratio) and not least <= ratio <= most and not note
@@ -224,7 +224,7 @@ def _draw_shape(marker: str) -> str:
     letters = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C", Path.CLOSEPOLY: "Z"}
     parts = []
     for points, code in path.iter_segments(simplify=False):
-        pixels = (points.reshape(-1, 2) * [MARK, -MARK]).ravel() if code != Path.CLOSEPOLY else []
+        pixels: Iterable[float] = (points.reshape(-1, 2) * [MARK, -MARK]).ravel() if code != Path.CLOSEPOLY else []
         parts.append(letters[code] + " ".join(f"{value:.3g}" for value in pixels))
     return "".join(parts)
 

@@ -93,7 +93,8 @@ def write_page(
     asked = sweep.answer.everything
     plain = with_plain_labels(asked)
     shown = sweep if plain is asked else ReportData(ask(plain, sweep.answer.judge_by))
-    pictures, left_out = {}, 0
+    pictures: dict = {}
+    left_out = 0
     if options.static:  # elsewhere the explorer draws
         pictures, left_out = draw_page_pictures(shown, progress, [name for name in KINDS if name not in ANSWERS])
     progress("page")
@@ -229,7 +230,7 @@ class Page:
 
         sweep: a view of `list_views`.
         """
-        sizes = {problem: sweep.results.problem(problem).get("dim") for problem in sweep.files}
+        sizes = {problem: sweep.results.problem(problem).get("dim", math.nan) for problem in sweep.files}
         led = [each for each in sizes if each not in self.find_lacking(sweep) and sweep.answer.leader(each)]
         if not led:
             return {}

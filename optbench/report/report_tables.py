@@ -132,8 +132,9 @@ class SweepTables:
         cells = [self._setting_cells(row, metrics) for row in kept.to_dict("records")]
         name = f"settings-{self.sweep.files[problem]}"
         caption = f"{self.label(problem)}: the recommended setting of each optimizer"
-        columns, export = self._arrange_columns(cells, metrics), self._export("settings", kept)
-        return Table(name, caption + self.note, *columns, len(rows) - len(cells), export)
+        headings, shown, numbers = self._arrange_columns(cells, metrics)
+        left_out, export = len(rows) - len(cells), self._export("settings", kept)
+        return Table(name, caption + self.note, headings, shown, numbers, left_out, export)
 
     def all_settings(self, links: Mapping[str, str]) -> Table:
         """Return the table of the recommended settings of all problems; links: the anchor of each problem."""
@@ -148,8 +149,9 @@ class SweepTables:
             for row in kept.to_dict("records")
         ]
         caption = "The recommended setting of each optimizer on each problem"
-        columns = self._arrange_columns(rows, metrics, ["problem"])
-        return Table("settings", caption + self.note, *columns, len(table) - len(rows), self._export("settings", kept))
+        headings, shown, numbers = self._arrange_columns(rows, metrics, ["problem"])
+        left_out, export = len(table) - len(rows), self._export("settings", kept)
+        return Table("settings", caption + self.note, headings, shown, numbers, left_out, export)
 
     def _export(self, name: str, rows: pd.DataFrame) -> dict:
         """Return rows of the table of that name of `write_tables`, for `Table.export`; {} where a cell has two lines.

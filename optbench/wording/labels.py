@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, find_all, unknown
 from optbench.contract.names import INNER, canonical, split_levels
 
-Row = Mapping[str, Any] | pd.Series
+Row: TypeAlias = Mapping[str, Any] | pd.Series
 """A row of a table, by column."""
 Label = Callable[[str], str]
 """Returns what a problem or an optimizer is called: its label, or its name where it has none, as `str` does."""

@@ -54,7 +54,7 @@ def build_results_table(
         names = _list_columns(ranking, own)
     else:
         names = labels.list_optimizers(optimizers, known, answer.labels)
-    rows = []
+    rows: list[str] = []
     for problem, part in ranking.groupby(ranking["problem"].astype(str), sort=False):
         if problem == ALL and part["mean_rank"].isna().all():
             continue

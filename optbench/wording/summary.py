@@ -76,7 +76,7 @@ def list_best_so_far(answer: Answer, width: int) -> list[str]:
         others.append([
             f"{answer.label(name)} {format_ratio(ratio)}×," for name, ratio, leads in ratios if not leads and ratio > 0
         ])  # fmt: skip
-    columns = {
+    columns: Columns = {
         "problem": [[names[problem]] for problem in problems],
         "best so far": [settings.get(problem, ["–"]) for problem in problems],
         "others": others,
@@ -112,8 +112,8 @@ def _tabulate_problems(answer: Answer, problems: Sequence[str], width: int) -> l
     if (answer.ranking["failures"] == 1).all():
         return []
     settings, names = _list_settings(answer), labels.short_names(problems, answer.label)
-    name: Columns = {"problem": [[names[problem]] for problem in problems]}
-    to_use: Columns = {"start with": [settings.get(problem, [NONE]) for problem in problems]}
+    name: dict[str, Sequence[Cell]] = {"problem": [[names[problem]] for problem in problems]}
+    to_use: dict[str, Sequence[Cell]] = {"start with": [settings.get(problem, [NONE]) for problem in problems]}
     for of, each in levels.items():
         cells = [_list_worst(each, problem) for problem in problems]
         if any(cells):
@@ -192,7 +192,8 @@ def _list_worst(answer: Answer, problem: str) -> Cell:
 
 def _list_settings(answer: Answer) -> dict[str, Cell]:
     """Return by problem the recommended setting of the leader, with a star where it lies at a limit of the search."""
-    runs, best, found = answer.runs, answer.best, {}
+    runs, best = answer.runs, answer.best
+    found: dict[str, Cell] = {}
     varied, short = varied_hyperparameters(runs, answer.tables.given), labels.name_schedules(runs["schedule"].unique())
     batches = int(runs.groupby("problem")["batch_size"].nunique().max() > 1)
     at_limit = {*zip(answer.edges["problem"], answer.edges["optimizer"], strict=True)}
