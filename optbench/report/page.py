@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 
@@ -33,7 +34,7 @@ from optbench.report.pictures import (
 from optbench.report.report_files import Options, fill, write_file
 from optbench.report.report_tables import SweepTables, remove_earlier_tables, write_answer_tables, write_tables
 from optbench.report.settle import list_steps
-from optbench.results.results import load, with_plain_labels
+from optbench.results.results import Results, load, with_plain_labels
 from optbench.run.chosen import format_hyperparameters
 from optbench.wording import answers, labels
 from optbench.wording.certainty import state_length
@@ -90,7 +91,7 @@ def write_page(
         warn(sweep.results.missing)
     sweep.check()
     page = options.page(sweep.directory / "report")
-    asked = sweep.answer.everything
+    asked = cast(Results, sweep.answer.everything)  # it was loaded
     plain = with_plain_labels(asked)
     shown = sweep if plain is asked else ReportData(ask(plain, sweep.answer.judge_by))
     pictures: dict = {}

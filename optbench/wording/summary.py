@@ -122,7 +122,7 @@ def _tabulate_problems(answer: Answer, problems: Sequence[str], width: int) -> l
     if answer.ranking["optimizer"].nunique() == 1:
         return [settings_table]
     goal = "target" if all(name_unit(answer, problem) == SAMPLES for problem in problems) else "judged by"
-    columns: Columns = {
+    columns: dict[str, Sequence[Cell]] = {
         **name,
         goal: [[name_goal(answer, problem)] for problem in problems],
         "may be best": [_list_best(answer, problem) for problem in problems],
