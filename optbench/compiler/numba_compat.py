@@ -193,6 +193,17 @@ def with_one_lane() -> Callable:
     return fast.with_one_lane if (fast := inside()) else _same
 
 
+@register_jitable
+def _row_as_column(array: np.ndarray, r: int) -> np.ndarray:
+    """Return row ``r`` as a column."""
+    return array[r].reshape(-1, 1)
+
+
+def column() -> Callable:
+    """Return ``column(array, r)`` for kernels: row ``r`` as an array (n, 1), whose last size the compiler knows."""
+    return fast.column if (fast := inside()) else _row_as_column
+
+
 def multiply() -> Callable:
     """Return ``multiply(a, b, out)`` for kernels: ``np.matmul``, which numba has of whole arrays only."""
     return fast.multiply if (fast := inside()) else _dot

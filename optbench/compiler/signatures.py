@@ -18,13 +18,15 @@ class Kind:
     axes: int = 0
     written: bool = True
     """True if the array must be writable, whether or not a kernel writes it."""
+    layout: str = "C"
+    """As numba calls it; "A" takes all."""
 
     def of(self, dtype: str) -> Any:
         """Return numba's type of the argument; ``dtype``: that of real numbers, "float64" or "float32"."""
         from numba import types
 
         number = getattr(types, dtype if self.number == "real" else self.number)
-        return types.Array(number, self.axes, "C", readonly=not self.written) if self.axes else number
+        return types.Array(number, self.axes, self.layout, readonly=not self.written) if self.axes else number
 
 
 def kinds(contract: Any) -> dict[str, Kind]:

@@ -195,15 +195,28 @@ class Batches:
         seed: of the run.
         dtype: of the noise.
         steps: of the run. Runs of the same seed and number of steps share their draws; None: nothing is shared.
+        labels_every: the steps from one to the next whose labels are drawn, of which the first is one; 0: none are.
+
+    Attributes:
+        path: as of `path_of`.
+        numbers_per_step: the numbers that a step takes.
     """
 
-    def __init__(self, problem: Problem, batch_size: int, seed: int, dtype: DtypeName, steps: int | None = None):
+    def __init__(
+        self,
+        problem: Problem,
+        batch_size: int,
+        seed: int,
+        dtype: DtypeName,
+        steps: int | None = None,
+        labels_every: int = 0,
+    ):
         """Begin at the first step, and draw the random numbers of all steps if they are to be shared."""
         examples = problem.examples
         self.examples, self.batch_size = examples, min(batch_size, examples)
         self.per_epoch = steps_per_epoch(examples, batch_size)
         self.mini, self.noisy = needed_draws(problem, batch_size)
-        self._done, self._dim, self._seed = 0, problem.dim, seed % SEEDS
+        self._done, self._dim, self._seed, self.labels_every = 0, problem.dim, seed % SEEDS, labels_every
         self._changes = [
             change(_generator(seed, _STRESS, place), problem.dim) for place, change in enumerate(problem.stress)
         ]
@@ -212,6 +225,10 @@ class Batches:
         source: partial
         self._dtype: np.dtype = np.dtype(dtype)
         self._real = self._dtype
+        self.path = path_of(problem, seed, dtype)
+        mini, noise = self.batch_size * (self.mini or labels_every > 0), (problem.dim + 1) * self.noisy
+        changes = problem.dim * (2 * bool(self._changes) + (self.path is not None))
+        self.numbers_per_step = max(1, mini, noise, changes)
         if self.mini:
             source = partial(_Orders, examples, batch_size, seed)
             self._numbers, self._dtype = batch_size, np.dtype(np.int32)
@@ -245,6 +262,31 @@ class Batches:
             order, noise = (rows, noise) if self.mini else (order, rows)
         return order, sizes, noise
 
+    def draw_steps(self, count: int) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+        """Return ``(order, sizes, rows)`` of the next ``count`` steps: what `draw` does, and what stages take.
+
+        rows: arrays with a row for each step by their names in StageArguments; none of what no stage of a run takes.
+        """
+        now = np.arange(self._done, self._done + count)
+        rows = {} if self.path is None else {"path": self.path(now)}
+        if self.labels_every:
+            rows["labels"] = self._draw_labels(now)
+        if self._changes:
+            rows["stress"] = self.draw_stress(count)
+        order, sizes, noise = self.draw(count)
+        return order, sizes, rows | {"noise": noise} if self.noisy else rows
+
+    def _draw_labels(self, now: np.ndarray) -> np.ndarray:
+        """Return what stands for labels where they are drawn from the model, (steps, batch_size), behind these steps.
+
+        It is -1 times a number between 0 and 1 at the steps of a second gradient, 0 at the others.
+        """
+        labels, examples = np.zeros((len(now), self.batch_size), self._real), np.arange(self.batch_size) + _LABELS
+        for s in np.flatnonzero(now % self.labels_every == 0).tolist():
+            drawn = uniform(key_of(self._seed, int(now[s]) + 1, 0), examples)
+            labels[s] = -np.ceil(drawn * SEEDS) / SEEDS  # the same numbers in float32
+        return labels
+
     def draw_labels(self, count: int, look_every: int) -> np.ndarray:
         """Return what stands for the labels of the next ``count`` steps where they are drawn from the model.
 
@@ -259,12 +301,10 @@ class Batches:
         return labels
 
     def draw_stress(self, count: int) -> np.ndarray:
-        """Return what changes the gradients of the next ``count`` steps, for the driver: (0, 0) if nothing does.
+        """Return what changes the gradients of the next ``count`` steps.
 
         (count, 2 dim): g becomes factor * g + term * s, the factors first; of several changes, in one.
         """
-        if not self._changes:
-            return np.zeros((0, 0), self._real)
         both = np.zeros((count, 2, self._dim))
         both[:, 0] = 1
         for change in self._changes:
