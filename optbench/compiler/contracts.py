@@ -96,8 +96,6 @@ class DriveArguments(NamedTuple):
 
     w: Reals2
     """In the problem's form, like g."""
-    at: Reals2
-    """Where gradients are taken: w itself, or w less the step's row of ``path``, which is written there."""
     g: Reals2
     f: Reals1
     w_rows: Reals2
@@ -129,44 +127,14 @@ class DriveArguments(NamedTuple):
     x_batch: Reals2
     """(B, features) and (B,): where a step's mini-batch is put together."""
     y_batch: Reals1
-    noise: Reals2
-    """(steps, dim + 1): what every lane's gradient is multiplied with stands last, and is added to it before; (0, 0)
-    where there is none."""
-    stress: Reals2
-    """(steps, 2 dim): factors of every lane's gradient and, behind them, terms, in its unit; (0, 0) for none."""
-    unit: Reals1
-    """(runs,): written at the first step, the root mean square of the lane's gradient."""
-    late: Reals3
-    """(delay, runs, dim): the last gradients, if rules see them late."""
-    levels: Double
-    """Steps from 0 to the largest coordinate to which a gradient is rounded; 0: it is not."""
-    path: Reals2
-    """(steps, dim): how far the objective has moved before each step; (0, 0) where it stays."""
     constants: Reals1
     layout: Wholes1
     work: Reals1
     done: Whole
-    """Steps made before this chunk, and of the chunk (``sizes``, ``order`` and ``noise`` begin behind them)."""
+    """Steps made before this chunk, and of the chunk (``sizes``, ``order`` and what stages draw begin behind them)."""
     skip: Whole
     single: Flag
     """True for a problem in single form."""
-    look_every: Whole
-    """The steps from one second gradient to the next, of which step 1 takes one; 0: none does."""
-    look_scalars: Reals2
-    """Those of the kernel that finds the point of the second gradient; (0, 0) where there is none, and likewise."""
-    point: Reals2
-    """That point, in the problem's form; point_rows the same in the rule's order."""
-    point_rows: Reals2
-    ahead: Reals2
-    """The slot for the second gradient, in the problem's form."""
-    labels: Reals2
-    """(steps, B): in the place of y there, where labels are drawn from the model's predictions; (0, 0) where not."""
-    labels_each: Whole
-    """Labels of an example, for a rule that asks for their number: the row of ``scalars`` behind the loss; 0 if not."""
-    f_ahead: Reals1
-    """(runs,): the loss there, which nobody reads."""
-    reads_loss: Flag
-    """True for a rule that asks for the loss: the second row of ``scalars``."""
     inner: Wholes1
     """(p,): steps of the cohort's, in order, behind which the lanes are seen."""
     seen: Reals4
@@ -174,6 +142,40 @@ class DriveArguments(NamedTuple):
     seen_f: Reals2
     reported: Reals2
     """The iterate that is evaluated, in w's shape; w itself where the rule reports nothing else."""
+
+
+class StageArguments(NamedTuple):
+    """What stages take of a cohort's loop besides, which has those that its own ones ask for."""
+
+    at: Reals2
+    """Where gradients are taken, in the problem's form: w less the step's row of ``path``, which is written there."""
+    path: Reals2
+    """(steps, dim): how far the objective has moved before each step."""
+    noise: Reals2
+    """(steps, dim + 1): what every lane's gradient is multiplied with stands last, and is added to it before."""
+    stress: Reals2
+    """(steps, 2 dim): factors of every lane's gradient and, behind them, terms, in its unit."""
+    unit: Reals1
+    """(runs,): written at the first step, the root mean square of the lane's gradient."""
+    late: Reals3
+    """(delay, *w.shape): the last gradients, if rules see them late."""
+    levels: Double
+    """Steps from 0 to the largest coordinate to which a gradient is rounded."""
+    labels_each: Whole
+    """Labels of an example, for a rule that asks for their number."""
+    look_every: Whole
+    """The steps from one second gradient to the next, of which step 1 takes one."""
+    look_scalars: Reals2
+    """Those of the kernel that finds the point of the second gradient."""
+    point: Reals2
+    """That point, in the problem's form; point_rows the same in the rule's order."""
+    point_rows: Reals2
+    ahead: Reals2
+    """The slot for the second gradient, in the problem's form."""
+    f_ahead: Reals1
+    """(runs,): the loss there, which nobody reads."""
+    labels: Reals2
+    """(steps, B): in the place of y there, where labels are drawn from the model's predictions."""
 
 
 class ThreadUpdateArguments(NamedTuple):

@@ -71,15 +71,6 @@ def _entrance(signature: Any) -> Callable[..., None]:
     return jit(function, signature.return_type(numba.int64, numba.int64, *signature.args), **STRICT)
 
 
-def with_callees(types: Any, *callees: Any) -> Any:
-    """Return the signature of a compiled loop whose first arguments are kernels of these signatures.
-
-    types: the loop's signature with a place for each of them.
-    """
-    first = map(numba_compat.callee_type, callees)
-    return types.return_type(*first, *types.args[len(callees) :])
-
-
 def compile_kernel(function: FunctionType, signature: Any, owner: str, name: str, **options: Any) -> Kernel:
     """Compile a function for one signature. Raises PluginError with numba's reason, naming `owner` and `name`."""
     try:

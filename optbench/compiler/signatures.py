@@ -1,12 +1,8 @@
 """numba's signatures and the texts of argument lists, from the declarations of contracts.py."""
 
-import ast
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, get_type_hints
-
-from optbench.contract.source_code import function_tree
 
 
 @dataclass(frozen=True)
@@ -30,12 +26,8 @@ class Kind:
 
 
 def kinds(contract: Any) -> dict[str, Kind]:
-    """Return the arguments that a named tuple or a function declares, by name; named tuples become their fields."""
-    arguments: dict[str, Kind] = {}
-    for name, hint in _hints(contract).items():
-        if name != "return":
-            arguments |= kinds(hint) if _is_tuple(hint) else {name: hint.__metadata__[0]}
-    return arguments
+    """Return the arguments that a named tuple or a function declares, by name."""
+    return {name: hint.__metadata__[0] for name, hint in _hints(contract).items() if name != "return"}
 
 
 @cache
@@ -60,38 +52,5 @@ def call(contract: Any, function: str, **texts: str) -> str:
     return f"{function}({', '.join(texts.get(name, name) for name in contract._fields)})"
 
 
-def flatten_tuples(function: Callable) -> ast.FunctionDef:
-    """Return the tree of a function with the fields of its named tuples as arguments: ``a.w`` becomes ``w``."""
-    tree = function_tree(function, function.__name__)
-    tuples = {name: hint for name, hint in _hints(function).items() if _is_tuple(hint)}
-    tree = _TupleFlattener(tuples, set(kinds(function))).visit(tree)
-    tree.args.args = [ast.arg(name) for name in kinds(function)]
-    return tree
-
-
 def _hints(contract: Any) -> dict[str, Any]:
     return get_type_hints(getattr(contract, "py_func", contract), include_extras=True)
-
-
-def _is_tuple(hint: Any) -> bool:
-    return isinstance(hint, type) and hasattr(hint, "_fields")
-
-
-class _TupleFlattener(ast.NodeTransformer):
-    """A rewriter that puts a field's name in place of ``tuple.field``."""
-
-    def __init__(self, tuples: dict[str, Any], arguments: set[str]):
-        self.tuples, self.arguments = tuples, arguments
-
-    def visit_Attribute(self, node):
-        """Return the name of a tuple's field; other attributes stay."""
-        if not (isinstance(node.value, ast.Name) and node.value.id in self.tuples):
-            return self.generic_visit(node)
-        assert node.attr in self.tuples[node.value.id]._fields, f"{node.value.id} has no {node.attr}"
-        return ast.copy_location(ast.Name(node.attr, node.ctx), node)
-
-    def visit_Name(self, node):
-        """Return the node; raise AssertionError for a tuple as a whole, and for a variable called as a field."""
-        assert node.id not in self.tuples, f"line {node.lineno}: {node.id} is there for its fields only"
-        assert not (isinstance(node.ctx, ast.Store) and node.id in self.arguments), f"{node.id} is an argument, too"
-        return node

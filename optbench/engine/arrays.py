@@ -107,7 +107,7 @@ class StepInputs(NamedTuple):
     t: int
     lr: Any
     loss: Any = math.nan
-    labels: float = 1
+    labels: Any = 1
 
     def write_rows(self, names: Sequence[str], scalars: np.ndarray) -> None:
         """Write the inputs that a rule asks for, its ``inputs``, to the first rows of its ``scalars``."""

@@ -57,7 +57,7 @@ def compile_for(cohort: Cohort) -> None:
     from optbench.engine.eager.eager_lanes import import_library
 
     import_library(cohort)
-    compile_kernels(cohort.problem, cohort.optimizer, len(cohort.lanes), cohort.dtype)
+    compile_kernels(cohort)
 
 
 def refusal(cohort: Cohort) -> str | None:

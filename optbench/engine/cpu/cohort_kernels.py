@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from optbench.compiler import finite_sums, problem_kernels
-from optbench.compiler.contracts import EvaluateArguments, GradientArguments
+from optbench.compiler.contracts import EvaluateArguments, GradientArguments, StageArguments
 from optbench.compiler.driver import driver, evaluations
+from optbench.compiler.gradient_stages import arguments_of, stage_function, stages_of
 from optbench.compiler.kernels import Kernel
 from optbench.compiler.numba_compat import is_plain
 from optbench.compiler.update_kernels import update_kernel
-from optbench.contract.eager import AnyOptimizer
+from optbench.contract.eager import AnyOptimizer, Eager
 from optbench.contract.errors import PluginError, in_one_line
 from optbench.contract.optimizers import Optimizer, arguments
 from optbench.contract.problems import Problem
@@ -83,12 +84,16 @@ class CohortCode(ProblemCode):
     Attributes:
         order: of the arrays of ``update``: "rows" for (runs, dim), "lanes" for (dim, runs).
         drive: the compiled loop over steps.
+        stages: what happens between problem and optimizer; arguments: what the loop takes for that, of StageArguments.
     """
 
     called_from_python = False  # the loop calls the gradient by its address
 
-    def __init__(self, problem: Problem, optimizer: Optimizer, runs: int, dtype: DtypeName):
-        """Compile the kernels of both; runs: the lanes of the cohort, divided into calls of ``lanes_per_call``."""
+    def __init__(self, problem: Problem, optimizer: Optimizer, runs: int, dtype: DtypeName, noisy: bool):
+        """Compile the kernels of both.
+
+        runs: the lanes of the cohort, divided into calls of ``lanes_per_call``; noisy: whether steps draw noise.
+        """
         self.lanes_per_call = lanes_per_call(problem, optimizer, runs, settings.checked("dtype", dtype))
         one_lane = problem.form == "lanes" and self.lanes_per_call == 1
         super().__init__(problem, dtype, one_lane)
@@ -96,21 +101,31 @@ class CohortCode(ProblemCode):
         self.update = update_kernel(optimizer, self.order, dtype)
         _compile_draws(problem, dtype)
         assert isinstance(self.gradient, Kernel) and isinstance(self.update, Kernel)
-        look = self.update if optimizer.look_rule is None else update_kernel(optimizer.look_rule, self.order, dtype)
-        changed = bool(problem.stress) or problem.levels > 0 or problem.delay > 0 or problem.drift is not None
-        extras = changed or "loss" in optimizer.inputs or optimizer.look_rule is not None
-        self.drive = partial(driver(dtype, extras), self.gradient.callee, self.update.callee, look.callee)
+        called = [self.gradient, self.update]
+        if optimizer.look_rule is not None:
+            called.append(update_kernel(optimizer.look_rule, self.order, dtype))
+        self.stages = stages_of(problem, optimizer, noisy)
+        self.arguments = tuple(arguments_of(self.stages, StageArguments))
+        loop = driver(dtype, self.stages, problem.form if self.stages else "lanes")
+        self.drive = partial(loop, *(kernel.callee for kernel in called))
 
 
 class EagerCode(ProblemCode):
-    """The functions of a problem and an optimizer of which at least one is eager."""
+    """The functions of a problem and an optimizer of which at least one is eager.
 
-    def __init__(self, problem: Problem, optimizer: AnyOptimizer, runs: int, dtype: DtypeName):
+    Attributes:
+        stages, arguments: as of CohortCode; functions: the compiled functions of the stages.
+    """
+
+    def __init__(self, problem: Problem, optimizer: Optimizer | Eager, runs: int, dtype: DtypeName, noisy: bool):
         """Compile the kernels of the problem, unless it is eager itself.
 
-        runs: the lanes of the cohort, from which ``lanes_per_call`` follows.
+        runs: the lanes of the cohort, from which ``lanes_per_call`` follows; noisy: as of CohortCode.
         """
         super().__init__(problem, dtype)
+        self.stages = stages_of(problem, optimizer, noisy)
+        self.functions = {stage: stage_function(stage, dtype) for stage in self.stages}
+        self.arguments = tuple(arguments_of(self.stages, StageArguments))
         self.lanes_per_call = lanes_per_call(problem, optimizer, runs, dtype)
         self.order: Order = "rows" if problem.form == "single" else "lanes"
         _compile_draws(problem, dtype)

@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from optbench.contract.eager import AnyOptimizer
 from optbench.contract.optimizers import Baseline, Optimizer
-from optbench.contract.problems import Problem
-from optbench.contract.types import DtypeName
+from optbench.engine.batches import needed_draws
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.cohort_kernels import CohortCode, EagerCode, ProblemCode, is_compiled
 from optbench.engine.cpu.evaluation import Evaluator
@@ -20,14 +18,15 @@ from optbench.engine.rates import Rates
 from optbench.engine.runner import FIRST_STEPS, STOPPED, Clock, Runner, call_back
 
 
-def compile_kernels(problem: Problem, optimizer: AnyOptimizer, runs: int, dtype: DtypeName) -> ProblemCode:
-    """Return the kernels that a cohort of so many runs needs. Raises PluginError if they do not compile."""
+def compile_kernels(cohort: Cohort) -> ProblemCode:
+    """Return the kernels that a cohort needs. Raises PluginError if they do not compile."""
+    problem, optimizer = cohort.problem, cohort.optimizer
     if isinstance(optimizer, Baseline):
-        return ProblemCode(problem, dtype)
-    if not is_compiled(problem, optimizer):
-        return EagerCode(problem, optimizer, runs, dtype)
-    assert isinstance(optimizer, Optimizer)
-    return CohortCode(problem, optimizer, runs, dtype)
+        return ProblemCode(problem, cohort.dtype)
+    runs, (_, noisy) = len(cohort.lanes), needed_draws(problem, cohort.batch_size)
+    if isinstance(optimizer, Optimizer) and is_compiled(problem, optimizer):
+        return CohortCode(problem, optimizer, runs, cohort.dtype, noisy)
+    return EagerCode(problem, optimizer, runs, cohort.dtype, noisy)
 
 
 def run_cohorts(
@@ -38,7 +37,7 @@ def run_cohorts(
 ) -> list[CohortOutcome]:
     """Run all lanes; arguments and errors as in engine/run_cohorts.py. new_lanes: makes the lanes of a call."""
     begin, first, outcomes = time.perf_counter(), cohorts[0], list[CohortOutcome]()
-    code = compile_kernels(first.problem, first.optimizer, len(first.lanes), first.dtype)
+    code = compile_kernels(first)
     calls = _Calls(first, code, new_lanes) if isinstance(code, CohortCode | EagerCode) else None
     for cohort in cohorts:
         ready = time.perf_counter()

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from optbench.compiler.contracts import DriveArguments
-from optbench.engine import batches
 from optbench.engine.arrays import aligned, arrays_of, scratch_size
+from optbench.engine.batches import Batches
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.cohort_kernels import CohortCode, EagerCode, is_compiled
 from optbench.engine.cpu.evaluation import Evaluator
@@ -104,6 +104,7 @@ class Steps(NamedTuple):
     Attributes:
         factors: (schedules, size): the factors of the learning rate.
         steady: whether these are the same at every step.
+        rows: what stages take of each step, as of `Batches.draw_steps`.
     """
 
     done: int
@@ -112,19 +113,16 @@ class Steps(NamedTuple):
     steady: bool
     order: np.ndarray
     sizes: np.ndarray
-    noise: np.ndarray
-    stress: np.ndarray
-    path: np.ndarray
-    labels: np.ndarray
+    rows: Mapping[str, np.ndarray]
 
     def part(self, first: int, last: int) -> "Steps":
         """Return the steps from the place ``first`` to before ``last``."""
         if last - first == self.size:
             return self
         part = slice(first, last)
-        factors = np.ascontiguousarray(self.factors[:, part])
-        drawn = (each[part] for each in (self.order, self.sizes, self.noise, self.stress, self.path, self.labels))
-        return Steps(self.done + first, last - first, factors, self.steady, *drawn)
+        factors, drawn = np.ascontiguousarray(self.factors[:, part]), (self.order[part], self.sizes[part])
+        rows = {name: each[part] for name, each in self.rows.items()}
+        return Steps(self.done + first, last - first, factors, self.steady, *drawn, rows)
 
 
 class Snapshots:
@@ -171,12 +169,12 @@ class CpuLanes(Lanes):
         problem, dtype = cohort.problem, cohort.dtype
         super().__init__(problem, len(lanes), dtype)
         self.code, self.evaluator, self.single = code, evaluator, problem.form == "single"
-        self.batches = batches.Batches(problem, cohort.batch_size, cohort.seed, dtype, cohort.steps)
+        labels_every = cohort.optimizer.look_every * cohort.optimizer.draws_labels
+        self.batches = Batches(problem, cohort.batch_size, cohort.seed, dtype, cohort.steps, labels_every)
+        self.numbers_per_step, self.path = self.batches.numbers_per_step, self.batches.path
         shape = (self.runs, problem.dim) if self.single else (problem.dim, self.runs)
         self.start = cohort.start_point().astype(dtype)
         self.w, self.g, self.f = aligned(shape, dtype), aligned(shape, dtype), aligned(self.runs, dtype)
-        self.path = batches.path_of(problem, cohort.seed, dtype)
-        self.at = self.w if self.path is None else aligned(shape, dtype)
         self.by_run(self.w)[:] = self.start
         rows = (self.runs, problem.dim) if code.order == "rows" else shape
         self.w_rows, self.g_rows = self.w.reshape(rows), self.g.reshape(rows)
@@ -187,19 +185,22 @@ class CpuLanes(Lanes):
         size = cohort.batch_size if self.batches.mini else 0
         self.batch = aligned((size, x.shape[1]), dtype), aligned(size, dtype)
         self.work = aligned(scratch_size(problem, size or len(x), self.runs), dtype)
-        noise, changes = (problem.dim + 1) * (problem.noise > 0), 2 * bool(problem.stress) + (self.path is not None)
-        self.draws_labels = cohort.optimizer.draws_labels
-        self.labels_each = problem.draws_labels if self.draws_labels and "labels" in cohort.rule.inputs else 0
-        labels = self.batches.batch_size * self.draws_labels
-        self.numbers_per_step = max(1, size, noise, problem.dim * changes, labels)
-        self.unit, self.levels = aligned(self.runs, dtype), problem.levels
-        self.late = np.zeros((problem.delay, self.runs, problem.dim), dtype)
         self.max_snapshots = max(1, _SNAPSHOT_BYTES // (2 * self.w.nbytes))
         self._snapshots = Snapshots((), self.w, self.w, self.runs)
         self._duplicates = DuplicateLanes(lanes) if self.single else None
-        looks = cohort.optimizer.look_every > 0
-        self.point, self.f_ahead = aligned(shape if looks else (0, 0), dtype), aligned(self.runs, dtype)
-        self.point_rows = self.point.reshape(rows if looks else (0, 0))
+        self.stages = self._stage_values(rows)
+
+    def _stage_values(self, rows: tuple[int, ...]) -> dict[str, Any]:
+        """Return what stages take at every step, by its name in StageArguments; rows: w's shape in the rule's order."""
+        problem, shape, runs, update = self.problem, self.w.shape, (self.runs,), self.update
+        shapes = {"at": shape, "unit": runs, "late": (problem.delay, *shape), "point": shape, "f_ahead": runs}
+        kept = [name for name in shapes if name in self.code.arguments]
+        values: dict[str, Any] = {name: aligned(shapes[name], self.dtype) for name in kept}
+        values |= {"levels": problem.levels, "labels_each": problem.draws_labels}
+        if isinstance(update, Update) and update.look is not None:
+            values |= {"look_every": update.record.look_every, "look_scalars": update.look.scalars}
+            values |= {"point_rows": values["point"].reshape(rows), "ahead": update.ahead.reshape(shape)}
+        return values
 
     def _new_update(self, cohort: Cohort, hyperparameters: Sequence[Mapping[str, float]]) -> Any:
         """Return the rule's kernel with its state for lanes of these hyperparameters."""
@@ -228,10 +229,7 @@ class CpuLanes(Lanes):
 
     def advance(self, rates: Rates, done: int, size: int, inner: Sequence[int] = ()) -> None:
         """Make steps, as in runner.Lanes."""
-        path = np.zeros((0, 0), self.w.dtype) if self.path is None else self.path(np.arange(done, done + size))
-        labels = self._draw_labels(size)
-        drawn = *self.batches.draw(size), self.batches.draw_stress(size), path, labels
-        steps = Steps(done, size, rates.factors, rates.steady, *drawn)
+        steps = Steps(done, size, rates.factors, rates.steady, *self.batches.draw_steps(size))
         self._snapshots = Snapshots(inner, self.w, self.update.reported(self.w, done + size), self.runs)
         if self._duplicates is None:
             self._drive(rates, steps)
@@ -244,38 +242,26 @@ class CpuLanes(Lanes):
         if self.path is not None and inner:
             self._snapshots.reported[:-1] -= np.expand_dims(self.path(np.array(inner)), 1 if self.single else 2)
 
-    def _draw_labels(self, size: int) -> np.ndarray:
-        """Return what stands for labels to be drawn at the next steps, as in DriveArguments."""
-        if not self.draws_labels:
-            return np.zeros((0, 0), self.w.dtype)
-        return self.batches.draw_labels(size, self.update.record.look_every)
-
     def _drive(self, rates: Rates, steps: Steps) -> None:
         """Call the compiled loop until all steps are made: in lanes form it stops where a lane has diverged."""
         assert isinstance(self.code, CohortCode)
         at, update, snapshots = 0, self.update, self._snapshots
         (x, y), (x_batch, y_batch) = self.arrays.train, self.batch
-        nothing = self.point
-        look_scalars = nothing if update.look is None else update.look.scalars
-        ahead = nothing if update.look is None else update.ahead.reshape(self.w.shape)
         while at < steps.size:
             base = rates.base * self.alive
             update.scalars[0] = base * steps.factors[rates.schedule_of, at]
             arguments = DriveArguments(
-                w=self.w, at=self.at, g=self.g, f=self.f, w_rows=self.w_rows, g_rows=self.g_rows, state=update.state,
+                w=self.w, g=self.g, f=self.f, w_rows=self.w_rows, g_rows=self.g_rows, state=update.state,
                 scalars=update.scalars, powers=update.powers, blocks=update.blocks,
                 factors=np.empty((len(steps.factors), 0)) if steps.steady else steps.factors, base=base,
                 schedule_of=rates.schedule_of, limit=self.limit, alive=self.alive, diverged_at=self.diverged_at,
                 x=x, y=y, order=steps.order[at:], sizes=steps.sizes[at:], x_batch=x_batch, y_batch=y_batch,
-                noise=steps.noise[at:], stress=steps.stress[at:], unit=self.unit, late=self.late, levels=self.levels,
-                path=steps.path[at:], constants=self.arrays.constants, layout=self.arrays.layout, work=self.work,
-                look_every=update.record.look_every, look_scalars=look_scalars, point=self.point,
-                point_rows=self.point_rows, ahead=ahead, f_ahead=self.f_ahead, labels=steps.labels[at:],
-                labels_each=self.labels_each, done=steps.done, skip=at, single=self.single,
-                reads_loss="loss" in update.record.inputs,
+                constants=self.arrays.constants, layout=self.arrays.layout, work=self.work,
+                done=steps.done, skip=at, single=self.single,
                 inner=snapshots.inner, seen=snapshots.all, seen_f=snapshots.f, reported=snapshots.source,
             )  # fmt: skip
-            at += self.code.drive(*arguments)
+            values = self.stages | {name: rows[at:] for name, rows in steps.rows.items()}
+            at += self.code.drive(*arguments, *(values[name] for name in self.code.arguments))
             self.done = steps.done + at
             if at < steps.size:
                 self.freeze()
@@ -284,10 +270,12 @@ class CpuLanes(Lanes):
         """Copy all that these steps have changed from lanes that made them to their duplicates, both given by index."""
         self.reused_steps += len(followers) * steps.size
         update, snapshots = self.update, self._snapshots
-        for array in (self.w, self.g, self.f, self.alive, self.diverged_at, self.unit):
+        of_run = [self.stages[name] for name in ("unit",) if name in self.stages]
+        for array in (self.w, self.g, self.f, self.alive, self.diverged_at, *of_run):
             array[followers] = array[leaders]
         taken = slice(*np.searchsorted(snapshots.inner, (steps.done, steps.done + steps.size), "right"))
-        for array in (update.state, update.scalars, update.powers, self.late, snapshots.f[taken]):
+        late = [self.stages[name] for name in ("late",) if name in self.stages]
+        for array in (update.state, update.scalars, update.powers, *late, snapshots.f[taken]):
             array[:, followers] = array[:, leaders]
         snapshots.all[taken, :, followers] = snapshots.all[taken, :, leaders]
 

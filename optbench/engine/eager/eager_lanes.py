@@ -4,12 +4,14 @@ import random
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from optbench.compiler.gradient_stages import Stage, divide_stages
 from optbench.contract.eager import LIBRARIES, RANDOM_NUMBERS, Eager
 from optbench.contract.errors import OptbenchError, PluginError
+from optbench.contract.optimizers import arguments
 from optbench.contract.process_state import restored_libraries
 from optbench.engine.arrays import StepInputs
 from optbench.engine.cohort import Cohort, Lane
@@ -117,20 +119,6 @@ def eager_update(
     return TorchUpdate(record, blocks, hyperparameters, w, rows, rates, seed, roles)
 
 
-class Drawn(NamedTuple):
-    """What is drawn for the gradients of a step: the numbers of its examples, noise and stress, where f has moved, and
-    what stands for the labels of the second one.
-
-    None: all examples, and nothing of the others.
-    """
-
-    chosen: np.ndarray | None
-    noise: np.ndarray | None
-    stress: np.ndarray | None
-    offset: np.ndarray | None
-    labels: np.ndarray | None
-
-
 class EagerLanes(CpuLanes):
     """Lanes whose optimizer or problem is not compiled. A step is that of the compiled loop, in the same order."""
 
@@ -141,7 +129,8 @@ class EagerLanes(CpuLanes):
         self._errors = [""] * len(lanes)  # raised by the problem
         super().__init__(cohort, lanes, code, evaluator)
         self.max_snapshots = 1
-        self._ahead = self.point.copy()
+        self._loss, self._count = self.f.copy(), self.f.copy()
+        self._parts, self._functions = divide_stages(code.stages), code.functions
 
     def _new_update(self, cohort: Cohort, hyperparameters: Sequence[Mapping[str, float]]) -> Update | EagerUpdate:
         """Return the rule's kernel for calls from Python, or another library's optimizers."""
@@ -170,79 +159,51 @@ class EagerLanes(CpuLanes):
     @np.errstate(all="ignore")  # a run that explodes overflows on its way
     def advance(self, rates: Rates, done: int, size: int, inner: Sequence[int] = ()) -> None:
         """Make steps, as in runner.Lanes, one by one."""
-        labels = self._draw_labels(size)
-        order, sizes, noise = self.batches.draw(size)
-        stress = self.batches.draw_stress(size)
+        order, sizes, rows = self.batches.draw_steps(size)
         for s in range(size):
-            drawn = Drawn(
-                order[s, : sizes[s]] if len(order) else None,
-                noise[s] if len(noise) else None,
-                stress[s] if len(stress) else None,
-                None if self.path is None else self.path(np.array([done + s])),
-                labels[s, : sizes[s]] if len(labels) else None,
-            )
-            if drawn.offset is not None:
-                self.by_run(self.at)[:] = self.by_run(self.w) - drawn.offset
-            self._compute_gradients(drawn.chosen, self.at, self.g, self.f)
+            t, chosen = done + s + 1, order[s, : sizes[s]] if len(order) else None
+            values = self._stage_arguments(t, int(sizes[s]), {name: each[s] for name, each in rows.items()})
+            self._apply(self._parts.before, values)
+            self._compute_gradients(chosen, self.stages.get("at", self.w), self.g, self.f)
             fresh = self.alive & ~(self.f <= self.limit)  # NaN is over the limit, too
-            self.alive[fresh], self.diverged_at[fresh] = False, done + s + 1
-            loss = self.f
-            if len(noise):
-                loss = noise[s, -1] * self.f + self.by_run(self.at) @ noise[s, :-1]
-                self.g *= noise[s, -1]
-                self.by_run(self.g)[:] += noise[s, :-1]
-            self._change_gradients(drawn.stress, done + s + 1)
+            self.alive[fresh], self.diverged_at[fresh] = False, t
+            self._apply(self._parts.behind, values)
             if fresh.any():
                 self.freeze()
-            lr, labels_now = rates.base * rates.factors[rates.schedule_of, s], int(sizes[s]) * self.labels_each
-            inputs = StepInputs(done + s + 1, lr, loss, labels_now)
-            if self._eager is None and self.update.look is not None and (done + s) % self.update.record.look_every == 0:
-                self._look(drawn, inputs)
-            self._step(inputs, drawn)
-            self.done = done + s + 1
+            lr = rates.base * rates.factors[rates.schedule_of, s]
+            self._step(StepInputs(t, lr, self._loss, self._count), chosen, values)
+            self.done = t
             if not self.alive.any():
                 break
 
-    def _look(self, drawn: Drawn, inputs: StepInputs) -> None:
-        """Take the second gradients of a step."""
-        point = self.w.copy()
-        for r in np.flatnonzero(self.alive).tolist():
-            self.update.look.step(point, self.g, inputs, r, r + 1)
-        self._take_second(point, self.update.ahead, drawn)
+    def _stage_arguments(self, t: int, rows: int, drawn: dict[str, np.ndarray]) -> dict[str, Any]:
+        """Return what stages take at step t of so many rows, by the names of their arguments; drawn: for this step."""
+        kept = self.stages
+        arrays = {"w": self.w, "at": kept.get("at", self.w), "g": self.g}
+        values = {**kept, **drawn, "t": t, "rows": rows, "f": self.f, "loss": self._loss, "count": self._count}
+        if "late" in kept:
+            values["lag"] = lag = len(kept["late"])
+            arrays |= {"past": kept["late"][(t - 1) % lag], "oldest": kept["late"][0]}
+        if "path" in drawn:
+            values["offset"] = drawn["path"]
+        return values | {name: self.by_run(array).T for name, array in arrays.items()}
 
-    def _take_second(self, point: np.ndarray, ahead: np.ndarray, drawn: Drawn) -> None:
-        """Fill ``ahead`` and f_ahead at a point, which is changed: with the numbers drawn for the first gradient."""
-        at, g = self.by_run(point), self.by_run(ahead)
-        if drawn.offset is not None:
-            at -= drawn.offset
-        self._compute_gradients(drawn.chosen, point, ahead, self.f_ahead, drawn.labels)
-        if drawn.noise is not None:
-            self.f_ahead[:] = drawn.noise[-1] * self.f_ahead + at @ drawn.noise[:-1]
-            g[:] = drawn.noise[-1] * g + drawn.noise[:-1]
-        if drawn.stress is not None:
-            self._stress(g, drawn.stress)
+    def _apply(self, stages: Sequence[Stage], values: Mapping[str, Any]) -> None:
+        """Call the functions of some stages."""
+        for stage in stages:
+            self._functions[stage](*(values[name] for name in arguments(stage.apply)))
 
-    def _stress(self, g: np.ndarray, stress: np.ndarray) -> None:
-        """Change gradients (runs, dim) by a row of the numbers of Batches.draw_stress."""
-        factors, terms = np.split(stress, 2)
-        g[:] = factors * g + self.unit[:, None] * terms
+    def _take_second(self, point: np.ndarray, ahead: np.ndarray, chosen: np.ndarray | None, values: dict) -> None:
+        """Fill ``ahead`` and f_ahead at a point, which is changed: with the numbers drawn for the first gradient.
 
-    def _change_gradients(self, stress: np.ndarray | None, t: int) -> None:
-        """Change, round and delay the gradients of step t, as the compiled loop does; stress: a row of Batches'."""
-        g = self.by_run(self.g)
-        if stress is not None:
-            if t == 1:
-                self.unit[:] = np.sqrt(np.mean(g * g, axis=1))
-            self._stress(g, stress)
-        if self.levels:
-            size = np.abs(g)
-            peak = np.nanmax(size, axis=1, keepdims=True, initial=0)
-            rounded = np.copysign(np.floor(size / peak * self.levels + 0.5) / self.levels * peak, g)
-            g[:] = np.where((peak > 0) & (peak < np.inf), rounded, g)
-        if lag := len(self.late):
-            now = g.copy()
-            g[:] = self.late[(t - 1) % lag] if t > lag else self.late[0] if t > 1 else now
-            self.late[(t - 1) % lag] = now
+        chosen: as for `_compute_gradients`; values: as of `_stage_arguments`.
+        """
+        f, at, g = values["f_ahead"], self.by_run(point).T, self.by_run(ahead).T
+        there = {**values, "w": at, "at": at, "g": g, "f": f, "loss": f}
+        self._apply(self._parts.before, there)
+        labels = values["labels"][: values["rows"]] if "labels" in values else None
+        self._compute_gradients(chosen, point, ahead, f, labels)
+        self._apply(self._parts.again, there)
 
     def _compute_gradients(self, chosen: np.ndarray | None, w: np.ndarray, g: np.ndarray, f: np.ndarray,
                            labels: np.ndarray | None = None) -> None:  # fmt: skip
@@ -264,24 +225,30 @@ class EagerLanes(CpuLanes):
             except PluginError as error:  # of a problem in plain Python: only this lane fails
                 self._errors[r], self.alive[r] = str(error), False
 
-    def _step(self, inputs: StepInputs, drawn: Drawn) -> None:
-        """Make a step of the lanes that are alive."""
+    def _step(self, inputs: StepInputs, chosen: np.ndarray | None, values: dict[str, Any]) -> None:
+        """Make a step of the lanes that are alive; the rest as for `_take_second`."""
+        update = self.update
 
         def second(r: int, point: np.ndarray) -> tuple[np.ndarray, float]:
             """Return gradient and loss of lane r at a point, with the numbers drawn for the first gradient."""
-            self.point[:] = self.w
-            self.by_run(self.point)[r] = point
-            self._take_second(self.point, self._ahead, drawn)
+            points, ahead = self.w.copy(), np.empty_like(self.w)
+            self.by_run(points)[r] = point
+            self._take_second(points, ahead, chosen, values)
             if self._errors[r]:
                 raise OptbenchError(self._errors[r])
-            return self.by_run(self._ahead)[r], float(self.f_ahead[r])
+            return self.by_run(ahead)[r], float(values["f_ahead"][r])
 
         if self._eager is not None:
             looks = self._eager.record.gradients > 1
             self._eager.step(self.by_run(self.w), self.by_run(self.g), inputs, self.alive, second if looks else None)
             return
+        if update.look is not None and (inputs.t - 1) % update.record.look_every == 0:
+            point = self.w.copy()
+            for r in np.flatnonzero(self.alive).tolist():
+                update.look.step(point, self.g, inputs, r, r + 1)
+            self._take_second(point, update.ahead, chosen, values)
         for r in np.flatnonzero(self.alive).tolist():
-            self.update.step(self.w, self.g, inputs, r, r + 1)
+            update.step(self.w, self.g, inputs, r, r + 1)
 
     def _reported(self) -> np.ndarray:
         """Return the weights to evaluate; lanes whose optimizer raises an error here fail."""
