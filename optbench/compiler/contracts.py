@@ -198,8 +198,6 @@ class StepsArguments(NamedTuple):
 
     w: Reals2
     """(dim, lanes), like g; neighboring lanes are neighbors in memory."""
-    at: Reals2
-    """(dim, lanes) of scratch if the objective moves."""
     g: Reals2
     f: Reals1
     norm: Reals1
@@ -226,6 +224,18 @@ class StepsArguments(NamedTuple):
     """(members, steps, B, features): gathered before; y_batch (members, steps, B)."""
     y_batch: Reals3
     sizes: Wholes1
+    constants: Reals1
+    layout: Wholes1
+    done: Whole
+
+
+class ThreadStageArguments(NamedTuple):
+    """What stages take of the loops of a GPU's lanes besides. Beside what is said here as in StageArguments."""
+
+    at: Reals2
+    """(dim, lanes)"""
+    path: Reals3
+    """(members, steps, dim)"""
     noise: Reals3
     """(members, steps, dim + 1)"""
     stress: Reals3
@@ -233,17 +243,12 @@ class StepsArguments(NamedTuple):
     unit: Reals1
     late: Reals3
     """(delay, dim, lanes)"""
-    path: Reals3
-    """(members, steps, dim)"""
-    point: Reals2
-    """(dim, lanes): where the second gradient of a step is taken, of rules that take one."""
     look_scalars: Reals2
     look_blocks: Wholes2
+    point: Reals2
+    """(dim, lanes)"""
     labels: Reals3
     """(members, steps, B)"""
-    constants: Reals1
-    layout: Wholes1
-    done: Whole
 
 
 class AssessArguments(NamedTuple):

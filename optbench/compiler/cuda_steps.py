@@ -9,12 +9,13 @@ Every lane belongs to a member: a cohort with a start point, mini-batches and no
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
+from textwrap import indent
 from typing import Any
 
 import numpy as np
-from numba import float64
+from numba import float64, void
 
 from optbench.compiler.contracts import (
     AssessArguments,
@@ -24,10 +25,12 @@ from optbench.compiler.contracts import (
     Reals4,
     Shorts3,
     StepsArguments,
+    ThreadStageArguments,
     ThreadUpdateArguments,
 )
 from optbench.compiler.cuda import cuda, jit, kernel
 from optbench.compiler.cuda_translator import root, shaped, translator
+from optbench.compiler.gradient_stages import MOVE, Stage, arguments_of, stages_of, write_stages
 from optbench.compiler.scalar_rows import scalar_count
 from optbench.compiler.signatures import call, names, signature
 from optbench.compiler.translator import REALS, compile_tree
@@ -45,12 +48,17 @@ ROWS = 32
 
 @dataclass(frozen=True)
 class Shape:
-    """The sizes of a lane's arrays that a step kernel is compiled for; 0 where lanes are not kept in local arrays."""
+    """What a step kernel is compiled for; sizes are 0 where lanes are not kept in local arrays."""
 
     batches: bool
     """True if mini-batches were gathered; else each step takes all data, or there are none."""
-    noisy: bool
-    """True if steps take drawn gradient noise."""
+    stages: tuple[Stage, ...] = ()
+    """What happens between problem and rule."""
+    levels: float = 0.0
+    """As in StageArguments; likewise ``labels_each``, ``delay`` and ``look_every``."""
+    labels_each: int = 0
+    delay: int = 0
+    look_every: int = 0
     dim: int = 0
     state: int = 0
     """Slots of one number a parameter."""
@@ -59,36 +67,19 @@ class Shape:
     powers: int = 0
     work: int = 0
     """Numbers of scratch."""
-    stressed: bool = False
-    """True if drawn factors and terms change the gradients."""
-    levels: float = 0.0
-    """As in DriveArguments."""
-    delay: int = 0
-    """Steps by which gradients are late."""
-    moving: bool = False
-    """True if the objective moves."""
-    labels_each: int = 0
-    """As in DriveArguments."""
 
 
 def shape_of(problem: Problem, optimizer: Optimizer, dtype: DtypeName, batches: bool, noisy: bool, work: int) -> Shape:
-    """Return the sizes of a step kernel.
+    """Return what a step kernel is compiled for.
 
-    batches, noisy: as in Shape; work: the numbers of scratch that the gradient takes for a lane.
+    batches: as in Shape; noisy: whether steps draw noise; work: the numbers of scratch of the gradient of a lane.
     """
     rows = scalar_count(optimizer, len(problem.blocks))
     sizes = (problem.dim, len(optimizer.own), rows, len(optimizer.powers), work)
     numbers = problem.dim * (2 + len(optimizer.own)) + rows + 2 * len(optimizer.powers) + work
     fits = numbers * np.dtype(dtype).itemsize <= _LOCAL_BYTES
-    kept = Shape(batches, noisy, *(sizes if fits else ()))
-    return replace(
-        kept,
-        stressed=bool(problem.stress),
-        levels=problem.levels,
-        delay=problem.delay,
-        moving=problem.drift is not None,
-        labels_each=problem.draws_labels if "labels" in optimizer.inputs else 0,
-    )
+    given = problem.levels, problem.draws_labels, problem.delay, optimizer.look_every
+    return Shape(batches, stages_of(problem, optimizer, noisy), *given, *(sizes if fits else ()))
 
 
 @cache
@@ -104,46 +95,44 @@ def step_kernel(
     values = {name: name for name in ("x", "y", "constants", "layout")} | {"work": "_work"}
     if shape.batches:
         values |= {name: f"{name}_batch[c, s][:sizes[s]]" for name in "xy"}
-    values |= {"w": "_at2", "g": "_g2", "f": "_f"} if form == "lanes" else {"w": "_at", "g": "_g"}
-    value = f"_gradient({', '.join(values[name] for name in arguments(function))})"
     own = {name: f"_{name}" for name in ("w", "g", "state", "scalars", "powers")}
-    update = call(ThreadUpdateArguments, "_update", **own, t="done + s + 1", r="k")
-    look_rule, scope = optimizer.look_rule, {}
-    if look_rule is not None:
-        look = Writer(look_rule, "thread", translator(dtype, whole_literals=True)).write_step()
-        key, scope = f"{key}{look.__name__}", {"_look": jit(look)}
-    second = _second_gradient(optimizer, form, shape, function, values)
+    update = call(ThreadUpdateArguments, "_update", **own, t="t", r="k")
+    scope = {"_gradient": gradient, "_update": jit(rule), "_root": root}
+    second = "", ""
+    if optimizer.look_rule is not None:
+        look = Writer(optimizer.look_rule, "thread", translator(dtype, whole_literals=True)).write_step()
+        key, scope = f"{key}{look.__name__}", scope | {"_look": jit(look)}
+        find = {"w": "point[:, r]", "scalars": "look_scalars", "blocks": "look_blocks", "t": "t", "r": "r"}
+        labels = {"y": "labels[c, s][:sizes[s]]"} if optimizer.draws_labels else {}
+        ahead = f"_state[{optimizer.own.index(optimizer.ahead)}, :, k]"
+        second = (
+            call(ThreadUpdateArguments, "_look", **own | find),
+            _gradient_call(function, form, values | labels, "point[:, r]", ahead, "_f_ahead"),
+        )
+    for stage in shape.stages:
+        scope[f"_{stage.apply.__name__}"], text = translator(dtype).translate(stage.apply, "a stage")
+        key += text
+    before, behind = write_stages(shape.stages, _stage_texts(optimizer, shape), second)
     keep, put_back = _local_copies(shape)
-    noise = "for d in range(_w.shape[0]): _g[d] = noise[c, s, _w.shape[0]] * _g[d] + noise[c, s, d]"
-    loss = "_scalars[1, k] = _f[0]"
-    if shape.noisy:
-        loss = """_scalars[1, k] = noise[c, s, _w.shape[0]] * _f[0]
-            for d in range(_w.shape[0]): _scalars[1, k] += noise[c, s, d] * _at[d]"""
-    labels = f"_scalars[{1 + ('loss' in optimizer.inputs)}, k] = sizes[s] * {shape.labels_each}"
-    move = "for d in range(_w.shape[0]): _at[d] = _w[d] - path[c, s, d]"
     text = f"""
-def NAME({names(StepsArguments)}):
+def NAME({", ".join([names(StepsArguments), *arguments_of(shape.stages, ThreadStageArguments)])}):
     for r in range(cuda.grid(1), f.shape[0], cuda.gridsize(1)):
         if not alive[r]:
             continue
         c = member[r]
-        _f = cuda.local.array(1, _real)
+        _f, _f_ahead = cuda.local.array(1, _real), cuda.local.array(1, _real)
         {keep}
-        _at = {"at[:, r]" if shape.moving else "_w"}
-        _at2, _g2 = _shaped(_at, (_w.shape[0], 1)), _shaped(_g, (_w.shape[0], 1))
+        _at = {"at[:, r]" if MOVE in shape.stages else "_w"}
         for s in range(sizes.shape[0]):
-            {move if shape.moving else ""}
-            {value if form == "lanes" else f"_f[0] = {value}"}
+            t = done + s + 1
+{indent(before, " " * 12)}
+            {_gradient_call(function, form, values, "_at", "_g", "_f")}
             f[r] = _f[0]
             if not _f[0] <= limit[r]:  # NaN fails, too
                 alive[r] = False
-                diverged_at[r] = done + s + 1
+                diverged_at[r] = t
                 break
-            {loss if "loss" in optimizer.inputs else ""}
-            {labels if shape.labels_each else ""}
-            {noise if shape.noisy else ""}
-            {_gradient_changes(shape)}
-            {second}
+{indent(behind, " " * 12)}
             _scalars[0, k] = base[r] * factors[schedule_of[r], s]
             {update}
         total = _real(0)
@@ -152,73 +141,32 @@ def NAME({names(StepsArguments)}):
         norm[r] = _root(total)
         {put_back}
 """
-    scope |= {"_gradient": gradient, "_update": jit(rule), "_root": root}
     return _compile_text("steps", text, function, scope, dtype, f"{key}{rule.__name__}")
 
 
-def _gradient_changes(shape: Shape) -> str:
-    """Return code that changes, rounds and delays a lane's gradient, as driver.py does; "" if nothing does."""
-    lines = []
-    if shape.stressed:
-        lines += [
-            "if done + s == 0:",
-            "    total = _real(0)",
-            "    for d in range(_w.shape[0]): total += _g[d] * _g[d]",
-            "    unit[r] = _root(total / _real(_w.shape[0]))",
-            "for d in range(_w.shape[0]): _g[d] = stress[c, s, d] * _g[d] + unit[r] * stress[c, s, _w.shape[0] + d]",
-        ]
-    if shape.levels:
-        lines += [
-            "peak = _real(0)",
-            "for d in range(_w.shape[0]):",
-            "    if abs(_g[d]) > peak: peak = abs(_g[d])",
-            "if peak > 0 and peak - peak == 0:",
-            "    for d in range(_w.shape[0]):",
-            "        if _g[d] == _g[d]:",
-            f"            size = _real(int(abs(_g[d]) / peak * {shape.levels} + 0.5) / {shape.levels} * peak)",
-            "            _g[d] = size if _g[d] > 0 else -size",
-        ]
-    if shape.delay:
-        lines += [
-            f"slot = (done + s) % {shape.delay}",
-            "for d in range(_w.shape[0]):",
-            "    e = late[slot, d, r]",
-            "    late[slot, d, r] = _g[d]",
-            f"    _g[d] = e if done + s >= {shape.delay} else late[0, d, r]",
-        ]
-    return "\n            ".join(lines)
+def _as_column(text: str) -> str:
+    """Return code that makes a lane's numbers, (dim,), an array (dim, 1)."""
+    return f"_shaped({text}, (_w.shape[0], 1))"
 
 
-def _second_gradient(optimizer: Optimizer, form: Form, shape: Shape, function: Callable, values: dict[str, str]) -> str:
-    """Return code that takes a lane's second gradient of a step, as driver.py does; "" for a rule without one.
+def _gradient_call(function: Callable, form: Form, values: dict[str, str], w: str, g: str, f: str) -> str:
+    """Return code that writes a lane's gradient and loss to g and f; values: the code of the other arguments."""
+    own = {"w": _as_column(w), "g": _as_column(g), "f": f} if form == "lanes" else {"w": w, "g": g}
+    value = f"_gradient({', '.join((values | own)[name] for name in arguments(function))})"
+    return value if form == "lanes" else f"{f}[0] = {value}"
 
-    values: the arguments of the problem's ``function`` in the first.
-    """
-    if optimizer.second_gradient is None:
-        return ""
-    own = {"w": "_p", "g": "_g", "state": "_state", "scalars": "look_scalars", "blocks": "look_blocks"}
-    find = call(ThreadUpdateArguments, "_look", **own, powers="_powers", t="done + s + 1", r="r")
-    there = {"w": "_p", "g": "_ahead"} if form == "single" else {"w": "_p2", "g": "_ahead2", "f": "_f2"}
-    if optimizer.draws_labels:
-        there |= {"y": "labels[c, s][:sizes[s]]"}
-    value = f"_gradient({', '.join((values | there)[name] for name in arguments(function))})"
-    lines = [
-        "_p, _ahead = point[:, r], _state[" + str(optimizer.own.index(optimizer.ahead)) + ", :, k]",
-        "_f2 = cuda.local.array(1, _real)",
-        "_p2, _ahead2 = _shaped(_p, (_w.shape[0], 1)), _shaped(_ahead, (_w.shape[0], 1))",
-        "for d in range(_w.shape[0]): _p[d] = _w[d]",
-        find,
-    ]
-    if shape.moving:
-        lines += ["for d in range(_w.shape[0]): _p[d] -= path[c, s, d]"]
-    lines += [value if form == "lanes" else f"_f2[0] = {value}"]
-    if shape.noisy:
-        noise = "noise[c, s, _w.shape[0]] * _ahead[d] + noise[c, s, d]"
-        lines += [f"for d in range(_w.shape[0]): _ahead[d] = {noise}"]
-    if shape.stressed:
-        changed = "stress[c, s, d] * _ahead[d] + unit[r] * stress[c, s, _w.shape[0] + d]"
-        lines += [f"for d in range(_w.shape[0]): _ahead[d] = {changed}"]
-    return "\n                ".join([f"if (done + s) % {optimizer.look_every} == 0:", *lines])
+
+def _stage_texts(optimizer: Optimizer, shape: Shape) -> dict[str, str]:
+    """Return the code of each argument of a stage, of a lane."""
+    rows = {"w": "_w", "at": "_at", "g": "_g", "point": "point[:, r]", "oldest": "late[0, :, r]"}
+    rows |= {"past": f"late[(t - 1) % {shape.delay}, :, r]"}
+    if optimizer.second_gradient is not None:
+        rows["ahead"] = f"_state[{optimizer.own.index(optimizer.ahead)}, :, k]"
+    texts = {"f": "_f", "f_ahead": "_f_ahead", "unit": "unit[r:r + 1]", "loss": "_scalars[1, k:k + 1]"}
+    texts |= {"count": f"_scalars[{len(optimizer.inputs) - 1}, k:k + 1]", "t": "t", "rows": "sizes[s]"}
+    texts |= {"offset": "path[c, s]", "noise": "noise[c, s]", "stress": "stress[c, s]", "lag": str(shape.delay)}
+    texts |= {name: str(getattr(shape, name)) for name in ("levels", "labels_each", "look_every")}
+    return texts | {name: _as_column(text) for name, text in rows.items()}
 
 
 def _local_copies(shape: Shape) -> tuple[str, str]:
@@ -313,7 +261,10 @@ def gather(x: Reals2, y: Reals1, order: Shorts3, x_batch: Reals4, y_batch: Reals
             y_batch[c, s, i] = y[k]
 
 
-def signatures(dtype: DtypeName) -> dict[str, Any]:
-    """Return the signatures of ``steps``, ``evaluate`` and ``gather``, by name."""
-    kernels = {"steps": StepsArguments, "evaluate": AssessArguments, "gather": gather}
-    return {name: signature(contract, dtype) for name, contract in kernels.items()}
+def signatures(dtype: DtypeName, stages: tuple[Stage, ...] = ()) -> dict[str, Any]:
+    """Return the signatures of ``steps`` with these stages, of ``evaluate`` and of ``gather``, by name."""
+    kernels = {"evaluate": AssessArguments, "gather": gather}
+    own = [kind.of(dtype) for kind in arguments_of(stages, ThreadStageArguments).values()]
+    return {"steps": void(*signature(StepsArguments, dtype).args, *own)} | {
+        name: signature(contract, dtype) for name, contract in kernels.items()
+    }

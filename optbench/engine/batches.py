@@ -281,22 +281,10 @@ class Batches:
 
         It is -1 times a number between 0 and 1 at the steps of a second gradient, 0 at the others.
         """
-        labels, examples = np.zeros((len(now), self.batch_size), self._real), np.arange(self.batch_size) + _LABELS
+        labels = np.zeros((len(now), self.batch_size), self._real)
+        examples: Any = np.arange(self.batch_size) + _LABELS
         for s in np.flatnonzero(now % self.labels_every == 0).tolist():
             drawn = uniform(key_of(self._seed, int(now[s]) + 1, 0), examples)
-            labels[s] = -np.ceil(drawn * SEEDS) / SEEDS  # the same numbers in float32
-        return labels
-
-    def draw_labels(self, count: int, look_every: int) -> np.ndarray:
-        """Return what stands for the labels of the next ``count`` steps where they are drawn from the model.
-
-        (count, batch_size): -1 times a number between 0 and 1 at the steps of a second gradient, 0 at the others.
-        Ask for them before `draw`.
-        """
-        labels = np.zeros((count, self.batch_size), self._real)
-        examples: Any = np.arange(self.batch_size) + _LABELS
-        for s in range(-self._done % look_every, count, look_every):
-            drawn = uniform(key_of(self._seed, self._done + s + 1, 0), examples)
             labels[s] = -np.ceil(drawn * SEEDS) / SEEDS  # the same numbers in float32
         return labels
 

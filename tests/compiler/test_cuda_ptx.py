@@ -87,7 +87,7 @@ def test_kernels_of_a_problem(name, compiled):
     from optbench.engine.cuda import cohorts
 
     code = cohorts.Kernels(problem_of(SMALL.get(name, name)), record_of("gd"), "float32", 32)
-    signatures = cuda_steps.signatures("float32")
+    signatures = cuda_steps.signatures("float32", code.shape.stages)
     capabilities = OLDEST if name in ("least_squares", "quadratic") else NEW
     compiled([(kind, getattr(code, kind), signatures[kind]) for kind in ("steps", "evaluate")], capabilities)
 
@@ -104,4 +104,4 @@ def test_steps_of_a_rule(name, problem, compiled):
     from optbench.engine.cuda import cohorts
 
     code = cohorts.Kernels(problem_of(problem), record_of(name), "float64", 32)
-    compiled([("steps", code.steps, cuda_steps.signatures("float64")["steps"])])
+    compiled([("steps", code.steps, cuda_steps.signatures("float64", code.shape.stages)["steps"])])

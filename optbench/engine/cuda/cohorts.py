@@ -11,8 +11,9 @@ import numpy as np
 from optbench.compiler import cuda as device
 from optbench.compiler import cuda_steps as kernels
 from optbench.compiler import finite_sums
-from optbench.compiler.contracts import AssessArguments, StepsArguments
+from optbench.compiler.contracts import AssessArguments, StepsArguments, ThreadStageArguments
 from optbench.compiler.cuda import BLOCK, blocks, cuda, put
+from optbench.compiler.gradient_stages import arguments_of
 from optbench.compiler.scalar_rows import scalar_count
 from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import PluginError, in_one_line
@@ -58,6 +59,7 @@ class Kernels:
             finite_sums.means(dtype)
         work, self.scratch = scratch(problem, batch_size if mini else 0)
         self.shape = kernels.shape_of(problem, optimizer, dtype, mini, noisy, work)
+        self.arguments = tuple(arguments_of(self.shape.stages, ThreadStageArguments))
         self.owner, evaluate = owner_of(problem), problem.evaluate or problem.value_and_gradient
         self.gather = kernels.gather
         self.steps = kernels.step_kernel(
@@ -71,7 +73,7 @@ class Kernels:
 def compile_kernels(problem: Problem, optimizer: Optimizer, dtype: DtypeName, batch_size: int) -> Kernels:
     """Return the kernels of a pair, compiled for the GPU. Raises PluginError if they cannot be."""
     code = Kernels(problem, optimizer, dtype, batch_size)
-    for name, signature in () if device.SIMULATED else kernels.signatures(dtype).items():
+    for name, signature in () if device.SIMULATED else kernels.signatures(dtype, code.shape.stages).items():
         try:
             getattr(code, name).compile(signature)
         except Exception as error:  # numba raises many kinds
@@ -157,7 +159,10 @@ class GpuLanes(Lanes):
         self.optimizer, self.code, self.batch_size, dim = optimizer, code, batch_size, problem.dim
         self.stream = cuda.stream()
         self.member = np.repeat(np.arange(len(members), dtype=np.int32), [len(part) for _, part in members])
-        self.batches = [batches.Batches(problem, batch_size, cohort.seed, dtype, cohort.steps) for cohort, _ in members]
+        every = optimizer.look_every * optimizer.draws_labels
+        self.batches = [
+            batches.Batches(problem, batch_size, cohort.seed, dtype, cohort.steps, every) for cohort, _ in members
+        ]
         self.starts = np.array([cohort.start_point() for cohort, _ in members]).astype(dtype)
         self.unmoved = np.zeros(self.runs, bool)
         table, _, _ = make_block_table(optimizer, problem.blocks, {}, problem.roles)
@@ -171,26 +176,20 @@ class GpuLanes(Lanes):
         self.f, self.norm = self._zeros(self.runs), self._zeros(self.runs)
         self.update = self._put(scalars), self._put(np.ones((len(optimizer.powers), self.runs)))
         self.table, self.members = self._put(table), self._put(self.member)
-        self.point, look = self._zeros(0, 0), optimizer.look_rule
-        self.look = self._zeros(0, 0), self.table
-        if look is not None:
-            table, _, _ = make_block_table(look, problem.blocks, {}, problem.roles)
+        shapes = {"at": (dim,), "unit": (), "late": (problem.delay, dim), "point": (dim,)}
+        self.stages = {name: self._zeros(*shapes[name], self.runs) for name in shapes if name in code.arguments}
+        if (look := optimizer.look_rule) is not None:
+            blocks_of_look, _, _ = make_block_table(look, problem.blocks, {}, problem.roles)
             hyperparameters = [lane.hyperparameters for lane in lanes]
-            scalars = make_initial_scalars(look, len(table), dtype, hyperparameters, 0, seeds, sizes)
-            self.point, self.look = self._zeros(dim, self.runs), (self._put(scalars), self._put(table))
+            scalars = make_initial_scalars(look, len(blocks_of_look), dtype, hyperparameters, 0, seeds, sizes)
+            self.stages |= {"look_scalars": self._put(scalars), "look_blocks": self._put(blocks_of_look)}
         arrays = arrays_of(problem, dtype)
         self.train = tuple(map(self._put, arrays.train))
         self.validation = None if problem.validation is None else tuple(map(self._put, arrays.validation))
         self.test = None if problem.test is None else tuple(map(self._put, arrays.test))
         self.constants, self.layout = self._put(arrays.constants), self._put(arrays.layout)
         self.work = self._zeros(code.scratch, self.runs)
-        numbers = max(batch_size if code.shape.batches else 1, dim + 1 if code.shape.noisy else 1)
-        numbers = max(numbers, self.batches[0].batch_size * optimizer.draws_labels)
-        numbers = max(numbers, dim * (2 * code.shape.stressed + code.shape.moving))
-        self.paths = [batches.path_of(problem, cohort.seed, dtype) for cohort, _ in members]
-        self.at = self._zeros(dim, self.runs) if code.shape.moving else self._zeros(0, 0)
-        self.unit, self.late = self._zeros(self.runs), self._zeros(problem.delay, dim, self.runs)
-        self.numbers_per_step = len(members) * numbers
+        self.numbers_per_step = len(members) * self.batches[0].numbers_per_step
 
     def _put(self, array: np.ndarray) -> Any:
         return put(array, self.stream)
@@ -211,33 +210,20 @@ class GpuLanes(Lanes):
         most = max(1, _BATCH_BYTES // one_batch) if self.code.shape.batches else size
         while at < size:
             count = min(size - at, most)
-            labels = self._zeros(0, 0, 0)
-            if self.optimizer.draws_labels:
-                every = self.optimizer.look_every
-                labels = self._put(np.array([member.draw_labels(count, every) for member in self.batches]))
-            drawn = [member.draw(count) for member in self.batches]
-            sizes = drawn[0][1]
-            (x_batch, y_batch), noise = self._gather_batches([order for order, _, _ in drawn]), self._zeros(0, 0, 0)
-            if self.code.shape.noisy:
-                noise = self._put(np.array([noise for _, _, noise in drawn]))
-            stress = self._zeros(0, 0, 0)
-            if self.code.shape.stressed:
-                stress = self._put(np.array([member.draw_stress(count) for member in self.batches]))
-            path = self._zeros(0, 0, 0)
-            if self.code.shape.moving:
-                now = np.arange(done + at, done + at + count)
-                path = self._put(np.array([each(now) for each in self.paths if each is not None]))
+            drawn = [member.draw_steps(count) for member in self.batches]
+            orders, sizes, rows = zip(*drawn, strict=True)
+            x_batch, y_batch = self._gather_batches(orders)
+            values = self.stages | {name: self._put(np.array([each[name] for each in rows])) for name in rows[0]}
             arguments = StepsArguments(
-                w=self.w, at=self.at, g=self.g, f=self.f, norm=self.norm, state=self.state,
+                w=self.w, g=self.g, f=self.f, norm=self.norm, state=self.state,
                 scalars=scalars, powers=powers, work=self.work, blocks=self.table,
                 factors=self._put(np.ascontiguousarray(factors[:, at : at + count])), base=base,
                 schedule_of=schedule_of, member=self.members, limit=limit, alive=alive, diverged_at=diverged_at,
-                x=x, y=y, x_batch=x_batch, y_batch=y_batch, sizes=self._put(sizes),
-                noise=noise, stress=stress, unit=self.unit, late=self.late, path=path,
-                point=self.point, look_scalars=self.look[0], look_blocks=self.look[1], labels=labels,
+                x=x, y=y, x_batch=x_batch, y_batch=y_batch, sizes=self._put(sizes[0]),
                 constants=self.constants, layout=self.layout, done=done + at,
             )  # fmt: skip
-            self.code.steps[blocks(self.runs), BLOCK, self.stream](*arguments)
+            taken = (values[name] for name in self.code.arguments)
+            self.code.steps[blocks(self.runs), BLOCK, self.stream](*arguments, *taken)
             at += count
         self.alive[:], self.diverged_at[:] = self._get(alive), self._get(diverged_at)
         self.stream.synchronize()
@@ -245,7 +231,7 @@ class GpuLanes(Lanes):
             self.unmoved = self.diverged_at == 1
         self.done = done + size
 
-    def _gather_batches(self, orders: list[np.ndarray]) -> tuple[Any, Any]:
+    def _gather_batches(self, orders: Sequence[np.ndarray]) -> tuple[Any, Any]:
         """Return the mini-batches of each member's order, (members, steps, B, features) and (members, steps, B)."""
         if not self.code.shape.batches:
             return self._zeros(0, 0, 0, 0), self._zeros(0, 0, 0)
@@ -263,13 +249,13 @@ class GpuLanes(Lanes):
         """Return the weights that are evaluated, an array (dim, runs) on the GPU; as CpuLanes does."""
         record = self.optimizer
         w = self.w if record.report is None or self.done == 0 else self.state[record.own.index(record.report)]
-        if not self.code.shape.moving:
+        if self.batches[0].path is None:
             return w
         offsets = np.empty((self.problem.dim, self.runs), self.dtype)
-        for number, path in enumerate(self.paths):
-            assert path is not None
+        for number, member in enumerate(self.batches):
+            assert member.path is not None
             own = self.member == number
-            offsets[:, own] = path(self.last_steps()[own]).T
+            offsets[:, own] = member.path(self.last_steps()[own]).T
         return self._put(self._get(w) - offsets)
 
     def evaluate(self, has_stepped: bool) -> Evaluation:
