@@ -145,7 +145,10 @@ class DriveArguments(NamedTuple):
 
 
 class StageArguments(NamedTuple):
-    """What stages take of a cohort's loop besides, which has those that its own ones ask for."""
+    """What stages take of a cohort's loop besides, which has those that its own ones ask for.
+
+    On a GPU what is drawn for each step, the fields with an axis of steps, has one more before it, of members.
+    """
 
     at: Reals2
     """Where gradients are taken, in the problem's form: w less the step's row of ``path``, which is written there."""
@@ -227,28 +230,6 @@ class StepsArguments(NamedTuple):
     constants: Reals1
     layout: Wholes1
     done: Whole
-
-
-class ThreadStageArguments(NamedTuple):
-    """What stages take of the loops of a GPU's lanes besides. Beside what is said here as in StageArguments."""
-
-    at: Reals2
-    """(dim, lanes)"""
-    path: Reals3
-    """(members, steps, dim)"""
-    noise: Reals3
-    """(members, steps, dim + 1)"""
-    stress: Reals3
-    """(members, steps, 2 dim)"""
-    unit: Reals1
-    late: Reals3
-    """(delay, dim, lanes)"""
-    look_scalars: Reals2
-    look_blocks: Wholes2
-    point: Reals2
-    """(dim, lanes)"""
-    labels: Reals3
-    """(members, steps, B)"""
 
 
 class AssessArguments(NamedTuple):

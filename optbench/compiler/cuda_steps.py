@@ -25,12 +25,11 @@ from optbench.compiler.contracts import (
     Reals4,
     Shorts3,
     StepsArguments,
-    ThreadStageArguments,
     ThreadUpdateArguments,
 )
 from optbench.compiler.cuda import cuda, jit, kernel
 from optbench.compiler.cuda_translator import root, shaped, translator
-from optbench.compiler.gradient_stages import MOVE, Stage, arguments_of, stages_of, write_stages
+from optbench.compiler.gradient_stages import DRAWN, MOVE, Stage, stages_of, thread_arguments_of, write_stages
 from optbench.compiler.scalar_rows import scalar_count
 from optbench.compiler.signatures import call, names, signature
 from optbench.compiler.translator import REALS, compile_tree
@@ -102,7 +101,7 @@ def step_kernel(
     if optimizer.look_rule is not None:
         look = Writer(optimizer.look_rule, "thread", translator(dtype, whole_literals=True)).write_step()
         key, scope = f"{key}{look.__name__}", scope | {"_look": jit(look)}
-        find = {"w": "point[:, r]", "scalars": "look_scalars", "blocks": "look_blocks", "t": "t", "r": "r"}
+        find = {"w": "point[:, r]", "scalars": "look_scalars", "t": "t", "r": "r"}
         labels = {"y": "labels[c, s][:sizes[s]]"} if optimizer.draws_labels else {}
         ahead = f"_state[{optimizer.own.index(optimizer.ahead)}, :, k]"
         second = (
@@ -115,7 +114,7 @@ def step_kernel(
     before, behind = write_stages(shape.stages, _stage_texts(optimizer, shape), second)
     keep, put_back = _local_copies(shape)
     text = f"""
-def NAME({", ".join([names(StepsArguments), *arguments_of(shape.stages, ThreadStageArguments)])}):
+def NAME({", ".join([names(StepsArguments), *thread_arguments_of(shape.stages)])}):
     for r in range(cuda.grid(1), f.shape[0], cuda.gridsize(1)):
         if not alive[r]:
             continue
@@ -163,8 +162,8 @@ def _stage_texts(optimizer: Optimizer, shape: Shape) -> dict[str, str]:
     if optimizer.second_gradient is not None:
         rows["ahead"] = f"_state[{optimizer.own.index(optimizer.ahead)}, :, k]"
     texts = {"f": "_f", "f_ahead": "_f_ahead", "unit": "unit[r:r + 1]", "loss": "_scalars[1, k:k + 1]"}
-    texts |= {"count": f"_scalars[{len(optimizer.inputs) - 1}, k:k + 1]", "t": "t", "rows": "sizes[s]"}
-    texts |= {"offset": "path[c, s]", "noise": "noise[c, s]", "stress": "stress[c, s]", "lag": str(shape.delay)}
+    texts |= {"count": f"_scalars[{len(optimizer.inputs) - 1}, k:k + 1]", "rows": "sizes[s]"}
+    texts |= {name: f"{name}[c, s]" for name in DRAWN} | {"lag": str(shape.delay)}
     texts |= {name: str(getattr(shape, name)) for name in ("levels", "labels_each", "look_every")}
     return texts | {name: _as_column(text) for name, text in rows.items()}
 
@@ -263,8 +262,6 @@ def gather(x: Reals2, y: Reals1, order: Shorts3, x_batch: Reals4, y_batch: Reals
 
 def signatures(dtype: DtypeName, stages: tuple[Stage, ...] = ()) -> dict[str, Any]:
     """Return the signatures of ``steps`` with these stages, of ``evaluate`` and of ``gather``, by name."""
-    kernels = {"evaluate": AssessArguments, "gather": gather}
-    own = [kind.of(dtype) for kind in arguments_of(stages, ThreadStageArguments).values()]
-    return {"steps": void(*signature(StepsArguments, dtype).args, *own)} | {
-        name: signature(contract, dtype) for name, contract in kernels.items()
-    }
+    own = (kind.of(dtype) for kind in thread_arguments_of(stages).values())
+    steps = void(*signature(StepsArguments, dtype).args, *own)
+    return {"steps": steps, "evaluate": signature(AssessArguments, dtype), "gather": signature(gather, dtype)}

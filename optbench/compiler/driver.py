@@ -9,27 +9,19 @@ from typing import Any
 import numba
 
 from optbench.compiler import numba_compat
-from optbench.compiler.contracts import DriveArguments, Reals1, Reals2, Reals3, StageArguments, Whole, Wholes1
-from optbench.compiler.gradient_stages import (
-    LOSS,
-    MOVE,
-    NOISY_LOSS,
-    SECOND_OF_LABELS,
-    Stage,
-    arguments_of,
-    write_stages,
-)
+from optbench.compiler.contracts import DriveArguments, Reals1, Reals2, Reals3, Whole, Wholes1
+from optbench.compiler.gradient_stages import DRAWN, MOVE, SECOND_OF_LABELS, Stage, arguments_of, write_stages
 from optbench.compiler.problem_kernels import evaluate_signature, gradient_signature
 from optbench.compiler.signatures import kinds, signature
 from optbench.compiler.translator import OPTIONS, STRICT, compile_tree, jit
 from optbench.compiler.update_kernels import update_signature
+from optbench.contract.optimizers import arguments
 from optbench.contract.source_code import function_tree
 from optbench.contract.types import DtypeName, Form
 
 _gradient_at = numba_compat.function_at(gradient_signature)
 _update_at = numba_compat.function_at(update_signature)
 _evaluate_at = numba_compat.function_at(evaluate_signature)
-
 
 _LOOP = """
 def NAME({arguments}):
@@ -94,15 +86,14 @@ def write_driver(stages: tuple[Stage, ...], form: Form) -> str:
     at = "at" if MOVE in stages else "w"
     late = "late[(t - 1) % late.shape[0]]", "late[0]"
     arrays = {"w": "w", "at": at, "g": "g", "point": "point", "ahead": "ahead", "past": late[0], "oldest": late[1]}
-    row = 1 + any(stage in (LOSS, NOISY_LOSS) for stage in stages)
+    row = 1 + any("loss" in arguments(stage.apply) for stage in stages)
     numbers = {"f": "f", "f_ahead": "f_ahead", "unit": "unit", "loss": "scalars[1]", "count": f"scalars[{row}]"}
     texts = {name: f"_column({text}, first)" if one else text for name, text in arrays.items()}
     texts |= {name: f"{text}[first:last]" if one else text for name, text in numbers.items()}
-    texts |= {"offset": "path[s]", "noise": "noise[s]", "stress": "stress[s]", "lag": "late.shape[0]", "t": "t"}
-    texts |= {name: name for name in ("rows", "levels", "labels_each", "look_every")}
+    texts |= {name: f"{name}[s]" for name in DRAWN} | {"lag": "late.shape[0]"}
     labels = "labels[s, :rows]" if SECOND_OF_LABELS in stages else "targets"
     before, behind = write_stages(stages, texts, (_LOOK, _SECOND.format(labels=labels)))
-    names = [*_callees(stages), *kinds(DriveArguments), *arguments_of(stages, StageArguments)]
+    names = [*_callees(stages), *kinds(DriveArguments), *arguments_of(stages)]
     parts = {"before": indent(before, " " * 12), "behind": indent(behind, " " * 12)}
     return _LOOP.format(arguments=", ".join(names), at=at, **parts)
 
@@ -122,7 +113,7 @@ def driver(dtype: DtypeName, stages: tuple[Stage, ...], form: Form) -> Callable[
     by one, then those of `arguments_of` the stages.
     """
     callees = [numba_compat.callee_type(each(dtype)) for each in _callees(stages).values()]
-    fields = kinds(DriveArguments) | arguments_of(stages, StageArguments)
+    fields = kinds(DriveArguments) | arguments_of(stages)
     types = numba.int64(*callees, *(kind.of(dtype) for kind in fields.values()))
     part = numba.njit(**OPTIONS | numba_compat.options().part | STRICT)
     scope = {"_gradient_at": _gradient_at, "_update_at": _update_at, "_column": numba_compat.column()}

@@ -6,10 +6,11 @@ part, driver.py on the CPU and cuda_steps.py on a GPU; an eager loop calls it by
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from optbench.compiler.contracts import Double, Lanes2, Reals1, Whole
+from optbench.compiler.contracts import Double, Lanes2, Reals1, StageArguments, Whole
 from optbench.compiler.signatures import Kind, kinds, signature
 from optbench.compiler.translator import STRICT, jit
 from optbench.contract.eager import Eager
@@ -18,10 +19,10 @@ from optbench.contract.problems import Problem
 from optbench.contract.types import DtypeName
 
 
-def move(w: Lanes2, at: Lanes2, offset: Reals1) -> None:
-    """Write to ``at`` where w lies from an objective that has moved by ``offset``, (dim,)."""
+def move(w: Lanes2, at: Lanes2, path: Reals1) -> None:
+    """Write to ``at`` where w lies from an objective that has moved by ``path``, (dim,)."""
     for i in range(at.shape[0]):
-        moved = offset[i]
+        moved = path[i]
         for r in range(at.shape[1]):
             at[i, r] = w[i, r] - moved
 
@@ -111,7 +112,7 @@ class Stage(NamedTuple):
     apply: Callable[..., None]
     """The function; the names of its arguments are those of `write_stages`."""
     arguments: tuple[str, ...]
-    """What the loop takes for it, of StageArguments or ThreadStageArguments; of the GPU's only arrays."""
+    """What the loop takes for it, of StageArguments."""
     second: bool = False
     """True if it changes a step's second gradient, too."""
 
@@ -121,13 +122,15 @@ LOSS, NOISY_LOSS = Stage(give_loss, ()), Stage(give_noisy_loss, ("noise",), seco
 LABELS = Stage(count_labels, ("labels_each",))
 UNIT, CHANGE = Stage(measure_unit, ("unit",)), Stage(change, ("stress", "unit"), second=True)
 ROUND, DELAY = Stage(round_off, ("levels",)), Stage(delay, ("late",))
-_LOOK = ("look_every", "look_scalars", "look_blocks", "point", "point_rows", "ahead", "f_ahead")
+DRAWN = "path", "noise", "stress", "labels"
+"""Those of StageArguments with an axis of steps."""
+_LOOK = ("look_every", "look_scalars", "point", "point_rows", "ahead", "f_ahead")
 SECOND, SECOND_OF_LABELS = Stage(start_second, _LOOK), Stage(start_second, (*_LOOK, "labels"))
 
 
 def stages_of(problem: Problem, optimizer: Optimizer | Eager, noisy: bool) -> tuple[Stage, ...]:
     """Return the stages of a cohort, in order; ``noisy``: whether its steps draw gradient noise."""
-    reads = optimizer.inputs if isinstance(optimizer, Optimizer) else ("loss",)
+    reads = optimizer.inputs if isinstance(optimizer, Optimizer) else ("loss",) * noisy
     used = {
         MOVE: problem.drift is not None,
         LOSS: "loss" in reads and not noisy,
@@ -150,47 +153,44 @@ def stage_function(stage: Stage, dtype: DtypeName) -> Callable[..., None]:
     return jit(stage.apply, signature(stage.apply, dtype), **STRICT)
 
 
-def arguments_of(stages: tuple[Stage, ...], contract: Any) -> dict[str, Kind]:
-    """Return those arguments of ``contract``, a declaration of stages' arguments, that these stages take."""
+def arguments_of(stages: tuple[Stage, ...]) -> dict[str, Kind]:
+    """Return those of StageArguments that these stages take."""
     taken = {name for stage in stages for name in stage.arguments}
-    return {name: kind for name, kind in kinds(contract).items() if name in taken}
+    return {name: kind for name, kind in kinds(StageArguments).items() if name in taken}
 
 
-class Parts(NamedTuple):
-    """The stages of a step by their places in it, in order."""
-
-    before: list[Stage]
-    """Those before its gradient, and again before its second one."""
-    behind: list[Stage]
-    look: list[Stage]
-    """The one that takes its second gradient, if any; behind the others."""
-    again: list[Stage]
-    """Those behind the second gradient."""
+def thread_arguments_of(stages: tuple[Stage, ...]) -> dict[str, Kind]:
+    """Return the same for a GPU, whose kernels have numbers as literals, and point and slot at hand."""
+    return {
+        name: replace(kind, axes=kind.axes + (name in DRAWN))
+        for name, kind in arguments_of(stages).items()
+        if kind.axes and name not in ("point_rows", "ahead", "f_ahead")
+    }
 
 
-def divide_stages(stages: Iterable[Stage]) -> Parts:
-    """Return the stages by their places."""
+def divide_stages(stages: Iterable[Stage]) -> tuple[list[Stage], list[Stage], list[Stage], list[Stage]]:
+    """Return those before a gradient, behind it, the one that begins a second gradient, and those behind that."""
     before = [stage for stage in stages if stage is MOVE]
-    look = [stage for stage in stages if stage.apply is start_second]
-    behind = [stage for stage in stages if stage not in (*before, *look)]
-    return Parts(before, behind, look, [stage for stage in behind if stage.second])
+    begin = [stage for stage in stages if stage.apply is start_second]
+    behind = [stage for stage in stages if stage not in (*before, *begin)]
+    return before, behind, begin, [stage for stage in behind if stage.second]
 
 
 def write_stages(stages: tuple[Stage, ...], texts: Mapping[str, str], second: tuple[str, str]) -> tuple[str, str]:
     """Return the code of a step before its gradient and behind it, where the stages are functions ``_name``.
 
-    texts: the code of each argument of a stage by its name: of the lanes at hand. second: the code that moves ``point``
-    to where a step's second gradient is taken, and that takes it there.
+    texts: the code of each argument of a stage, of the lanes at hand, where that is not its name. second: the code that
+    moves ``point`` to where a step's second gradient is taken, and that takes it there.
     """
-    parts = divide_stages(stages)
-    behind = _calls(parts.behind, texts)
-    if parts.look:
+    before, behind, begin, again = divide_stages(stages)
+    texts = {name: name for name in ("t", "rows", *kinds(StageArguments))} | dict(texts)
+    lines = _calls(behind, texts)
+    if begin:
         there = {**texts, "w": texts["point"], "at": texts["point"], "g": texts["ahead"]}
         there |= {"f": texts["f_ahead"], "loss": texts["f_ahead"]}
-        lines = [*_calls(parts.look, texts), second[0], *_calls(parts.before, there), second[1]]
-        lines += _calls(parts.again, there)
-        behind += [f"if (t - 1) % {texts['look_every']} == 0:", *(f"    {line}" for line in lines)]
-    return "\n".join(_calls(parts.before, texts)), "\n".join(behind)
+        inside = _calls(begin, texts), [second[0]], _calls(before, there), [second[1]], _calls(again, there)
+        lines += [f"if (t - 1) % {texts['look_every']} == 0:", *(f"    {line}" for part in inside for line in part)]
+    return "\n".join(_calls(before, texts)), "\n".join(lines)
 
 
 def _calls(stages: Iterable[Stage], texts: Mapping[str, str]) -> list[str]:

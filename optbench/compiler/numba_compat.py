@@ -23,7 +23,7 @@ wide vectors, Vectors    nothing of this job; a step of 64 lanes 28%, and    LLV
 OwnCode                  the same last bits at a first and a later start     equal to 1e-9 alone
 guarded files            one writer at a time; a warm command 0.3 of 2 s     numba's loader
 ``callee``               a call of the loop 30 to 60 us                      the kernel as a first-class function
-``with_one_lane``        a step of one lane of softmax 60%                   the array as it is
+``with_one_lane``        a step of one lane of softmax 60%                   the array as it is; of ``column``, too
 =======================  ==================================================  =========================================
 """
 
@@ -37,7 +37,7 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 from numba import config, types
-from numba.extending import register_jitable
+from numba.extending import intrinsic, register_jitable
 
 from optbench.compiler import kernel_files
 
@@ -199,9 +199,13 @@ def _row_as_column(array: np.ndarray, r: int) -> np.ndarray:
     return array[r].reshape(-1, 1)
 
 
+@cache
 def column() -> Callable:
     """Return ``column(array, r)`` for kernels: row ``r`` as an array (n, 1), whose last size the compiler knows."""
-    return fast.column if (fast := inside()) else _row_as_column
+    if not (fast := inside()):
+        return _row_as_column
+    view, with_one = intrinsic(fast.view), fast.with_one_lane
+    return register_jitable(lambda array, r: with_one(view(array[r], (array.shape[1], 1))))
 
 
 def multiply() -> Callable:

@@ -385,21 +385,6 @@ def with_one_lane(context: Any, array: Any) -> tuple[Any, Callable]:
     return array(array), generate
 
 
-@intrinsic
-def column(context: Any, array: Any, r: Any) -> tuple[Any, Callable]:
-    """Return row ``r`` of an array in C order as one of the shape (n, 1), whose last size is constant, likewise."""
-
-    def generate(context, builder, _, arguments):
-        """Return numba's structure of the array."""
-        old = context.make_array(array)(context, builder, arguments[0])
-        _, length = cgutils.unpack_tuple(builder, old.shape)
-        row = context.cast(builder, arguments[1], r, types.intp)
-        memory = builder.gep(old.data, [builder.mul(row, length)])
-        return _array(context, builder, array, memory, [length, ir.Constant(_WHOLE, 1)])
-
-    return array(array, r), generate
-
-
 def _array(context, builder, kind, memory, shape):
     """Return numba's structure of an array of type ``kind`` at address ``memory``, in C order, not counted."""
     item = context.get_data_type(kind.dtype)

@@ -27,7 +27,8 @@ class Kind:
 
 def kinds(contract: Any) -> dict[str, Kind]:
     """Return the arguments that a named tuple or a function declares, by name."""
-    return {name: hint.__metadata__[0] for name, hint in _hints(contract).items() if name != "return"}
+    hints = get_type_hints(getattr(contract, "py_func", contract), include_extras=True)
+    return {name: hint.__metadata__[0] for name, hint in hints.items() if name != "return"}
 
 
 @cache
@@ -35,9 +36,7 @@ def signature(contract: Any, dtype: str) -> Any:
     """Return numba's signature for the arguments that a named tuple or a function declares; ``dtype``: of reals."""
     from numba import types
 
-    back = _hints(contract).get("return", type(None))
-    result = types.void if back is type(None) else back.__metadata__[0].of(dtype)
-    return result(*(kind.of(dtype) for kind in kinds(contract).values()))
+    return types.void(*(kind.of(dtype) for kind in kinds(contract).values()))
 
 
 def names(contract: Any) -> str:
@@ -50,7 +49,3 @@ def call(contract: Any, function: str, **texts: str) -> str:
     strange = texts.keys() - set(contract._fields)
     assert not strange, f"{contract.__name__} has no {min(strange)}"
     return f"{function}({', '.join(texts.get(name, name) for name in contract._fields)})"
-
-
-def _hints(contract: Any) -> dict[str, Any]:
-    return get_type_hints(getattr(contract, "py_func", contract), include_extras=True)

@@ -263,9 +263,9 @@ class Batches:
         return order, sizes, noise
 
     def draw_steps(self, count: int) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-        """Return ``(order, sizes, rows)`` of the next ``count`` steps: what `draw` does, and what stages take.
+        """Return order and sizes of the next ``count`` steps, as `draw` does, and what their stages take.
 
-        rows: arrays with a row for each step by their names in StageArguments; none of what no stage of a run takes.
+        That is arrays with a row for each step, by their names in StageArguments.
         """
         now = np.arange(self._done, self._done + count)
         rows = {} if self.path is None else {"path": self.path(now)}

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from optbench.compiler import finite_sums, problem_kernels
-from optbench.compiler.contracts import EvaluateArguments, GradientArguments, StageArguments
+from optbench.compiler.contracts import EvaluateArguments, GradientArguments
 from optbench.compiler.driver import driver, evaluations
-from optbench.compiler.gradient_stages import arguments_of, stage_function, stages_of
+from optbench.compiler.gradient_stages import arguments_of, divide_stages, stage_function, stages_of
 from optbench.compiler.kernels import Kernel
 from optbench.compiler.numba_compat import is_plain
 from optbench.compiler.update_kernels import update_kernel
@@ -105,7 +105,7 @@ class CohortCode(ProblemCode):
         if optimizer.look_rule is not None:
             called.append(update_kernel(optimizer.look_rule, self.order, dtype))
         self.stages = stages_of(problem, optimizer, noisy)
-        self.arguments = tuple(arguments_of(self.stages, StageArguments))
+        self.arguments = tuple(arguments_of(self.stages))
         loop = driver(dtype, self.stages, problem.form if self.stages else "lanes")
         self.drive = partial(loop, *(kernel.callee for kernel in called))
 
@@ -114,7 +114,7 @@ class EagerCode(ProblemCode):
     """The functions of a problem and an optimizer of which at least one is eager.
 
     Attributes:
-        stages, arguments: as of CohortCode; functions: the compiled functions of the stages.
+        stages, arguments: as of CohortCode.
     """
 
     def __init__(self, problem: Problem, optimizer: Optimizer | Eager, runs: int, dtype: DtypeName, noisy: bool):
@@ -124,8 +124,10 @@ class EagerCode(ProblemCode):
         """
         super().__init__(problem, dtype)
         self.stages = stages_of(problem, optimizer, noisy)
-        self.functions = {stage: stage_function(stage, dtype) for stage in self.stages}
-        self.arguments = tuple(arguments_of(self.stages, StageArguments))
+        before, behind, _, _ = divide_stages(self.stages)
+        for stage in (*before, *behind):
+            stage_function(stage, dtype)
+        self.arguments = tuple(arguments_of(self.stages))
         self.lanes_per_call = lanes_per_call(problem, optimizer, runs, dtype)
         self.order: Order = "rows" if problem.form == "single" else "lanes"
         _compile_draws(problem, dtype)

@@ -270,11 +270,10 @@ class CpuLanes(Lanes):
         """Copy all that these steps have changed from lanes that made them to their duplicates, both given by index."""
         self.reused_steps += len(followers) * steps.size
         update, snapshots = self.update, self._snapshots
-        of_run = [self.stages[name] for name in ("unit",) if name in self.stages]
-        for array in (self.w, self.g, self.f, self.alive, self.diverged_at, *of_run):
+        unit, late = ([self.stages[name]] if name in self.stages else [] for name in ("unit", "late"))
+        for array in (self.w, self.g, self.f, self.alive, self.diverged_at, *unit):
             array[followers] = array[leaders]
         taken = slice(*np.searchsorted(snapshots.inner, (steps.done, steps.done + steps.size), "right"))
-        late = [self.stages[name] for name in ("late",) if name in self.stages]
         for array in (update.state, update.scalars, update.powers, *late, snapshots.f[taken]):
             array[:, followers] = array[:, leaders]
         snapshots.all[taken, :, followers] = snapshots.all[taken, :, leaders]

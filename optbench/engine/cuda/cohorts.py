@@ -11,9 +11,9 @@ import numpy as np
 from optbench.compiler import cuda as device
 from optbench.compiler import cuda_steps as kernels
 from optbench.compiler import finite_sums
-from optbench.compiler.contracts import AssessArguments, StepsArguments, ThreadStageArguments
+from optbench.compiler.contracts import AssessArguments, StepsArguments
 from optbench.compiler.cuda import BLOCK, blocks, cuda, put
-from optbench.compiler.gradient_stages import arguments_of
+from optbench.compiler.gradient_stages import thread_arguments_of
 from optbench.compiler.scalar_rows import scalar_count
 from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import PluginError, in_one_line
@@ -59,7 +59,7 @@ class Kernels:
             finite_sums.means(dtype)
         work, self.scratch = scratch(problem, batch_size if mini else 0)
         self.shape = kernels.shape_of(problem, optimizer, dtype, mini, noisy, work)
-        self.arguments = tuple(arguments_of(self.shape.stages, ThreadStageArguments))
+        self.arguments = tuple(thread_arguments_of(self.shape.stages))
         self.owner, evaluate = owner_of(problem), problem.evaluate or problem.value_and_gradient
         self.gather = kernels.gather
         self.steps = kernels.step_kernel(
@@ -167,10 +167,8 @@ class GpuLanes(Lanes):
         self.unmoved = np.zeros(self.runs, bool)
         table, _, _ = make_block_table(optimizer, problem.blocks, {}, problem.roles)
         seeds = [cohort.seed for cohort, part in members for _ in part]
-        sizes = first.sizes
-        scalars = make_initial_scalars(
-            optimizer, len(table), dtype, [lane.hyperparameters for lane in lanes], 0, seeds, sizes
-        )
+        sizes, hyperparameters = first.sizes, [lane.hyperparameters for lane in lanes]
+        scalars = make_initial_scalars(optimizer, len(table), dtype, hyperparameters, 0, seeds, sizes)
         self.w = self._put(np.ascontiguousarray(self.starts[self.member].T))
         self.g, self.state = self._zeros(dim, self.runs), self._zeros(len(optimizer.own), dim, self.runs)
         self.f, self.norm = self._zeros(self.runs), self._zeros(self.runs)
@@ -179,10 +177,8 @@ class GpuLanes(Lanes):
         shapes = {"at": (dim,), "unit": (), "late": (problem.delay, dim), "point": (dim,)}
         self.stages = {name: self._zeros(*shapes[name], self.runs) for name in shapes if name in code.arguments}
         if (look := optimizer.look_rule) is not None:
-            blocks_of_look, _, _ = make_block_table(look, problem.blocks, {}, problem.roles)
-            hyperparameters = [lane.hyperparameters for lane in lanes]
-            scalars = make_initial_scalars(look, len(blocks_of_look), dtype, hyperparameters, 0, seeds, sizes)
-            self.stages |= {"look_scalars": self._put(scalars), "look_blocks": self._put(blocks_of_look)}
+            scalars = make_initial_scalars(look, len(table), dtype, hyperparameters, 0, seeds, sizes)
+            self.stages["look_scalars"] = self._put(scalars)
         arrays = arrays_of(problem, dtype)
         self.train = tuple(map(self._put, arrays.train))
         self.validation = None if problem.validation is None else tuple(map(self._put, arrays.validation))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from optbench.compiler.gradient_stages import Stage, divide_stages
+from optbench.compiler.gradient_stages import Stage, divide_stages, stage_function
 from optbench.contract.eager import LIBRARIES, RANDOM_NUMBERS, Eager
 from optbench.contract.errors import OptbenchError, PluginError
 from optbench.contract.optimizers import arguments
@@ -129,8 +129,8 @@ class EagerLanes(CpuLanes):
         self._errors = [""] * len(lanes)  # raised by the problem
         super().__init__(cohort, lanes, code, evaluator)
         self.max_snapshots = 1
-        self._loss, self._count = self.f.copy(), self.f.copy()
-        self._parts, self._functions = divide_stages(code.stages), code.functions
+        self._before, self._behind, _, self._again = divide_stages(code.stages)
+        self._count, self._loss = self.f.copy(), self.f.copy() if self.batches.noisy else self.f
 
     def _new_update(self, cohort: Cohort, hyperparameters: Sequence[Mapping[str, float]]) -> Update | EagerUpdate:
         """Return the rule's kernel for calls from Python, or another library's optimizers."""
@@ -163,11 +163,11 @@ class EagerLanes(CpuLanes):
         for s in range(size):
             t, chosen = done + s + 1, order[s, : sizes[s]] if len(order) else None
             values = self._stage_arguments(t, int(sizes[s]), {name: each[s] for name, each in rows.items()})
-            self._apply(self._parts.before, values)
+            self._apply(self._before, values)
             self._compute_gradients(chosen, self.stages.get("at", self.w), self.g, self.f)
             fresh = self.alive & ~(self.f <= self.limit)  # NaN is over the limit, too
             self.alive[fresh], self.diverged_at[fresh] = False, t
-            self._apply(self._parts.behind, values)
+            self._apply(self._behind, values)
             if fresh.any():
                 self.freeze()
             lr = rates.base * rates.factors[rates.schedule_of, s]
@@ -184,26 +184,26 @@ class EagerLanes(CpuLanes):
         if "late" in kept:
             values["lag"] = lag = len(kept["late"])
             arrays |= {"past": kept["late"][(t - 1) % lag], "oldest": kept["late"][0]}
-        if "path" in drawn:
-            values["offset"] = drawn["path"]
         return values | {name: self.by_run(array).T for name, array in arrays.items()}
 
     def _apply(self, stages: Sequence[Stage], values: Mapping[str, Any]) -> None:
         """Call the functions of some stages."""
         for stage in stages:
-            self._functions[stage](*(values[name] for name in arguments(stage.apply)))
+            stage_function(stage, self.dtype)(*(values[name] for name in arguments(stage.apply)))
 
-    def _take_second(self, point: np.ndarray, ahead: np.ndarray, chosen: np.ndarray | None, values: dict) -> None:
-        """Fill ``ahead`` and f_ahead at a point, which is changed: with the numbers drawn for the first gradient.
+    def _take_second(self, point: np.ndarray, chosen: np.ndarray | None, values: dict[str, Any]) -> np.ndarray:
+        """Return the gradients at a point, which is changed, with the numbers drawn for the first, and fill f_ahead.
 
         chosen: as for `_compute_gradients`; values: as of `_stage_arguments`.
         """
+        ahead = np.zeros_like(self.w)
         f, at, g = values["f_ahead"], self.by_run(point).T, self.by_run(ahead).T
         there = {**values, "w": at, "at": at, "g": g, "f": f, "loss": f}
-        self._apply(self._parts.before, there)
+        self._apply(self._before, there)
         labels = values["labels"][: values["rows"]] if "labels" in values else None
         self._compute_gradients(chosen, point, ahead, f, labels)
-        self._apply(self._parts.again, there)
+        self._apply(self._again, there)
+        return ahead
 
     def _compute_gradients(self, chosen: np.ndarray | None, w: np.ndarray, g: np.ndarray, f: np.ndarray,
                            labels: np.ndarray | None = None) -> None:  # fmt: skip
@@ -227,13 +227,12 @@ class EagerLanes(CpuLanes):
 
     def _step(self, inputs: StepInputs, chosen: np.ndarray | None, values: dict[str, Any]) -> None:
         """Make a step of the lanes that are alive; the rest as for `_take_second`."""
-        update = self.update
 
         def second(r: int, point: np.ndarray) -> tuple[np.ndarray, float]:
             """Return gradient and loss of lane r at a point, with the numbers drawn for the first gradient."""
-            points, ahead = self.w.copy(), np.empty_like(self.w)
+            points = self.w.copy()
             self.by_run(points)[r] = point
-            self._take_second(points, ahead, chosen, values)
+            ahead = self._take_second(points, chosen, values)
             if self._errors[r]:
                 raise OptbenchError(self._errors[r])
             return self.by_run(ahead)[r], float(values["f_ahead"][r])
@@ -242,13 +241,9 @@ class EagerLanes(CpuLanes):
             looks = self._eager.record.gradients > 1
             self._eager.step(self.by_run(self.w), self.by_run(self.g), inputs, self.alive, second if looks else None)
             return
-        if update.look is not None and (inputs.t - 1) % update.record.look_every == 0:
-            point = self.w.copy()
-            for r in np.flatnonzero(self.alive).tolist():
-                update.look.step(point, self.g, inputs, r, r + 1)
-            self._take_second(point, update.ahead, chosen, values)
+        self.update.find_ahead(self.w, self.g, inputs, lambda point: self._take_second(point, chosen, values))
         for r in np.flatnonzero(self.alive).tolist():
-            update.step(self.w, self.g, inputs, r, r + 1)
+            self.update.step(self.w, self.g, inputs, r, r + 1)
 
     def _reported(self) -> np.ndarray:
         """Return the weights to evaluate; lanes whose optimizer raises an error here fail."""
