@@ -41,8 +41,8 @@ def NAME({arguments}):
                 targets[i] = y[order[s, i]]
                 for j in range(row.shape[0]):
                     out[j] = row[j]
-        for first in range(0, runs, 1 if single else runs):
-            last = first + (1 if single else runs)
+        for turn in range(runs if single else 1):  # all lanes at once, or one after the other
+            first, last = (turn, turn + 1) if single else (0, runs)
             if single and not alive[first]:
                 continue
 {before}
