@@ -27,7 +27,7 @@ from optbench.plan.display_names import check_shown, find_name, read_labels
 from optbench.store.cohort_files import DamagedFile
 from optbench.store.atomic_files import describe_writer
 from optbench.store.final_tables import FinalTables
-from optbench.store.unknown_minima import COLUMNS, fill_unknown
+from optbench.store.unknown_minima import fill_unknown
 from optbench.analysis.selection import is_staged
 from optbench.analysis.sweep_tables import Tables
 from optbench.analysis.texts import describe_left_blocks, join_with_and
@@ -135,11 +135,11 @@ class Results(Tables):
         held.missing = self.missing
         return held
 
-    def measured_from(self, minima: Mapping[str, float]) -> "Results":
+    def measured_from(self, minima: Mapping[str, float] | None = None) -> "Results":
         """Return these results with suboptimalities above other losses, where minima are not known.
 
         Args:
-            minima: the losses that stand for a minimum, by problem.
+            minima: the losses that stand for a minimum, by problem; None: the smallest of all runs.
 
         Returns:
             The same tables, but for ``runs``.
@@ -492,13 +492,6 @@ def _list_names(results: Results, columns: Iterable[str] = ("problem", "optimize
     return [str(name) for column in columns for name in results.runs[column].unique()]
 
 
-def _read_curves(folder: FinalTables, problems: Iterable[str], run_ids: pd.Series) -> pd.DataFrame:
-    """Return what `unknown_minima` needs of the curves of these runs."""
-    if run_ids.empty:  # pyarrow takes no empty list
-        return pd.DataFrame(columns=list(COLUMNS))
-    return folder.read("curves", COLUMNS, filters=[("run_id", "in", run_ids.tolist())])
-
-
 def load(path: str | Path) -> Results:
     """Load the results of a sweep, or of as much of it as is finished: ``missing`` then says what is not.
 
@@ -542,12 +535,12 @@ def _read(place: Path) -> Results:
         raise OptbenchError(f"{str(folder.path / 'runs.parquet')!r} holds no runs: run the sweep again")
     if "diverged_at" in runs:
         runs["diverged_at"] = runs["diverged_at"].astype("Int64")
-    runs = keep_targets(fill_unknown(runs, partial(_read_curves, folder)), provenance.get("targets", {}))
-    runs = keep_looks(runs, provenance.get("reports", {}))
     names = ("problems", "landscapes", "paths", "snippets")
     problems, landscapes, paths, snippets = (folder.read_optional(name) for name in names)
-    found = Results(runs, None, timings, problems, landscapes, {}, folder.path, folder, paths, snippets)
-    found.provenance = {key: value for key, value in provenance.items() if key != "labels"}
+    made = {key: value for key, value in provenance.items() if key != "labels"}
+    found = Results(runs, None, timings, problems, landscapes, made, folder.path, folder, paths, snippets)
+    found = found.measured_from()
+    found.runs = keep_looks(keep_targets(found.runs, provenance.get("targets", {})), provenance.get("reports", {}))
     there = {*runs["problem"].unique(), *runs["optimizer"].unique()}  # of an unfinished sweep, not all yet
     given = {name: label for name, label in provenance.get("labels", {}).items() if name in there}
     try:
