@@ -146,7 +146,7 @@ class Answer:
         """The runs as arrays."""
         by, timed = self.question.choose_by, TIME in (self.judge_by, self.question.choose_by)
         if self.of == "optimizer" and self._choice is not self and (by == TIME or not timed):
-            return check_levels(self._choice.coded.judged_by(self.judge_by), self.runs)
+            return check_levels(self._choice.coded.judged_by(self.judge_by, self.runs), self.runs)
         targets = None
         if timed and self.of != "optimizer":
             targets = ask(self.everything, TIME, choose_by=TIME, plan=False).coded.targets

@@ -123,10 +123,6 @@ class CodedRuns:
     "time"."""
     solved: np.ndarray
     """(cells,), the share of the first suboptimality below which runs count as equal."""
-    runs: pd.DataFrame
-    """The rows of the table without those of lost levels."""
-    used: np.ndarray
-    """(rows of `runs`,) bool, True for the runs that take part."""
     looks: np.ndarray
     """(cells,), the first look at what they report; of levels that are no optimizers the latest one at their problem;
     inf where that is not known."""
@@ -142,11 +138,11 @@ class CodedRuns:
     unjudged: Mapping[str, str] = field(default_factory=dict)
     """By problem, the reason why its values give no verdict (`explain_few_test_rows`)."""
 
-    def judged_by(self, measure: str) -> CodedRuns:
-        """Return the same runs with their choices, judged by another measure; nothing is chosen anew."""
-        judged, jackknife = _judge_runs(self.runs, measure, self.targets, self.fold is not None)
-        jackknife = None if jackknife is None else jackknife[self.used]
-        return self.with_values(judge_by=measure, judged=judged[self.used], jackknife=jackknife)
+    def judged_by(self, measure: str, runs: pd.DataFrame) -> CodedRuns:
+        """Return the runs of a table with their choices, judged by another measure; nothing is chosen anew."""
+        judged, jackknife = _judge_runs(runs, measure, self.targets, self.fold is not None)
+        jackknife = None if jackknife is None else jackknife[self.row]
+        return self.with_values(judge_by=measure, judged=judged[self.row], jackknife=jackknife)
 
     def with_values(self, **values: Any) -> CodedRuns:
         """Return a copy with other values of fields on which no choice depends: what has been chosen stays."""
@@ -324,7 +320,7 @@ def code_runs(
         cells=cells.rename(columns={"level": of}), targets=targets, judge_by=judge_by,
         jackknife=None if jackknife is None else jackknife[used], solved=solved_shares(runs, cells["problem"]),
         looks=_find_looks(runs, cells, cell, of),
-        fold=None if fold is None else fold[used], runs=runs, used=used,
+        fold=None if fold is None else fold[used],
     )  # fmt: skip
 
 
