@@ -364,7 +364,7 @@ def info() -> dict[str, Any]:
     return read_facts()
 
 
-def _execute(spec, out, options, given, progress, callback) -> "Results":
+def _execute(spec: Any, out: Path | None, options: Any, given: Any, progress: Any, callback: Any) -> "Results":
     """Run a sweep into a folder, with its warnings, and return its results, or those of what was interrupted.
 
     out: the folder; None: a new one among the temporary files, which is deleted only where no run has finished.

@@ -3,7 +3,7 @@
 import difflib
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from optbench.contract.eager import LIBRARIES, Eager, library_and_name, other_ar
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import missing_name_error, unique
 from optbench.contract.optimizers import GIVEN, Baseline
-from optbench.contract.search import RATE
+from optbench.contract.search import RATE, Range
 from optbench.datasets import files
 
 STEPS, EPOCHS = 1000, 10
@@ -170,7 +170,7 @@ def _find_eager_facts(catalogue: Catalogue, text: str) -> dict:
     return facts | _find_search_facts(*find_search_space(record, values, catalogue.optimizers.values()))
 
 
-def _find_search_facts(space, source) -> dict:
+def _find_search_facts(space: Mapping[str, Range], source: str) -> dict:
     """Return {"search": parameter -> range as a spec has it, "search_source": where the ranges come from}.
 
     space: parameter -> Range; source: as stated, "" if it is not.
@@ -238,7 +238,7 @@ _DESCRIBERS = {
 }
 
 
-def _find_common_facts(kind, text, record, values, defaults, limits) -> dict:
+def _find_common_facts(kind: str, text: str, record: Any, values: Mapping, defaults: Mapping, limits: Mapping) -> dict:
     """Return what `list_facts` has of names of all kinds: kind, name, formula, parameters, source, files, ...
 
     record: the optimizer, schedule or problem; values, defaults, limits: of its parameters, by name.

@@ -167,7 +167,7 @@ def write_markdown(catalogue: Catalogue) -> str:
     return "\n\n".join([*parts, data_sets.write_markdown()])
 
 
-def _write_row(row) -> str:
+def _write_row(row: Mapping[str, Any]) -> str:
     """Return a row of `list_names` as a line of a Markdown table."""
     searched = ", ".join(f"{key}={text}" for key, text in row["search"].items())
     given = "<br>".join(f"`{text}`" for text in (values_text(row["defaults"]), searched) if text)

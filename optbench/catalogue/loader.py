@@ -163,7 +163,7 @@ class Catalogue:
         # The inner one is never cached, as it may be of a fold.
         return record.build(given) if inner is None else record.wrap(Catalogue.problem(self, inner), given)
 
-    def _find_record(self, kind: str, text: str, plain: dict, wrappers: dict):
+    def _find_record(self, kind: str, text: str, plain: dict, wrappers: dict) -> tuple[Any, str | None, dict]:
         """Return (record, inner, values): what ``text`` names, the text that it is around or None, what is given.
 
         kind: "optimizer", "schedule" or "problem", for messages; plain, wrappers: records by name. Raises OptbenchError

@@ -14,6 +14,7 @@ from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from optbench.contract.errors import PluginError
 
@@ -190,7 +191,7 @@ class _SiblingFinder:
         """Return True if a module's dotted name begins with one of the finder's top-level names."""
         return name.partition(".")[0] in self.names
 
-    def find_spec(self, name: str, path=None, target=None) -> ModuleSpec | None:
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         """Return the spec of a sibling module, for Python's import; None for other modules, or if there is no file."""
         found = PathFinder.find_spec(name, path or [str(self.folder)]) if self.is_sibling(name) else None
         if found is not None and type(found.loader) is SourceFileLoader:

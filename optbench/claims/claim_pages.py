@@ -112,6 +112,6 @@ def _picture(path: Path) -> dict:
     return {"source": "data:image/png;base64," + base64.b64encode(data).decode(), "width": width, "height": height}
 
 
-def _flat_text(value) -> str:
+def _flat_text(value: object) -> str:
     """Return a value as text, a list with commas."""
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

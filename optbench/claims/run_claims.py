@@ -14,9 +14,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
+from matplotlib.figure import Figure
 from pydantic import TypeAdapter
 
 from optbench.catalogue.loader import shipped_files
@@ -117,10 +119,10 @@ def _try_claim(claim: Claim, folder: Path, budget: Budget, written: list) -> Out
     return outcome
 
 
-def _save_figure(figure, path: Path, claim: Claim) -> None:
+def _save_figure(figure: Figure, path: Path, claim: Claim) -> None:
     """Save the figure of a claim as PNG and SVG; path: without the ending."""
     about = f"{claim.id}: {claim.sentence}"
-    common = {"facecolor": "white", "dpi": DPI}
+    common: dict[str, Any] = {"facecolor": "white", "dpi": DPI}
     figure.savefig(f"{path}.png", **common, metadata={"Description": about, "Software": "optbench"})
     with mpl.rc_context({"svg.hashsalt": claim.id}):  # the same picture is the same file
         figure.savefig(f"{path}.svg", **common, metadata={"Description": about, "Creator": "optbench", "Date": None})

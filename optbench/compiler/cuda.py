@@ -170,7 +170,7 @@ def _compile_trial(card: dict) -> str | None:
     return None
 
 
-def _card(device) -> dict:
+def _card(device: Any) -> dict:
     """Return a card's properties, as in `Found.cards`."""
     return {
         "name": _name(device),

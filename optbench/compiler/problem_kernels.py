@@ -4,7 +4,7 @@ Their arguments are GradientArguments and EvaluateArguments of contracts.py.
 """
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -81,7 +81,7 @@ def _inner_function(function: Callable, dtype: DtypeName, owner: str) -> tuple[C
     return translator(dtype).translate(function, owner)
 
 
-def _check_arguments(function, owner, known, required) -> list[str]:
+def _check_arguments(function: Callable, owner: str, known: Sequence[str], required: Sequence[str]) -> list[str]:
     """Return the argument names of a function; raise PluginError for one not in known, or a missing one of required."""
     own = arguments(function)
     strange = [name for name in own if name not in known]

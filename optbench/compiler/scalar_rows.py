@@ -6,7 +6,7 @@ step, which the rest of the block must not see yet, and one for each of its sums
 for; at the end those that a kernel needs for constants of its own.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import NamedTuple
 
@@ -68,7 +68,7 @@ def _take(stages: dict, pending: set[str]) -> list[tuple]:
     return taken
 
 
-def _reads(stage) -> list[str]:
+def _reads(stage: Callable | Matrix) -> list[str]:
     """Return the names that a sum's function or a matrix reads."""
     return [*arguments(stage.term), *arguments(stage.transform)[2:]] if isinstance(stage, Matrix) else arguments(stage)
 

@@ -122,7 +122,7 @@ class _Asked(BaseException):
 
 
 @lru_cache(maxsize=16)
-def _load_cached(name, given, classes, digest, fold) -> Dataset:
+def _load_cached(name: str, given: Any, classes: Any, digest: str, fold: Any) -> Dataset:
     """Return the data set of that name, cached.
 
     ``given``: its parameters, as hashable (key, value) pairs; ``classes``: the wanted kind of targets; ``digest``: of
@@ -139,7 +139,7 @@ def _load_cached(name, given, classes, digest, fold) -> Dataset:
 
 
 @lru_cache(maxsize=2)  # a file is read once for all problems, whatever targets they want
-def _make_cached(name, given, digest) -> Raw | Dataset:
+def _make_cached(name: str, given: Any, digest: str) -> Raw | Dataset:
     """Return the examples of the data set of that name, cached; see `_load_cached`."""
     with _restored_environment():
         return ENTRIES[name].make(**dict(given))

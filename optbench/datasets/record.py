@@ -274,7 +274,7 @@ def redraw_labels(data: Dataset, name: str, share: float) -> Dataset:
     return replace(data, y=y, target=f"{data.target}, {len(rows):,} training labels redrawn")
 
 
-def _unseen_warning(y, labels) -> str:
+def _unseen_warning(y: np.ndarray, labels: Sequence[str]) -> str:
     """Return a warning of a class that no training row has; "" if there is none.
 
     y: targets of the training rows; labels: the names of the classes, none for real targets.

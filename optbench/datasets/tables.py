@@ -275,7 +275,7 @@ def _read_target(given: Mapping[str, Any], target: str, values: pd.Series) -> tu
     return column, f"the target {target!r} holds numbers, and {remark}: no number counts as missing" * bool(remark)
 
 
-def _target_and_dropped(names, given) -> tuple[str, list[str]]:
+def _target_and_dropped(names: Any, given: Any) -> tuple[str, list[str]]:
     """Return (target, columns that are left out), by name; the target is by default the last column.
 
     names: of all columns; given: the parameters of the set ``file``. Raises OptbenchError for one that is not there.

@@ -224,7 +224,7 @@ def _draw_cells(ax: Axes, cells: _Cells, optimizer: str, scale: bool) -> None:
 
 def _draw_heatmap(
     ax: Axes, table: pd.DataFrame, texts: pd.DataFrame | bool, points: float, bar: Axes | None, bar_options: dict,
-    **options,
+    **options: Any,
 ) -> None:  # fmt: skip
     """Draw a table with seaborn's heatmap: a text in each finite cell, cells without a value gray.
 

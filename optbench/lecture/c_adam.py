@@ -201,7 +201,7 @@ def rates_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     return {"spread": pd.DataFrame(rows, columns=["optimizer", "seed", "step", "low", "middle", "high"])}
 
 
-def _weights_after(problem, optimizer: str, rate: float, steps: int, seed: int) -> np.ndarray:
+def _weights_after(problem: optbench.Problem, optimizer: str, rate: float, steps: int, seed: int) -> np.ndarray:
     """Return the weights (dim,) after ``steps`` full-batch steps; after 0 by a step with a negligible rate."""
     return optbench.minimize(problem, optimizer, lr=rate if steps else 1e-300, steps=max(steps, 1), seed=seed).w
 

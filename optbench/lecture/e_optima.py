@@ -475,7 +475,7 @@ def stuck_shares(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _loss_spread(loss) -> float:
+def _loss_spread(loss: pd.Series) -> float:
     """Return the 90% minus the 10% quantile of final losses; inf if it is not finite."""
     low, high = np.quantile(loss, [0.1, 0.9], method="inverted_cdf")
     return float(high - low) if np.isfinite(low) else np.inf

@@ -55,7 +55,10 @@ def run_paths(
     return pd.concat(parts, ignore_index=True)
 
 
-def _path_table(label, seed, w, loss, problem, hessian, steep, flat) -> pd.DataFrame:
+def _path_table(
+    label: str, seed: int, w: np.ndarray, loss: np.ndarray, problem: optbench.Problem, hessian: np.ndarray,
+    steep: np.ndarray, flat: np.ndarray,
+) -> pd.DataFrame:  # fmt: skip
     """Return the table of one path, as in `run_paths`; w: (points, 2), loss: (points,), steep, flat: eigenvectors."""
     offset = w - problem.minimizer
     with np.errstate(invalid="ignore"):

@@ -71,7 +71,7 @@ def random_series(seed: int, days: int = 1461) -> np.ndarray:
     return yearly_course(np.arange(days)) + noise
 
 
-def _harmonics(day) -> np.ndarray:
+def _harmonics(day: ArrayLike) -> np.ndarray:
     """Return the constant, and cosine and sine of one and two periods a year, (..., 5); day: numbers (...)."""
     angle = 2 * np.pi * np.asarray(day)[..., None] / YEAR * np.array([1.0, 2.0])
     return np.concatenate([np.ones((*np.shape(day), 1)), np.cos(angle), np.sin(angle)], axis=-1)
