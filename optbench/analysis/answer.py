@@ -185,9 +185,16 @@ class Answer:
         sides = sides.rename(columns={"side": "edge_side"})
         best = best.drop(columns="edge_side").merge(sides, on=PAIR, how="left").fillna({"edge_side": ""})
         best = best.assign(edge=best["edge_side"] != "")
+        return best if self._overfitting is None else best.merge(self._overfitting, on=PAIR, how="left")
+
+    @cached_property
+    def _overfitting(self) -> pd.DataFrame | None:
+        """The table `measure_overfitting`; None where no run has a validation loss."""
+        if self._choice is not self:
+            return self._choice._overfitting
         if "validation_loss_final" not in self.runs or self.runs["validation_loss_final"].isna().all():
-            return best
-        return best.merge(measure_overfitting(self.reported_runs, self.curves), on=PAIR, how="left")
+            return None
+        return measure_overfitting(self.reported_runs, self.curves)
 
     @cached_property
     def reported_runs(self) -> pd.DataFrame:
