@@ -120,7 +120,8 @@ def split_measure(answer: Answer) -> tuple[str, str, str]:
     look = f" (look {answer.tables.look} at this growing sweep)" * (answer.looks[1] > 1)
     basis = [f"Compared by {name}.", _describe_tuning(answer)]
     basis.append(f"Intervals cover {name_certainty(answer)}, for {name_scope(answer)}{look}.")
-    spoils, more = [], []
+    spoils: list[str] = []
+    more: list[str] = []
     if answer.judge_by == TIME:
         more += _describe_targets(answer)
     elif answer.without:
