@@ -144,9 +144,9 @@ def sample_folds(y: np.ndarray, fold: np.ndarray, group: np.ndarray, count: int)
 
 
 def group_sampling(values: np.ndarray, group: np.ndarray, count: int) -> Sampling:
-    """Return the `Sampling` of the mean over the runs of each group, (count,) each.
+    """Return the `Sampling` (by the jackknife) of the mean over the runs of each group of runs, (count,) each.
 
-    values: (runs, groups of examples), y without each of them; NaN where it is not known. group: (runs,) int in
+    values: (runs, parts of the examples), y without each part; NaN where it is not known. group: (runs,) int in
     [0, count), the group of runs that each belongs to.
     """
     place = pd.Series(group).groupby(group).cumcount().to_numpy()

@@ -452,8 +452,11 @@ def multiply(context: Any, a: Any, b: Any, out: Any) -> tuple[Any, Callable] | N
         size, byte = ir.Constant(_WHOLE, context.get_abi_sizeof(item)), ir.IntType(8)
         memory = byte.as_pointer()
 
-        def matrix(kind, value):
-            """Return rows, columns, and BLAS's letter, address and leading dimension; BLAS has columns for rows."""
+        def blas_operand(kind, value):
+            """Return rows, columns, and for BLAS (letter, address, leading dimension), by the strides at run time.
+
+            An array of rows is "n" to BLAS, which takes it for the transpose. kind: numba's type of the array.
+            """
             array = context.make_array(kind)(context, builder, value)
             rows, columns = cgutils.unpack_tuple(builder, array.shape)
             along, between = cgutils.unpack_tuple(builder, array.strides)
@@ -465,8 +468,8 @@ def multiply(context: Any, a: Any, b: Any, out: Any) -> tuple[Any, Callable] | N
             letter = builder.select(straight, byte(ord("n")), byte(ord("t")))
             return rows, columns, (letter, builder.bitcast(array.data, memory), distance)
 
-        (rows, inner, left), (_, columns, right) = (matrix(signature.args[i], arguments[i]) for i in (0, 1))
-        _, _, (_, result, distance) = matrix(signature.args[2], arguments[2])
+        (rows, inner, left), (_, columns, right) = (blas_operand(signature.args[i], arguments[i]) for i in (0, 1))
+        _, _, (_, result, distance) = blas_operand(signature.args[2], arguments[2])
         one, zero = (builder.bitcast(cgutils.alloca_once_value(builder, item(n)), memory) for n in (1.0, 0.0))
         kinds = [byte] * 3 + [_WHOLE] * 3 + [memory, memory, _WHOLE, memory, _WHOLE, memory, memory, _WHOLE]
         gemm = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.IntType(32), kinds), "numba_xxgemm")

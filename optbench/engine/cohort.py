@@ -81,7 +81,10 @@ class Cohort:
     evaluated: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Convert the settings to their types, and choose the steps to evaluate at. Raises OptbenchError."""
+        """Convert and check the settings, and choose the steps to evaluate at.
+
+        Raises OptbenchError for a bad setting, and for an optimizer that cannot run on the problem.
+        """
         for name in ("seed", "dtype", "deadline"):
             object.__setattr__(self, name, settings.checked(name, getattr(self, name)))
         settings.check_budget(None, self.steps)
@@ -92,6 +95,18 @@ class Cohort:
             settings.checked("lr", rate)
         object.__setattr__(self, "lanes", tuple(self.lanes))
         object.__setattr__(self, "scores", tuple(self.scores))
+        self._refuse_pair()
+        size = settings.checked("batch_size", self.batch_size)
+        object.__setattr__(self, "batch_size", batch_size_of(size, self.problem))
+        object.__setattr__(self, "evaluated", self._steps_to_evaluate())
+        if self.start is not None:
+            start = real_array("start", self.start, self.problem.dim).astype(np.float64)
+            if not np.isfinite(start).all():
+                raise OptbenchError(f"start={shown(self.start)} must be finite numbers")
+            object.__setattr__(self, "start", start)
+
+    def _refuse_pair(self) -> None:
+        """Raise OptbenchError where the optimizer cannot run on the problem."""
         if self.problem.drift is not None and isinstance(self.optimizer, Baseline):
             text = "whose line searches need an objective that stays: leave one of both out"
             raise OptbenchError(f"{self.problem.name} moves, and {self.optimizer.name} is SciPy's, {text}")
@@ -105,14 +120,6 @@ class Cohort:
             hint = "choose softmax, logistic or a compiled network of classes such as mlp, or a rule such as sophia_h"
             given = self.problem.name or "this problem"
             raise OptbenchError(f"{self.optimizer.name} {wanted}, and {given} draws none: {hint}")
-        size = settings.checked("batch_size", self.batch_size)
-        object.__setattr__(self, "batch_size", batch_size_of(size, self.problem))
-        object.__setattr__(self, "evaluated", self._steps_to_evaluate())
-        if self.start is not None:
-            start = real_array("start", self.start, self.problem.dim).astype(np.float64)
-            if not np.isfinite(start).all():
-                raise OptbenchError(f"start={shown(self.start)} must be finite numbers")
-            object.__setattr__(self, "start", start)
 
     def _steps_to_evaluate(self) -> np.ndarray:
         """Return the steps to evaluate at, (p,), in order. Raises OptbenchError."""

@@ -93,15 +93,16 @@ class Outcome:
         )
 
 
-def merge_outcomes(parts: Sequence[Outcome], order: np.ndarray | None = None) -> Outcome:
-    """Return outcomes of calls as one: place ``order[i]`` of the result is lane i of all parts, one behind the other.
+def merge_outcomes(parts: Sequence[Outcome], places: np.ndarray | None = None) -> Outcome:
+    """Return outcomes of calls as one: lane i of all parts, one behind the other, goes to place ``places[i]``.
 
-    A call ends early where all its lanes have diverged, and has NaN from there on. order: None: the lanes stay in it.
+    A call ends early where all its lanes have diverged, and has NaN from there on. places: None: the lanes stay where
+    they are.
     """
-    if len(parts) == 1 and order is None:
+    if len(parts) == 1 and places is None:
         return parts[0]
     longest = max(parts, key=lambda part: len(part.points))
-    back = np.arange(sum(len(part.w) for part in parts)) if order is None else np.argsort(order)
+    back = np.arange(sum(len(part.w) for part in parts)) if places is None else np.argsort(places)
 
     def by_point(arrays: list[np.ndarray]) -> np.ndarray:
         """Return arrays of the parts side by side in that order, filled up with NaN to the longest."""
@@ -110,7 +111,7 @@ def merge_outcomes(parts: Sequence[Outcome], order: np.ndarray | None = None) ->
         for array in arrays:
             whole[: len(array), ..., at : at + array.shape[-1]] = array
             at += array.shape[-1]
-        return whole if order is None else whole[..., back]
+        return whole if places is None else whole[..., back]
 
     failures = [reason for part in parts for reason in part.failures]
     return Outcome(

@@ -44,9 +44,11 @@ def read_spec(
 ) -> Spec:
     """Return the spec of a TOML file, with ``changes`` on top; None is the default one, a plain name one of SHIPPED.
 
-    With ``data`` among the changes, the sweep of that data set takes the place of the default one. out: where results
-    go. Raises OptbenchError in one line for a file that cannot be read, an unknown key or a bad value, and for a spec
-    in a results folder that runs code which ``changes`` do not name.
+    Without a path, ``data`` among the changes makes the sweep of that data set, and ``trials`` leaves out the default's
+    learning rates. out: where results will go, by which a spec in a results folder is known.
+
+    Raises OptbenchError in one line for a file that cannot be read, an unknown key or a bad value, and for a spec in a
+    results folder that runs code which ``changes`` do not name.
     """
     if path is None and (changes or {}).get("data") is not None:
         return make_spec({}, changes, "")

@@ -72,12 +72,16 @@ def read_rates(value: Any) -> Any:
     if value is None:
         return None
     if isinstance(value, str) and ":" in value:
-        return _read_grid(value)
+        return _normalize_grid(value)
     return tuple(check(Rate, _read_number(item) if isinstance(item, str) else item, "") for item in to_list(value))
 
 
-def _read_grid(text: str) -> str:
-    """Return the text of a grid with its numbers in one form. Raises OptbenchError as `read_rates` does."""
+def _normalize_grid(text: str) -> str:
+    """Return the text of a grid, ``low:high:count``, with its numbers in one form.
+
+    Raises OptbenchError for a text that is no grid, for rates that are equal in four digits, and for a grid that leaves
+    the range of numbers where it is moved by half a step.
+    """
     low, high, count = names.read_grid(text)
     if count > 1 and math.log(high) - math.log(low) < (count - 1) * math.log(_LEAST_RATIO):
         raise OptbenchError(f"{shown(text)} has rates that do not differ in four digits")

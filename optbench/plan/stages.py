@@ -308,9 +308,10 @@ def _select_evenly(
 def _plan_settings(
     plan: Plan, stage: Stage, settings: pd.DataFrame, start: int = 0, stop: int | None = None
 ) -> list[PlannedCohort]:
-    """Return the cohorts of distinct settings (problem, block, configuration) on the stage's seeds of their block.
+    """Return the cohorts of settings on the stage's seeds of their block: for each seed one with all that it can hold.
 
-    Settings of block -1 run on seeds that all blocks have in common. start, stop: the part of the seeds that is meant.
+    settings: distinct rows (problem, block, configuration); those of block -1 run on the seeds that all blocks have in
+    common, which `Spec.seeds_of` has as its first list. start, stop: the part of the seeds that is meant.
     """
     seeds = [each[start:stop] for each in plan.spec.seeds_of(stage)]
     rows, places = find_places(plan, settings)

@@ -255,7 +255,11 @@ class GpuLanes(Lanes):
         return self._put(self._get(w) - offsets)
 
     def evaluate(self, has_stepped: bool) -> Evaluation:
-        """Evaluate all lanes, as in runner.Lanes; arrays on the host."""
+        """Evaluate all lanes, with arrays on the host.
+
+        has_stepped: False before the first step, where the loss of a batch and the norm of its gradient are NaN; else
+        they are those of the last step.
+        """
         nothing = np.full((1, self.runs), np.nan)
         f, norm = (self._get(self.f)[None], self._get(self.norm)[None]) if has_stepped else (nothing, nothing)
         train, finite = self._mean(*self.train)
