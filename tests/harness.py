@@ -136,10 +136,10 @@ def drive_rule(
             update.scalars[1] = losses(step, by_run.copy()) if callable(losses) else losses[step]
         if "labels" in record.inputs:
             update.scalars[record.inputs.index("labels")] = LABELS
-        if update.look is not None and step % record.look_every == 0:
-            update.look.scalars[0] = rate
+        if update.point_update is not None and step % record.second_every == 0:
+            update.point_update.scalars[0] = rate
             point = at.copy()
-            update.look(point, g, step + 1)
+            update.point_update(point, g, step + 1)
             update.ahead[:] = g + (point - at) if second is None else _by_run(second(_by_run(point, order)), order)
         update(at, g, step + 1)
         path.append((by_run if not reported else _by_run(update.reported(at, step + 1), order)).copy())

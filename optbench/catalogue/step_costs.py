@@ -54,8 +54,8 @@ def cost_of(record: Optimizer, values: dict[str, float] | None = None) -> Cost |
     arrays: float = len(named) + 1 + len(record.own)  # read, and written, by the rule
     for function in (*record.total.values(), *record.block.values(), *(stage.term for stage in stages)):
         arrays += len(named.intersection(arguments(function)))
-    if record.look_rule is not None and (look := cost_of(record.look_rule, values)):
-        arrays += look.arrays / record.look_every
+    if record.point_rule is not None and (point := cost_of(record.point_rule, values)):
+        arrays += point.arrays / record.second_every
     try:
         kept = [stage.numbers(*BLOCK, values) / size for stage in stages]
         counts = [_count_calls(record, stage, values) for stage in stages]

@@ -37,8 +37,8 @@ class Interpreter:
         ]
         if not record.by_block:
             self.blocks, self.roles = [(range(self.dim), self.dim, 1)], [float(VECTOR)]
-        look = record.look_rule
-        self.look = None if look is None else Interpreter(look, shapes, roles, seed, self.sizes)
+        rule = record.point_rule
+        self.point_interpreter = None if rule is None else Interpreter(rule, shapes, roles, seed, self.sizes)
         self.own: dict[str, list[float]] = {slot: [0.0] * self.dim for slot in record.own}
         self.shared = [dict.fromkeys(record.shared, 0.0) for _ in self.blocks]
         self.memory = [
@@ -53,9 +53,9 @@ class Interpreter:
         second: the gradient at a point, for a rule that takes a second one; labels: those that are drawn for it.
         """
         record = self.record
-        if self.look is not None and second is not None and self.t % record.look_every == 0:
-            self.look.t = self.t
-            self.own[record.ahead] = list(second(self.look.step(w, g, lr)))
+        if self.point_interpreter is not None and second is not None and self.t % record.second_every == 0:
+            self.point_interpreter.t = self.t
+            self.own[record.ahead] = list(second(self.point_interpreter.step(w, g, lr)))
         self.t += 1
         known = {"lr": lr, "loss": loss, "labels": float(labels), "t": float(self.t), **record.hyperparameters}
         known |= {name: float(size) for name, size in self.sizes._asdict().items()}

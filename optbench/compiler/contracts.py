@@ -166,9 +166,9 @@ class StageArguments(NamedTuple):
     """Steps from 0 to the largest coordinate to which a gradient is rounded."""
     labels_each: Whole
     """Labels of an example, for a rule that asks for their number."""
-    look_every: Whole
+    second_every: Whole
     """The steps from one second gradient to the next, of which step 1 takes one."""
-    look_scalars: Reals2
+    point_scalars: Reals2
     """Those of the kernel that finds the point of the second gradient."""
     point: Reals2
     """That point, in the problem's form; point_rows the same in the rule's order."""

@@ -54,10 +54,10 @@ class Shape:
     stages: tuple[Stage, ...] = ()
     """What happens between problem and rule."""
     levels: float = 0.0
-    """As in StageArguments; likewise ``labels_each``, ``delay`` and ``look_every``."""
+    """As in StageArguments; likewise ``labels_each``, ``delay`` and ``second_every``."""
     labels_each: int = 0
     delay: int = 0
-    look_every: int = 0
+    second_every: int = 0
     dim: int = 0
     state: int = 0
     """Slots of one number a parameter."""
@@ -77,7 +77,7 @@ def shape_of(problem: Problem, optimizer: Optimizer, dtype: DtypeName, batches: 
     sizes = (problem.dim, len(optimizer.own), rows, len(optimizer.powers), work)
     numbers = problem.dim * (2 + len(optimizer.own)) + rows + 2 * len(optimizer.powers) + work
     fits = numbers * np.dtype(dtype).itemsize <= _LOCAL_BYTES
-    given = problem.levels, problem.draws_labels, problem.delay, optimizer.look_every
+    given = problem.levels, problem.draws_labels, problem.delay, optimizer.second_every
     return Shape(batches, stages_of(problem, optimizer, noisy), *given, *(sizes if fits else ()))
 
 
@@ -98,14 +98,14 @@ def step_kernel(
     update = call(ThreadUpdateArguments, "_update", **own, t="t", r="k")
     scope = {"_gradient": gradient, "_update": jit(rule), "_root": root}
     second = "", ""
-    if optimizer.look_rule is not None:
-        look = Writer(optimizer.look_rule, "thread", translator(dtype, whole_literals=True)).write_step()
-        key, scope = f"{key}{look.__name__}", scope | {"_look": jit(look)}
-        find = {"w": "point[:, r]", "scalars": "look_scalars", "t": "t", "r": "r"}
+    if optimizer.point_rule is not None:
+        point = Writer(optimizer.point_rule, "thread", translator(dtype, whole_literals=True)).write_step()
+        key, scope = f"{key}{point.__name__}", scope | {"_point": jit(point)}
+        find = {"w": "point[:, r]", "scalars": "point_scalars", "t": "t", "r": "r"}
         labels = {"y": "labels[c, s][:sizes[s]]"} if optimizer.draws_labels else {}
         ahead = f"_state[{optimizer.own.index(optimizer.ahead)}, :, k]"
         second = (
-            call(ThreadUpdateArguments, "_look", **own | find),
+            call(ThreadUpdateArguments, "_point", **own | find),
             _gradient_call(function, form, values | labels, "point[:, r]", ahead, "_f_ahead"),
         )
     for stage in shape.stages:
@@ -156,7 +156,7 @@ def _gradient_call(function: Callable, form: Form, values: dict[str, str], w: st
 
 
 def _stage_texts(optimizer: Optimizer, shape: Shape) -> dict[str, str]:
-    """Return the code of each argument of a stage, of a lane."""
+    """Return the code that gives each argument of a stage of gradients, by its name, for the lane at hand."""
     rows = {"w": "_w", "at": "_at", "g": "_g", "point": "point[:, r]", "oldest": "late[0, :, r]"}
     rows |= {"past": f"late[(t - 1) % {shape.delay}, :, r]"}
     if optimizer.second_gradient is not None:
@@ -164,7 +164,7 @@ def _stage_texts(optimizer: Optimizer, shape: Shape) -> dict[str, str]:
     texts = {"f": "_f", "f_ahead": "_f_ahead", "unit": "unit[r:r + 1]", "loss": "_scalars[1, k:k + 1]"}
     texts |= {"count": f"_scalars[{len(optimizer.inputs) - 1}, k:k + 1]", "rows": "sizes[s]"}
     texts |= {name: f"{name}[c, s]" for name in DRAWN} | {"lag": str(shape.delay)}
-    texts |= {name: str(getattr(shape, name)) for name in ("levels", "labels_each", "look_every")}
+    texts |= {name: str(getattr(shape, name)) for name in ("levels", "labels_each", "second_every")}
     return texts | {name: _as_column(text) for name, text in rows.items()}
 
 

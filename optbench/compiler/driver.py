@@ -76,7 +76,7 @@ def NAME({arguments}):
 In lanes form the loop stops before the update that a diverged lane would make, so that the caller can park it; in
 single form dead lanes are passed over. What the lanes have at points of evaluation between is kept on the way.
 """
-_LOOK = "_update_at(look_address, w)(point_rows, g_rows, state, look_scalars, powers, blocks, t, first, last)"
+_POINT = "_update_at(point_address, w)(point_rows, g_rows, state, point_scalars, powers, blocks, t, first, last)"
 _SECOND = "gradient(point, ahead, f_ahead, examples, {labels}, constants, layout, work, first, last)"
 
 
@@ -92,7 +92,7 @@ def write_driver(stages: tuple[Stage, ...], form: Form) -> str:
     texts |= {name: f"{text}[first:last]" if one else text for name, text in numbers.items()}
     texts |= {name: f"{name}[s]" for name in DRAWN} | {"lag": "late.shape[0]"}
     labels = "labels[s, :rows]" if SECOND_OF_LABELS in stages else "targets"
-    before, behind = write_stages(stages, texts, (_LOOK, _SECOND.format(labels=labels)))
+    before, behind = write_stages(stages, texts, (_POINT, _SECOND.format(labels=labels)))
     names = [*_callees(stages), *kinds(DriveArguments), *arguments_of(stages)]
     parts = {"before": indent(before, " " * 12), "behind": indent(behind, " " * 12)}
     return _LOOP.format(arguments=", ".join(names), at=at, **parts)
@@ -100,17 +100,18 @@ def write_driver(stages: tuple[Stage, ...], form: Form) -> str:
 
 def _callees(stages: tuple[Stage, ...]) -> dict[str, Any]:
     """Return the signatures of the kernels that a loop calls, by the arguments that are their addresses."""
-    looks = any("look_every" in stage.arguments for stage in stages)
+    second = any("second_every" in stage.arguments for stage in stages)
     callees = {"gradient_address": gradient_signature, "update_address": update_signature}
-    return callees | {"look_address": update_signature} if looks else callees
+    return callees | {"point_address": update_signature} if second else callees
 
 
 @cache
-def driver(dtype: DtypeName, stages: tuple[Stage, ...], form: Form) -> Callable[..., int]:
-    """Return the compiled loop over steps; without ``stages`` it is one for both forms.
+def compile_driver(dtype: DtypeName, stages: tuple[Stage, ...], form: Form) -> Callable[..., int]:
+    """Compile the loop over steps with these stages of gradients, for problems in this form; it is kept.
 
-    Its arguments are the callees of gradient, update, and look if there is one, then the fields of DriveArguments one
-    by one, then those of `arguments_of` the stages.
+    Without stages one loop serves both forms. It returns how many steps it made. Its arguments are the callees of
+    gradient, update, and of the point of a second gradient if there is one, then the fields of DriveArguments one by
+    one, then those of `arguments_of` the stages.
     """
     callees = [numba_compat.callee_type(each(dtype)) for each in _callees(stages).values()]
     fields = kinds(DriveArguments) | arguments_of(stages)

@@ -124,8 +124,8 @@ UNIT, CHANGE = Stage(measure_unit, ("unit",)), Stage(change, ("stress", "unit"),
 ROUND, DELAY = Stage(round_off, ("levels",)), Stage(delay, ("late",))
 DRAWN = "path", "noise", "stress", "labels"
 """Those of StageArguments with an axis of steps."""
-_LOOK = ("look_every", "look_scalars", "point", "point_rows", "ahead", "f_ahead")
-SECOND, SECOND_OF_LABELS = Stage(start_second, _LOOK), Stage(start_second, (*_LOOK, "labels"))
+_SECOND = ("second_every", "point_scalars", "point", "point_rows", "ahead", "f_ahead")
+SECOND, SECOND_OF_LABELS = Stage(start_second, _SECOND), Stage(start_second, (*_SECOND, "labels"))
 
 
 def stages_of(problem: Problem, optimizer: Optimizer | Eager, noisy: bool) -> tuple[Stage, ...]:
@@ -141,7 +141,7 @@ def stages_of(problem: Problem, optimizer: Optimizer | Eager, noisy: bool) -> tu
         CHANGE: bool(problem.stress),
         ROUND: problem.levels > 0,
         DELAY: problem.delay > 0,
-        SECOND: optimizer.look_every > 0 and not optimizer.draws_labels,
+        SECOND: optimizer.second_every > 0 and not optimizer.draws_labels,
         SECOND_OF_LABELS: optimizer.draws_labels,
     }
     return tuple(stage for stage in used if used[stage])
@@ -189,7 +189,7 @@ def write_stages(stages: tuple[Stage, ...], texts: Mapping[str, str], second: tu
         there = {**texts, "w": texts["point"], "at": texts["point"], "g": texts["ahead"]}
         there |= {"f": texts["f_ahead"], "loss": texts["f_ahead"]}
         inside = _calls(begin, texts), [second[0]], _calls(before, there), [second[1]], _calls(again, there)
-        lines += [f"if (t - 1) % {texts['look_every']} == 0:", *(f"    {line}" for part in inside for line in part)]
+        lines += [f"if (t - 1) % {texts['second_every']} == 0:", *(f"    {line}" for part in inside for line in part)]
     return "\n".join(_calls(before, texts)), "\n".join(lines)
 
 

@@ -84,7 +84,7 @@ class Writer:
         at = self._add_beginning()
         for each in passes(self.record)[:-1]:
             self._add_pass(at, each)
-        return self._add_rule(at)
+        return self._finish(at)
 
     def write_sums(self, k: int) -> FunctionType:
         """Return the kernel, to be compiled, that makes the ``k``-th pass, and writes its sums to ``scalars``.
@@ -105,7 +105,7 @@ class Writer:
         """
         self.computed -= set(self.record.total)
         at = self._add_beginning(powers=False)
-        return self._add_rule(at)
+        return self._finish(at)
 
     def compile(self, contract: type) -> FunctionType:
         """Return ``lines`` as a Python function, still to be compiled; its arguments are the fields of ``contract``."""
@@ -137,8 +137,12 @@ class Writer:
             self._read_shared(at)
         return at
 
-    def _add_rule(self, at: int) -> FunctionType:
-        """Add the last pass, at indentation level ``at``, which ends with the rule; return the kernel."""
+    def _finish(self, at: int) -> FunctionType:
+        """Add the last pass, at indentation level ``at``, and return the kernel, still to be compiled.
+
+        It calls the rule for each parameter and stores what this returns; of a slot that a run's parameters share, only
+        the first one does.
+        """
         record, (*earlier, final) = self.record, passes(self.record)
         at, bounds = self._begin_blocks(at) if record.by_block else (at, self._all)
         self._add_local(at, final, earlier, bounds)

@@ -78,7 +78,7 @@ class Eager(Tunable):
         check_search(f"optimizer {self.name}", self)
 
     @property
-    def look_every(self) -> int:
+    def second_every(self) -> int:
         """The steps from one second gradient to the next, as for a rule; 0: none takes one."""
         return self.gradients - 1
 

@@ -183,7 +183,7 @@ class Tunable:
         return dict(self.limits)
 
     @property
-    def look_every(self) -> int:
+    def second_every(self) -> int:
         """The steps from one second gradient to the next, of which the first step takes one; 0: none takes one."""
         return 0
 
@@ -195,7 +195,7 @@ class Tunable:
     @property
     def gradients(self) -> float:
         """The gradients that a step takes in the mean: each of them costs the samples of a mini-batch."""
-        return 1 + 1 / self.look_every if self.look_every else 1
+        return 1 + 1 / self.second_every if self.second_every else 1
 
     @property
     def space(self: Any) -> dict[str, Range]:
@@ -279,7 +279,7 @@ class Optimizer(Tunable):
         return (STEP_INPUTS[0], *(name for name in STEP_INPUTS[1:] if name in self.scalar_arguments()))
 
     @property
-    def look_every(self) -> int:
+    def second_every(self) -> int:
         """The steps from one second gradient to the next, of which the first step takes one; 0: none takes one."""
         return 0 if self.second_gradient is None else self.second_gradient.every
 
@@ -289,7 +289,7 @@ class Optimizer(Tunable):
         return self.second_gradient is not None and self.second_gradient.draws_labels
 
     @cached_property
-    def look_rule(self) -> "Optimizer | None":
+    def point_rule(self) -> "Optimizer | None":
         """The rule without state whose step goes from w to the point of the second gradient; None without one."""
         if self.second_gradient is None:
             return None

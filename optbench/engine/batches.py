@@ -81,27 +81,27 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
     return -(-examples // batch_size)
 
 
-def count_gradients(steps: _Steps, look_every: int) -> _Steps:
-    """Return the gradients of the first ``steps`` steps: one each, and a second one as `Tunable.look_every` says."""
-    return steps - -steps // look_every if look_every else steps
+def count_gradients(steps: _Steps, second_every: int) -> _Steps:
+    """Return the gradients of the first ``steps`` steps: one each, and a second one as `Tunable.second_every` says."""
+    return steps - -steps // second_every if second_every else steps
 
 
-def count_samples(steps: _Steps, look_every: int, examples: int, batch_size: int) -> _Steps:
+def count_samples(steps: _Steps, second_every: int, examples: int, batch_size: int) -> _Steps:
     """Return the samples that these gradients take: a second one those of its step, whose mini-batch may be smaller."""
     per_epoch = steps_per_epoch(examples, batch_size)
     samples = steps // per_epoch * examples + steps % per_epoch * batch_size
-    looks = count_gradients(steps, look_every) - steps
-    if look_every and math.gcd(look_every, per_epoch) == 1:  # else none falls on the last mini-batch of an epoch
-        first = pow(-look_every, -1, per_epoch)  # the number of the second gradient that does first
-        samples = samples - (looks + per_epoch - 1 - first) // per_epoch * (per_epoch * batch_size - examples)
-    return samples + looks * batch_size
+    second = count_gradients(steps, second_every) - steps
+    if second_every and math.gcd(second_every, per_epoch) == 1:  # else none falls on the last mini-batch of an epoch
+        first = pow(-second_every, -1, per_epoch)  # the number of the second gradient that does first
+        samples = samples - (second + per_epoch - 1 - first) // per_epoch * (per_epoch * batch_size - examples)
+    return samples + second * batch_size
 
 
-def affordable_steps(steps: int, look_every: int, examples: int, batch_size: int) -> int:
+def affordable_steps(steps: int, second_every: int, examples: int, batch_size: int) -> int:
     """Return the most steps, at least 1, that take no more samples than ``steps`` of one gradient each."""
     samples = count_samples(steps, 0, examples, batch_size)
-    count = partial(count_samples, look_every=look_every, examples=examples, batch_size=batch_size)
-    return max(1, bisect_right(range(1, steps + 1), samples, key=count)) if look_every else steps
+    count = partial(count_samples, second_every=second_every, examples=examples, batch_size=batch_size)
+    return max(1, bisect_right(range(1, steps + 1), samples, key=count)) if second_every else steps
 
 
 def needed_draws(problem: Problem, batch_size: int) -> tuple[bool, bool]:

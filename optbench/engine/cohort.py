@@ -110,7 +110,7 @@ class Cohort:
         if self.problem.drift is not None and isinstance(self.optimizer, Baseline):
             text = "whose line searches need an objective that stays: leave one of both out"
             raise OptbenchError(f"{self.problem.name} moves, and {self.optimizer.name} is SciPy's, {text}")
-        if (self.problem.bits or self.problem.delay) and self.optimizer.look_every:
+        if (self.problem.bits or self.problem.delay) and self.optimizer.second_every:
             late = "spoils: a late gradient belongs to other weights"
             why = late if self.problem.delay else "does not round: it rounds the first one alone"
             text = f"{self.optimizer.name} takes a second gradient in a step, which {self.problem.name} {why}"
@@ -125,7 +125,7 @@ class Cohort:
         """Return the steps to evaluate at, (p,), in order. Raises OptbenchError."""
         points = self.points
         if points is None:
-            return evaluation_points(self.problem, self.steps, self.batch_size, self.optimizer.look_every)
+            return evaluation_points(self.problem, self.steps, self.batch_size, self.optimizer.second_every)
         if points == "every":
             if self.steps > MOST_EVERY:
                 raise OptbenchError(f"points='every' serves up to {MOST_EVERY:,} steps: give a list of them")
@@ -197,7 +197,7 @@ class Cohort:
         return batches.start_point(self.problem, self.seed) if self.start is None else self.start
 
 
-def evaluation_points(problem: Problem, steps: int, batch_size: int, look_every: int = 0) -> np.ndarray:
+def evaluation_points(problem: Problem, steps: int, batch_size: int, second_every: int = 0) -> np.ndarray:
     """Return the steps to evaluate at: start, end, log-spaced ones, some in the last fifth, and each epoch if few.
 
     A run's score is the mean over the last fifth (engine/outcome.py). The number of points there depends on problem,
@@ -206,11 +206,11 @@ def evaluation_points(problem: Problem, steps: int, batch_size: int, look_every:
     At most 24 points are log-spaced and twelve lie in the last fifth. On data all of them may cost about 15% of the
     run's own work (an evaluation is a forward pass over all examples, a third of a training pass). Where that is too
     little six and five remain, which takes 30 to 50% of the time of short runs. The table ``timings`` has their actual
-    cost. look_every: as for `count_gradients`. Returns (p,) int, in order.
+    cost. second_every: as for `count_gradients`. Returns (p,) int, in order.
     """
     count, tail, epochs = _MOST, _TAIL, True
     per_epoch = batches.steps_per_epoch(problem.examples, batch_size)
-    gradients = batches.count_gradients(steps, look_every)
+    gradients = batches.count_gradients(steps, second_every)
     if problem.data is not None:
         parts = problem.data, problem.validation, problem.test
         examples = sum(len(part[0]) for part in parts if part is not None)

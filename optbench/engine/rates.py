@@ -27,12 +27,12 @@ class Rates:
         steady: True if none of these changes from step to step.
     """
 
-    def __init__(self, lanes: Sequence[Lane], per_epoch: int, steps: int, look_every: int = 0):
+    def __init__(self, lanes: Sequence[Lane], per_epoch: int, steps: int, second_every: int = 0):
         """Find the distinct schedules of the lanes of a run of so many steps.
 
-        per_epoch: the gradients of an epoch. look_every: as for `count_gradients`.
+        per_epoch: the gradients of an epoch. second_every: as for `count_gradients`.
         """
-        self.per_epoch, self.steps, self.look_every = per_epoch, steps, look_every
+        self.per_epoch, self.steps, self.second_every = per_epoch, steps, second_every
         self.base = np.array([lane.lr for lane in lanes])
         records = {id(lane.schedule): lane.schedule for lane in lanes}  # hundreds of lanes share a few
         schedules = {_identity(schedule): schedule for schedule in records.values()}
@@ -82,7 +82,7 @@ class Rates:
         count = 2 if self.steps == 1 else size  # one factor for any number of steps must not pass
         step = np.arange(first + 1, first + count + 1)
         # a division a step shows with small problems
-        taken = count_gradients(step - 1, self.look_every)
+        taken = count_gradients(step - 1, self.second_every)
         epoch = taken // self.per_epoch if self.per_epoch > 1 else taken
         table = np.zeros((len(self.schedules), size))
         for place, schedule in enumerate(self.schedules):

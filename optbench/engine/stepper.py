@@ -63,7 +63,7 @@ class Stepper:
         self.seed, self._sizes = settings.checked("seed", seed), sizes
         self._parameters = given = parameter_arrays(w, blocks)
         rest = given.blocks, given.dtype, self.hyperparameters, self.seed, sizes
-        self._rule, point_rule = ListRule(optimizer, given.rows, *rest), optimizer.look_rule
+        self._rule, point_rule = ListRule(optimizer, given.rows, *rest), optimizer.point_rule
         self._point_rule = (
             None if point_rule is None else ListRule(point_rule, [row.copy() for row in given.rows], *rest)
         )
@@ -81,7 +81,7 @@ class Stepper:
     @property
     def needs_second(self) -> bool:
         """True if the next step takes a second gradient: every one of ``sam``, every tenth of ``sophia_h``."""
-        every = self.optimizer.look_every
+        every = self.optimizer.second_every
         return bool(every) and max(self._rule.clocks) % every == 0
 
     def second_point(self, g: Any) -> Any:
@@ -172,7 +172,7 @@ class Stepper:
         if self._point_rule is None:
             text = "takes one gradient a step, and no ahead"
         elif not self.needs_second:
-            text = f"takes a second gradient every {self.optimizer.look_every} steps, and none at this one: no ahead"
+            text = f"takes a second gradient every {self.optimizer.second_every} steps, and none at this one: no ahead"
         elif ahead is None and not draws:
             text = "takes a second gradient: give that at the point of second_point(g), step(g, ahead=...)"
         elif ahead is None or (labels is None and "labels" in self.optimizer.inputs):

@@ -477,7 +477,7 @@ def _count_steps(spec: Spec, entry: ProblemEntry, problem: Problem, optimizer: A
     """Return the steps of a run: all optimizers get the same samples, and second gradients take theirs of these."""
     budget = spec.budget_of(entry)
     steps = settings.step_count(budget.epochs, budget.steps, steps_per_epoch(problem.examples, size))
-    return affordable_steps(steps, optimizer.look_every, problem.examples, size)
+    return affordable_steps(steps, optimizer.second_every, problem.examples, size)
 
 
 def _check_measure(measure: str, problems: list[Problem]) -> None:

@@ -121,7 +121,7 @@ def minimize(
     if end["status"] == "ok" and not isinstance(record, Baseline):
         with suppress(Exception), isolated_libraries():  # the user's function may fail beside the path
             slope = find_slope(Objective(objective, shared["dtype"]), single.outcome.parts[0].w[0])
-    return single.result(told, calls, budget, limit, record.look_every, slope, label=label, problem=objective)
+    return single.result(told, calls, budget, limit, record.second_every, slope, label=label, problem=objective)
 
 
 def _tune(run: Callable[..., Single], record: AnyOptimizer, setting: Mapping[str, Any]) -> tuple[float, str]:

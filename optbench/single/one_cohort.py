@@ -121,14 +121,14 @@ class Single:
         calls: int = 1,
         length: str = "",
         limit: Any = None,
-        look_every: int = 0,
+        second_every: int = 0,
         slope: tuple[float, bool] = (np.nan, False),
         **more: Any,
     ) -> Result:
         """Return the result of the only run.
 
         words: what was run, the beginning of the message; calls: those of the function for a gradient; length: the
-        budget, such as "500 steps"; limit: the run_timeout; look_every: the optimizer's; slope: the largest component
+        budget, such as "500 steps"; limit: the run_timeout; second_every: the optimizer's; slope: the largest component
         of the gradient at the end of a rule's run, and whether that has converged; more: further fields of the result.
         """
         (run,), end = self.tables["runs"].to_pylist(), self.outcome.parts[0].end
@@ -153,7 +153,7 @@ class Single:
             loss=run["loss_final"],
             suboptimality=run["suboptimality_final"],
             nit=steps if end is None or end.iterations is None else end.iterations,
-            nfev=count_gradients(steps, look_every) * calls,
+            nfev=count_gradients(steps, second_every) * calls,
             success=status == "ok" and lower and (slope[1] if end is None else end.success),
             message="; ".join(filter(None, (words, ending, fall))),
             **more,
@@ -224,7 +224,7 @@ def run_single(
     taken, _ = choose(device)
     if steps is None:
         count = values.step_count(epochs, None, steps_per_epoch(objective.examples, size))
-        steps = affordable_steps(count, record.look_every, objective.examples, size)
+        steps = affordable_steps(count, record.second_every, objective.examples, size)
     with errors_begin_with(owner):
         request = Cohort(
             problem=objective, optimizer=record, lanes=lanes, batch_size=size, deadline=deadline, device=taken,

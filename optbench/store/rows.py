@@ -241,9 +241,9 @@ def _count_samples(
     An epoch's last batch may be smaller. Each gradient of a step takes the samples of its mini-batch. step, epoch: the
     names of the first two columns.
     """
-    look_every = cohort.optimizer.look_every
-    samples = count_samples(steps, look_every, cohort.problem.examples, cohort.batch_size)
-    return {step: steps, epoch: count_gradients(steps, look_every) / cohort.per_epoch, "samples": samples}
+    second_every = cohort.optimizer.second_every
+    samples = count_samples(steps, second_every, cohort.problem.examples, cohort.batch_size)
+    return {step: steps, epoch: count_gradients(steps, second_every) / cohort.per_epoch, "samples": samples}
 
 
 def make_problem_tables(

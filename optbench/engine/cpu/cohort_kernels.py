@@ -8,7 +8,7 @@ import numpy as np
 
 from optbench.compiler import finite_sums, problem_kernels
 from optbench.compiler.contracts import EvaluateArguments, GradientArguments
-from optbench.compiler.driver import driver, evaluations
+from optbench.compiler.driver import compile_driver, evaluations
 from optbench.compiler.gradient_stages import arguments_of, divide_stages, stage_function, stages_of
 from optbench.compiler.kernels import Kernel
 from optbench.compiler.numba_compat import is_plain
@@ -102,11 +102,11 @@ class CohortCode(ProblemCode):
         _compile_draws(problem, dtype)
         assert isinstance(self.gradient, Kernel) and isinstance(self.update, Kernel)
         called = [self.gradient, self.update]
-        if optimizer.look_rule is not None:
-            called.append(update_kernel(optimizer.look_rule, self.order, dtype))
+        if optimizer.point_rule is not None:
+            called.append(update_kernel(optimizer.point_rule, self.order, dtype))
         self.stages = stages_of(problem, optimizer, noisy)
         self.arguments = tuple(arguments_of(self.stages))
-        loop = driver(dtype, self.stages, problem.form if self.stages else "lanes")
+        loop = compile_driver(dtype, self.stages, problem.form if self.stages else "lanes")
         self.drive = partial(loop, *(kernel.callee for kernel in called))
 
 

@@ -73,8 +73,8 @@ class _Calls:
         self._lanes, self._order = cohort.lanes, order_by_settings(cohort.lanes) if sorts else np.arange(count)
         parts = [self._order[first : first + width] for first in range(0, count, width)]
         lanes = [[cohort.lanes[place] for place in part] for part in parts]
-        look_every = cohort.optimizer.look_every
-        self._divided = [(each, Rates(each, cohort.per_epoch, cohort.steps, look_every)) for each in lanes]
+        second_every = cohort.optimizer.second_every
+        self._divided = [(each, Rates(each, cohort.per_epoch, cohort.steps, second_every)) for each in lanes]
 
     def run(self, cohort: Cohort, clock: Clock) -> list[Outcome]:
         """Return the outcome of each call, in the order of lanes; one of all if these took lanes in another order."""

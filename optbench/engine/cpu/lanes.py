@@ -70,7 +70,7 @@ def computed_shares(cohort: Cohort) -> tuple[float, float]:
     if cohort.problem.form != "single" or not is_compiled(cohort.problem, cohort.optimizer):
         return 1.0, 1.0
     lanes, size = len(cohort.lanes), min(cohort.steps, _LOOKED_AT)
-    rates = Rates(cohort.lanes, cohort.per_epoch, cohort.steps, cohort.optimizer.look_every)
+    rates = Rates(cohort.lanes, cohort.per_epoch, cohort.steps, cohort.optimizer.second_every)
     duplicates = DuplicateLanes(cohort.lanes)
     rates.prepare(0)
     rates.draw(0, size)
@@ -169,7 +169,7 @@ class CpuLanes(Lanes):
         problem, dtype = cohort.problem, cohort.dtype
         super().__init__(problem, len(lanes), dtype)
         self.code, self.evaluator, self.single = code, evaluator, problem.form == "single"
-        labels_every = cohort.optimizer.look_every * cohort.optimizer.draws_labels
+        labels_every = cohort.optimizer.second_every * cohort.optimizer.draws_labels
         self.batches = Batches(problem, cohort.batch_size, cohort.seed, dtype, cohort.steps, labels_every)
         self.numbers_per_step, self.path = self.batches.numbers_per_step, self.batches.path
         shape = (self.runs, problem.dim) if self.single else (problem.dim, self.runs)
@@ -197,8 +197,8 @@ class CpuLanes(Lanes):
         kept = [name for name in shapes if name in self.code.arguments]
         values: dict[str, Any] = {name: aligned(shapes[name], self.dtype) for name in kept}
         values |= {"levels": problem.levels, "labels_each": problem.draws_labels}
-        if isinstance(update, Update) and update.look is not None:
-            values |= {"look_every": update.record.look_every, "look_scalars": update.look.scalars}
+        if isinstance(update, Update) and update.point_update is not None:
+            values |= {"second_every": update.record.second_every, "point_scalars": update.point_update.scalars}
             values |= {"point_rows": values["point"].reshape(rows), "ahead": update.ahead.reshape(shape)}
         return values
 

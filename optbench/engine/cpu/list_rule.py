@@ -56,7 +56,7 @@ class ListRule:
                 self.updates[i].kernel.prepare()
             place += size
         self._partial = partial_update(record, dtype) if record.total and len(self.updates) > 1 else None
-        self.shares_state = record.look_every > 1 or (self._partial is not None and bool(record.run_slots))
+        self.shares_state = record.second_every > 1 or (self._partial is not None and bool(record.run_slots))
 
     def step(self, gradients: Sequence[np.ndarray | None], inputs: StepInputs) -> None:
         """Make one step along gradients, each like its array; None: the array stays, and so does its clock.

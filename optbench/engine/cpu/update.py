@@ -30,10 +30,12 @@ class Update:
         place: int = 0,
         sizes: Sizes = ONE_EXAMPLE,
     ):
-        """Allocate the state of a lane for each entry of ``hyperparameters``, and choose the kernel.
+        """Allocate the slots of a lane for each entry of ``hyperparameters``, and choose the kernel.
 
-        roles: of the blocks; by default those of their places. seed: of the random numbers, which all lanes share.
-        place: of the first parameter among those of the run. sizes: of its mini-batches.
+        A rule on matrices has its memory behind its slots, and takes one lane, else it is a PluginError. What finds the
+        point of a second gradient is an Update of its own. roles: of the blocks; by default those of their places.
+        seed: of the random numbers, which all lanes share. place: of the first parameter among those of the run. sizes:
+        of its mini-batches.
         """
         runs = len(hyperparameters)
         self.blocks, dim, memory = make_block_table(record, shapes, hyperparameters[0], roles, place)
@@ -46,10 +48,10 @@ class Update:
         count, constants = len(self.blocks), self.kernel.constants
         self.scalars = make_initial_scalars(record, count, dtype, hyperparameters, constants, seed, sizes)
         self.powers = np.ones((len(record.powers), runs))
-        look = record.look_rule
-        self.look: Update | None = None
-        if look is not None:
-            self.look = Update(look, order, shapes, dtype, hyperparameters, roles, seed, place, sizes)
+        rule = record.point_rule
+        self.point_update: Update | None = None
+        if rule is not None:
+            self.point_update = Update(rule, order, shapes, dtype, hyperparameters, roles, seed, place, sizes)
 
     @property
     def memory(self) -> np.ndarray:
@@ -68,9 +70,9 @@ class Update:
 
     def find_ahead(self, w: np.ndarray, g: np.ndarray, inputs: StepInputs, gradient: Callable) -> None:
         """Take the second gradient of a step, if it has one: ``gradient(point)``, all in the rule's order."""
-        if self.look is not None and (inputs.t - 1) % self.record.look_every == 0:
+        if self.point_update is not None and (inputs.t - 1) % self.record.second_every == 0:
             point = w.copy()
-            self.look.step(point, g, inputs)
+            self.point_update.step(point, g, inputs)
             self.ahead[:] = gradient(point)
 
     def step(self, w: np.ndarray, g: np.ndarray, inputs: StepInputs, first: int = 0, last: int | None = None) -> None:

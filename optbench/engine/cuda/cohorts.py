@@ -103,7 +103,7 @@ def run_cohorts(
         for call in calls:
             engine = GpuLanes([(cohorts[m], lanes) for m, lanes in call], code)
             all_lanes = [lane for _, lanes in call for lane in lanes]
-            rates = Rates(all_lanes, first.per_epoch, first.steps, optimizer.look_every)
+            rates = Rates(all_lanes, first.per_epoch, first.steps, optimizer.second_every)
             reports = any(cohort.reports for cohort in cohorts)
             outcome = Runner(engine, rates, dtype, reports).run(first.evaluated, clock.start_call(len(rates.base)))
             at = 0
@@ -159,7 +159,7 @@ class GpuLanes(Lanes):
         self.optimizer, self.code, self.batch_size, dim = optimizer, code, batch_size, problem.dim
         self.stream = cuda.stream()
         self.member = np.repeat(np.arange(len(members), dtype=np.int32), [len(part) for _, part in members])
-        every = optimizer.look_every * optimizer.draws_labels
+        every = optimizer.second_every * optimizer.draws_labels
         self.batches = [
             batches.Batches(problem, batch_size, cohort.seed, dtype, cohort.steps, every) for cohort, _ in members
         ]
@@ -176,9 +176,9 @@ class GpuLanes(Lanes):
         self.table, self.members = self._put(table), self._put(self.member)
         shapes = {"at": (dim,), "unit": (), "late": (problem.delay, dim), "point": (dim,)}
         self.stages = {name: self._zeros(*shapes[name], self.runs) for name in shapes if name in code.arguments}
-        if (look := optimizer.look_rule) is not None:
-            scalars = make_initial_scalars(look, len(table), dtype, hyperparameters, 0, seeds, sizes)
-            self.stages["look_scalars"] = self._put(scalars)
+        if (rule := optimizer.point_rule) is not None:
+            scalars = make_initial_scalars(rule, len(table), dtype, hyperparameters, 0, seeds, sizes)
+            self.stages["point_scalars"] = self._put(scalars)
         arrays = arrays_of(problem, dtype)
         self.train = tuple(map(self._put, arrays.train))
         self.validation = None if problem.validation is None else tuple(map(self._put, arrays.validation))

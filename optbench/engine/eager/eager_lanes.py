@@ -136,7 +136,7 @@ class EagerLanes(CpuLanes):
         """Return the rule's kernel for calls from Python, or another library's optimizers."""
         if not isinstance(cohort.optimizer, Eager):
             update = super()._new_update(cohort, hyperparameters)
-            for each in (update, update.look) if update.look else (update,):
+            for each in (update, update.point_update) if update.point_update else (update,):
                 each.kernel.prepare()
             return update
         problem, w = cohort.problem, self.by_run(self.w)
@@ -238,8 +238,10 @@ class EagerLanes(CpuLanes):
             return self.by_run(ahead)[r], float(values["f_ahead"][r])
 
         if self._eager is not None:
-            looks = self._eager.record.gradients > 1
-            self._eager.step(self.by_run(self.w), self.by_run(self.g), inputs, self.alive, second if looks else None)
+            takes_second = self._eager.record.gradients > 1
+            self._eager.step(
+                self.by_run(self.w), self.by_run(self.g), inputs, self.alive, second if takes_second else None
+            )
             return
         self.update.find_ahead(self.w, self.g, inputs, lambda point: self._take_second(point, chosen, values))
         for r in np.flatnonzero(self.alive).tolist():
