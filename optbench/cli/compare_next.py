@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,8 @@ def _plan_extension(by: str, sides: Sequence[Results], most: float, times: float
         counts.append((total, unit))
         if total > there:
             version = f"  # with optbench {made.get('optbench')}" * (len(versions) > 1)
-            commands.append(f"{begin_extension(side.path or '', made)} --{unit}s {total}{version}")
+            words = (*begin_extension(side.path or "", made), f"--{unit}s", str(total))
+            commands.append(f"{shlex.join(words)}{version}")
             cores = made.get("cores") or 1
             seconds += estimate_seconds(side.runs, side.timings, cores, (total - there) / max(there, 1))
     total, unit = max(counts)

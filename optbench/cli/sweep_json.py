@@ -52,8 +52,8 @@ def list_next_steps(finished: LoadedSweep) -> list[tuple[str, str]]:
     """Return what would tell more: sentences, each with the command that does it, or ""; nothing of a part."""
     from optbench.contract.names import join_names
     from optbench.run.processes import DIED
-    from optbench.wording.certainty import plan_more_runs
-    from optbench.wording.wider_search import advise_wider_search, begin_extension
+    from optbench.wording.certainty import advise_more_runs, say_more_runs
+    from optbench.wording.wider_search import advise_wider_search, say_wider_search
 
     results, answer, directory = finished.results, finished.answer, finished.directory
     made, steps = results.provenance, []
@@ -67,10 +67,8 @@ def list_next_steps(finished: LoadedSweep) -> list[tuple[str, str]]:
         again = shlex.join(["optbench", "sweep", str(directory / "spec.toml"), "--out", str(directory)])
         text = f"{len(died):,} runs of {where} died of a signal; this runs them again"
         steps.append((text, f"{again} --retry-failed"))
-    if more := plan_more_runs(answer, results.timings, made.get("cores") or 1):
-        text, option = more
-        steps.append((text, f"{begin_extension(directory, made)} {option}"))
-    for text in advise_wider_search(edges, directory, made):
-        reason, _, wider = text.partition("wider: ")
-        steps.append((f"{reason}wider", wider))
+    more = advise_more_runs(answer, results.timings, directory, made)[:1]
+    wider = advise_wider_search(edges, directory, made)
+    steps += [(say_more_runs(answer, each), shlex.join(each.command)) for each in more]
+    steps += [(f"{say_wider_search(each, answer.label)}; wider", shlex.join(each.command)) for each in wider]
     return steps

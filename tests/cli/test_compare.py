@@ -18,7 +18,7 @@ from optbench.analysis.folders import Comparison
 from optbench.cli import app, compare_text
 from optbench.cli.compare_next import list_steps
 from optbench.figures.data import report_data
-from optbench.wording.certainty import plan_more_runs
+from optbench.wording.certainty import advise_more_runs
 
 SPEC = {"problems": ["rosenbrock", "quadratic(dim=4)"], "optimizers": ["gd", "momentum"], "batch_sizes": ["full"],
         "learning_rates": [1e-4, 3e-4], "seeds": 6, "steps": 20}  # fmt: skip
@@ -182,7 +182,8 @@ def test_a_sweep_and_a_comparison_of_its_optimizers_say_one_number_of_blocks(tmp
     ):
         results = optbench.Results(runs, None, pd.DataFrame(), provenance=given)
         results.path = tmp_path
-        _, more = plan_more_runs(report_data(results).answer, results.timings)
+        (advice,) = advise_more_runs(report_data(results).answer, results.timings, tmp_path, given)
+        more = " ".join(advice.command[-2:])
         (other,) = list_steps(optbench.compare(results, pair=("gd", "adam"), judge_by="loss"), [results], None)
         assert more.startswith(option) and int(more.split()[1]) > 100
         assert other["commands"][0].endswith(more)
