@@ -10,8 +10,7 @@ import pandas as pd
 
 from optbench.analysis.measures import LOG_TAIL
 from optbench.analysis.run_columns import hyperparameter_columns
-from optbench.analysis.texts import join_with_and
-from optbench.contract.names import join_names, number_text
+from optbench.contract.names import join_names, join_with_and, number_text
 
 MOST_VALUES = 4
 """The most values of a parameter to list; of more, the number and the range are stated."""

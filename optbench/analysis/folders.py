@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.judging import judge
+from optbench.analysis.known import Known, flip_known
 from optbench.analysis.measures import LOSS, explain_few_test_rows, explain_unmeasured
 from optbench.analysis.over_problems import LEAST_PROBLEMS
 from optbench.analysis.pair_statistics import signed_ranks, spent_alpha
@@ -29,7 +30,6 @@ from optbench.analysis.pairing import (
 from optbench.analysis.power import blocks_needed
 from optbench.analysis.protocol import Targets
 from optbench.analysis.run_columns import count_folds
-from optbench.analysis.texts import SECONDS_VARY, turn_known
 from optbench.analysis.verdicts import ALL, LOSES, OPEN, WINS, judge_differences, judge_problems, withhold_unequal
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import join_names
@@ -176,7 +176,7 @@ def compare_timings(a: Side, b: Side, pairs: Pairs | None = None) -> Comparison:
         over |= {"ratio": np.exp(np.log(table["ratio"]).groupby(table["problem"]).mean().mean())}
         over |= {name: table[name].sum() for name in ("seeds", "runs")}
         table = pd.concat([table, pd.DataFrame([over])], ignore_index=True)
-    table = table.assign(verdict=OPEN, known="", reason=SECONDS_VARY).reindex(columns=list(COLUMNS))
+    table = table.assign(verdict=OPEN, known=None, reason=Known("seconds_vary")).reindex(columns=list(COLUMNS))
     table["regression"] = None
     return Comparison(table, SECONDS, judge_by=SECONDS)
 
@@ -241,10 +241,10 @@ def _judge_rows(effects: Effects, by: str, above: float | None, confidence: floa
     judged = judge_differences(
         values, family, None, effects.failed, confidence, look, effects.sampling, effects.in_common
     )
-    reason = rows["reason"].where(rows["reason"] != "", judged["reason"])
+    reason = rows["reason"].where(rows["reason"].notna(), judged["reason"])
     new = [name for name in judged if name in COLUMNS and name not in rows]
     table = pd.concat([rows, judged[new]], axis=1).assign(reason=reason)
-    table["known"] = [turn_known(text) for text in table["known"]]
+    table["known"] = flip_known(table["known"])
     trials = [table[f"trials_{side}"].to_numpy() * (by == TUNED) for side in "ab"]
     unequal = [trials[0] > trials[1], trials[1] > trials[0]]
     over = _judge_over_all(table, above, confidence, unequal)
@@ -296,7 +296,7 @@ def _settle(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows with "loses" in place of "open" where a regression is shown."""
     rows = (table["regression"] == "shown") & (table["verdict"] == OPEN)
     return table.assign(
-        verdict=table["verdict"].mask(rows, LOSES), known=table["known"].mask(rows, ""),
+        verdict=table["verdict"].mask(rows, LOSES), known=table["known"].mask(rows, None),
         blocks_needed=table["blocks_needed"].mask(rows),
     )  # fmt: skip
 
@@ -326,6 +326,5 @@ def _judge_over_all(
         row |= {"regression": word if enough else "open", "p_regression": against["p"]}
     over = judge_problems(each[None], None, confidence).assign(**row)
     over = withhold_unequal(over, *(np.array([side.any()]) for side in more))
-    known = [turn_known(text) for text in over["known"]]
-    over = over.assign(verdict=over["verdict"].replace(_ABOUT_B), known=known)
+    over = over.assign(verdict=over["verdict"].replace(_ABOUT_B), known=flip_known(over["known"]))
     return over if above is None else _settle(over)

@@ -12,12 +12,12 @@ import pandas as pd
 
 from optbench.analysis.folders import SECONDS, SETTINGS, TUNED, Comparison
 from optbench.analysis.measures import LOSS
-from optbench.analysis.texts import BEST_OF_MORE, SECONDS_VARY, join_with_and
 from optbench.analysis.verdicts import ALL, LOSES, OPEN, TIE, WINS
 from optbench.cli.console import command, filled, print_lines, write_plainly
-from optbench.contract.names import count_noun, join_names
+from optbench.contract.names import count_noun, join_names, join_with_and
 from optbench.wording.answers import name_measure
 from optbench.wording.judged import MOST_BLOCKS
+from optbench.wording.verdict_texts import BEST_OF_MORE, SECONDS_VARY
 
 Row = dict[str, Any]
 """A row of the table of `optbench.compare`, by column."""

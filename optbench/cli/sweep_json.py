@@ -21,6 +21,7 @@ def make_answer(
     from optbench.analysis.pair_statistics import spent_alpha
     from optbench.analysis.verdicts import ALL
     from optbench.wording.headlines import headline
+    from optbench.wording.verdict_texts import with_texts
 
     results, answer = finished.results, finished.answer
     made, status = results.provenance, finished.everything.runs["status"]
@@ -42,7 +43,7 @@ def make_answer(
         "answers": {answer.label(problem): answer.sentence(problem) for problem in answer.best["problem"].unique()}
         | ({ALL: overall} if (overall := answer.overall()) else {}),
         "ranking": answer.ranking,
-        "verdicts": answer.verdicts,
+        "verdicts": with_texts(answer.verdicts),
         "recommended": answer.best,
         "next": [{"text": text, "command": line or None} for text, line in [*steps, *list_next_steps(finished)]],
     }

@@ -20,6 +20,7 @@ from optbench.figures.shown_optimizers import select_optimizers, select_rows, se
 from optbench.figures.style import GRAY, current
 from optbench.wording.headlines import headline
 from optbench.wording.judged import SAMPLES, Judged, format_ratio
+from optbench.wording.verdict_texts import say
 
 CAPTION = (
     "The ratio of each optimizer beside the leader of the problem, the best at the top, with the interval that holds "
@@ -113,7 +114,7 @@ def compare_with_leader(judged: Judged, problem: str, names: Iterable[str]) -> p
         elif judged.unit(problem) == SAMPLES and row["reached"] == 0:
             note = "never reaches the target"
         elif not math.isfinite(pair.ratio):
-            note = pair.reason or "no result"
+            note = say(pair.reason) or "no result"
         ends = {"ratio": pair.ratio, "low": pair.low, "high": pair.high}
         grade = {"open": pair.verdict == OPEN, "tie": pair.verdict == TIE}
         found.append({"optimizer": row[judged.of], **ends, **grade, "note": note})

@@ -93,7 +93,7 @@ def render(sides: Sequence[Side]) -> str:
     if not titles:
         title = f"{len(sides)} result folders with nothing to compare"
     elif len(titles) <= MOST_TITLES:
-        title = "; ".join([titles[0], *(each.replace(f" against {first.letter}", "", 1) for each in titles[1:])])
+        title = "; ".join([titles[0], *[part["shorter"] for part in parts if part["forest"]][1:]])
     else:
         title = f"{len(sides)} result folders, each against {first.letter}"
     forests = {part["letter"]: part["forest"] for part in parts if part["forest"]}
@@ -137,7 +137,8 @@ def _describe_comparison(side: Side, first: Side, files: Mapping[str, str], look
         # By the name that the optimizer has in the tables
         named = table.assign(name=table["b"].replace(found.names))
         part |= {
-            "title": headline_comparison(shown, *letters, is_time),
+            "title": headline_comparison(shown, f"{side.letter} against {first.letter}", is_time),
+            "shorter": headline_comparison(shown, side.letter, is_time),
             "forest": build_comparison(named, letters, units, looks, side.sweep.results.own, label),
             "ends": ("needs fewer", "needs more") if is_time else ("better", "worse"),
             "cases": count_cases(table, is_time),
@@ -195,7 +196,7 @@ def _answer_sentence(side: Side, problem: str) -> str:
     """Return the answer of a folder on a problem in words."""
     if problem not in side.sweep.files:
         return "not in this folder"
-    return side.sweep.answer.sentence(problem).removeprefix(f"{side.sweep.label(problem)}: ")
+    return side.sweep.answer.describe(problem)
 
 
 def _compare_with_first(sweep: LoadedSweep, letter: str, first: Side | None, warn: Callable[[str], None]) -> Side:

@@ -15,20 +15,21 @@ import numpy as np
 import pandas as pd
 
 from optbench import analysis
-from optbench.analysis.run_columns import count_folds, drop_lost_runs
+from optbench.analysis.known import Known
 from optbench.analysis.measures import LOG_TAIL, LOSS, TIME, metric_name
 from optbench.analysis.protocol import keep_looks, keep_targets
+from optbench.analysis.run_columns import count_folds, drop_lost_runs
 from optbench.analysis.selection import is_staged
-from optbench.analysis.texts import describe_left_blocks, join_with_and
 from optbench.analysis.verdicts import ALL
 from optbench.contract import arguments
 from optbench.contract.columns import TABLES
 from optbench.contract.errors import OptbenchError, find_all, shown, unknown
+from optbench.contract.names import join_with_and
 from optbench.contract.paths import path_of
-from optbench.results.best import Best, choose_problem, make_best
 from optbench.plan.display_names import check_shown, find_name, read_labels
-from optbench.store.cohort_files import DamagedFile
+from optbench.results.best import Best, choose_problem, make_best
 from optbench.store.atomic_files import describe_writer
+from optbench.store.cohort_files import DamagedFile
 from optbench.store.final_tables import FinalTables, Points
 from optbench.store.unknown_minima import COLUMNS, fill_unknown
 from optbench.wording.answers import CHOOSE_BY, answer_of, chosen_for, find_recommended
@@ -36,6 +37,7 @@ from optbench.wording.headlines import headline
 from optbench.wording.labels import describe_command, name_of, write_math
 from optbench.wording.latex import build_results_table
 from optbench.wording.summary import count_runs, summarize, wrap
+from optbench.wording.verdict_texts import with_texts
 from optbench.wording.winners import find_winners
 
 if TYPE_CHECKING:
@@ -347,7 +349,7 @@ class Results:
         table = analysis.verdicts(
             self.runs, measures[0], of, choose_by=measures[1], look=self.look, edges=self._edges(measures[1])
         )  # fmt: skip
-        return self._explain_left_blocks(table, *measures)
+        return with_texts(self._explain_left_blocks(table, *measures))
 
     def ranking(
         self,
@@ -621,7 +623,7 @@ class Results:
                 f"judge_by={judge_by!r} alone judges those"
             )
         few = rows & (table["blocks"] < blocks)
-        left = [describe_left_blocks(int(count), blocks) for count in table.loc[few, "blocks"]]
+        left = [Known("left_blocks", (int(count), blocks)) for count in table.loc[few, "blocks"]]
         return table.assign(reason=table["reason"].mask(few, pd.Series(left, index=table.index[few], dtype=object)))
 
 

@@ -6,7 +6,6 @@ The terminal and the page take their winners from here, and so from `optbench.an
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -22,15 +21,16 @@ from optbench.analysis.measures import LOSS, TEST_LOSS, TIME, clip_intervals, me
 from optbench.analysis.protocol import HOLDOUT, SCREEN, WIDEN, CodedRuns, code_runs, select_best_draws
 from optbench.analysis.ranking import measure_levels, rank_levels
 from optbench.analysis.run_columns import hyperparameter_columns
-from optbench.analysis.texts import BEST_OF_MORE, join_with_and
 from optbench.analysis.verdicts import ALL, check_levels, compare_levels, tune_levels
 from optbench.contract import names
 from optbench.contract.columns import CONSTANT, TARGETS, TEST, is_gain
 from optbench.contract.eager import library_and_name
 from optbench.contract.errors import OptbenchError
+from optbench.contract.names import join_with_and
 from optbench.wording import caveats, labels
 from optbench.wording.judged import PLAIN_LOSS, SAMPLES, Judged, name_metric
 from optbench.wording.labels import Label
+from optbench.wording.verdict_texts import BEST_OF_MORE
 
 __all__ = ["Answer", "answer_of"]
 TEST_ACCURACY = "test_accuracy"
@@ -177,8 +177,8 @@ class Answer:
         """True if all problems are models of one table of the user's, so that they are no sample of problems."""
         problems, facts = self.best["problem"].unique(), self.constants
         digests = {facts[each].get("digest") for each in problems if each in facts}
-        targets = {str(facts[each].get("data")).partition("; ")[0] for each in problems if each in facts}
-        return len(problems) > 1 and set(problems) <= {*facts} and len(digests | {""}) == 2 and len(targets) == 1
+        data = {_find_data(each) for each in problems}
+        return len(problems) > 1 and set(problems) <= {*facts} and len(digests | {""}) == 2 and len(data) == 1
 
     def compare_models(self) -> str:
         """Return which model of a table has the least errors, by the best optimizer of each; "" without such a measure.
@@ -202,7 +202,11 @@ class Answer:
 
     def sentence(self, problem: str) -> str:
         """Return a sentence: who may be best on a problem, by how much the others are behind, and what spoils that."""
-        texts = self.judged.sentence(problem), self.at_once.get(problem), self.remarks.get(problem)
+        return f"{self.label(problem)}: {self.describe(problem)}"
+
+    def describe(self, problem: str) -> str:
+        """Return the sentence of a problem without its name."""
+        texts = self.judged.describe(problem), self.at_once.get(problem), self.remarks.get(problem)
         return "; ".join(filter(None, texts))
 
     @cached_property
@@ -274,14 +278,21 @@ class Answer:
             ends = rows["high"].where(np.isfinite(rows["high"].astype(float)), rows["value"])
             if not rows["value"].notna().any() or ends.min() < (1 - value if is_gain(name) else value):
                 return ""
-            unit = name.replace("_", " ") if "accuracy" in name else judged.unit(problem)
-            unit = unit.removeprefix("1 - ").removesuffix(" on test data")
+            unit = name_metric(name if "accuracy" in name else measure, problem in judged.macro, "", "")
             return f"as far as the test data tell, no better than a constant answer ({unit} {labels.number(value)})"
         return ""
 
     def describe_levels(self, problem: str) -> list[str]:
         """Return a sentence on the batch sizes, and one on the schedules, of a problem that has several."""
         return [judged.sentence(problem) for of, judged in self.levels.items() if self._level_counts[of][problem] > 1]
+
+
+def _find_data(problem: str) -> str:
+    """Return the data that a problem's name says it learns from; "" where it says none."""
+    try:
+        return str(names.split_levels(problem)[-1][1].get("data", ""))
+    except OptbenchError:  # a name that optbench did not write
+        return ""
 
 
 def list_other_measures(runs: pd.DataFrame, judge_by: str, choose_by: Sequence[str] = ()) -> list[str]:
@@ -412,9 +423,9 @@ def answer_of(
     known = problems is not None and f"{CONSTANT}answer" in problems  # which folders of before do not have
     there = problems[problems["problem"].isin(best["problem"])] if known else best[:0]
     constants = there.drop_duplicates("problem").set_index("problem", drop=False).to_dict("index")
-    sizes = {name: re.search(r"(\d+) classes", str(row.get("data"))) for name, row in constants.items()}
-    macro = frozenset(name for name, size in sizes.items() if size and int(size[1]) > 2)
-    judged = replace(judged, macro=macro)
+    # A constant answer recognizes one class, and none of the others.
+    shares = {name: row.get(f"{CONSTANT}balanced_accuracy", math.nan) for name, row in constants.items()}
+    judged = replace(judged, macro=frozenset(name for name, share in shares.items() if 0 < share < 0.4))
     return Answer(
         judged, best, wider, runs, searched or {}, tuple(choose_by), look, constants, given or {}, called or {},
         coded=coded,
@@ -442,9 +453,7 @@ def describe_measure(answer: Answer) -> str:
 def split_measure(answer: Answer) -> tuple[str, str, str]:
     """Return what verdicts rest on (measure, tuning, intervals), what spoils them, and the rest, such as ranges."""
     runs, judged = answer.runs, answer.judged
-    name = name_measure(answer.judge_by)
-    if judged.macro >= {*answer.best["problem"]}:
-        name = name.replace("F1", "macro F1")
+    name = name_measure(answer.judge_by, judged.macro >= {*answer.best["problem"]})
     chosen = chosen_for(answer.judge_by, answer.choose_by)
     look = f" (look {answer.look} at this growing sweep)" * (judged.looks[1] > 1)
     basis = [f"Compared by {name}.", _describe_tuning(answer)]
@@ -534,11 +543,16 @@ def describe_data(problems: Iterable[tuple[str, str]], label: Label = str) -> li
     return [f"{join_with_and(list(names))} on {text}" for text, names in learners.items()]
 
 
-def name_measure(measure: str) -> str:
+def name_measure(measure: str, macro: bool = False) -> str:
+    """Return a measure in a sentence, such as "the share of errors on test data"; macro: there are several classes."""
+    name = label_measure(measure, macro)
+    return name if measure == TIME or name.startswith("1 - ") else f"the {name}"
+
+
+def label_measure(measure: str, macro: bool = False) -> str:
     """Return a measure in words, such as "share of errors on test data"."""
     if measure == TIME:
         return "expected samples to a target"
     if measure == LOSS:
-        return "the loss at the end of a run, above the minimum"
-    name = "the share of errors on test data" if "accuracy" in measure else f"the {name_metric(measure)}"
-    return name.removeprefix("the ") if "1 - " in name else name
+        return "loss at the end of a run, above the minimum"
+    return "share of errors on test data" if "accuracy" in measure else name_metric(measure, macro)

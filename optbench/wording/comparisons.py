@@ -37,14 +37,17 @@ def name_state(state: str, is_time: bool) -> str:
     return _STATES[state].replace("better", "faster").replace("worse", "slower") if is_time else _STATES[state]
 
 
-def headline_comparison(table: pd.DataFrame, a: str, b: str, is_time: bool) -> str:
-    """Return the title of a comparison: "B against A: faster on 3 of 7 problems, slower on 1, open on 3"."""
+def headline_comparison(table: pd.DataFrame, who: str, is_time: bool) -> str:
+    """Return the title of a comparison: "B against A: faster on 3 of 7 problems, slower on 1, open on 3".
+
+    who: the candidate, and what it is compared with, "B against A".
+    """
     states = find_states(table)
     counts = {state: sum(each == state for each in states.values()) for state in _STATES}
     parts = [(name_state(state, is_time), count) for state, count in counts.items() if count]
     (word, count), *others = parts
     where = next(iter(states)) if len(states) == 1 else labels.count_problems(count, len(states))
-    return ", ".join([f"{b} against {a}: {word} on {where}", *(f"{word} on {count}" for word, count in others)])
+    return ", ".join([f"{who}: {word} on {where}", *(f"{word} on {count}" for word, count in others)])
 
 
 def list_verdicts(table: pd.DataFrame, problem: str, is_time: bool, label: Label = str) -> list[tuple[str, str]]:

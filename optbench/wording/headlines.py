@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from optbench.analysis.texts import join_with_and
 from optbench.analysis.verdicts import ALL
+from optbench.contract.names import join_with_and
 from optbench.wording import labels
 from optbench.wording.answers import Answer
 from optbench.wording.judged import Judged, format_ratio

@@ -10,13 +10,15 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from optbench.analysis.known import Known
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.pair_statistics import spent_alpha
 from optbench.analysis.ranking import FAILED
-from optbench.analysis.texts import BOTH_SMALL, join_with_and
 from optbench.analysis.verdicts import ALL, TIE, WINS, exchange_sides
 from optbench.contract.columns import SCORES, TEST, is_gain
+from optbench.contract.names import join_with_and
 from optbench.wording import labels
+from optbench.wording.verdict_texts import say
 
 MOST_BLOCKS = 1000
 """Beyond this number of blocks a difference is too small to matter."""
@@ -42,9 +44,8 @@ class Beside(NamedTuple):
     p_adjusted: float
     blocks: int
     blocks_needed: float
-    known: str
-    """What is known of an open pair, as seen from its first level in the table of verdicts."""
-    reason: str
+    known: Known | None
+    reason: Known | None
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Judged:
     @cached_property
     def pairs(self) -> dict[tuple[str, str, str], Beside]:
         """The pairs by problem and both levels, in either order."""
-        rows = pd.concat([self.verdicts, exchange_sides(self.verdicts)]).fillna({"known": "", "reason": ""})
+        rows = pd.concat([self.verdicts, exchange_sides(self.verdicts)])
         keys = zip(*(rows[name].tolist() for name in ("problem", "a", "b")), strict=True)
         numbers = zip(*(rows[name].tolist() for name in Beside._fields), strict=True)
         return {key: Beside(*each) for key, each in zip(keys, numbers, strict=True)}
@@ -152,7 +153,7 @@ class Judged:
     def explain_open(self, problem: str) -> str:
         """Return why nothing is told apart on a problem, whatever its runs, such as a single block of seeds; or ""."""
         reasons = [self.pairs[problem, self.leader(problem), name].reason for name in self.list_open(problem)]
-        return reasons[0] if reasons and all(reasons) else ""
+        return say(reasons[0]) if reasons and all(reasons) else ""
 
     def unit(self, problem: str) -> str:
         """Return what ratios of a problem are of: "samples", "loss", "errors", or the name of a loss on test data."""
@@ -160,8 +161,7 @@ class Judged:
             return SAMPLES if math.isfinite(self.targets.get(problem, math.nan)) else PLAIN_LOSS
         if self.judge_by == LOSS or problem in self.without:
             return PLAIN_LOSS
-        name = ERRORS if "accuracy" in self.judge_by else name_metric(self.judge_by)
-        return name.replace("F1", "macro F1") if problem in self.macro else name
+        return ERRORS if "accuracy" in self.judge_by else name_metric(self.judge_by, problem in self.macro)
 
     def name_goal(self, problem: str) -> str:
         """Return what a problem is judged by: its target, "loss", or a measure on test data with the leader's value."""
@@ -246,7 +246,7 @@ class Judged:
         unit: what the ratio is of, with which its interval has its level.
         """
         pair = self.pairs.get((problem, self.leader(problem), row[self.of]))
-        capped = bool(pair) and pair.known == BOTH_SMALL
+        capped = bool(pair and pair.known) and pair.known.kind == "both_small"
         text = f"{'≥' if capped else _SIGNS.get(row['bound'], '')}{format_ratio(row['ratio'])}×{unit}"
         if interval and not capped and math.isfinite(row["ratio_low"]):
             text += f" {format_interval(row['ratio_low'], row['ratio_high'], self.level * bool(unit))}"
@@ -286,13 +286,17 @@ class Judged:
         return f"{self.name(names[0])} wins against {whom} over {int(rows['blocks'].max())} problems"
 
 
-def name_metric(measure: str) -> str:
-    """Return a measure on test data in words: "test loss" for "test_loss_final"."""
+def name_metric(measure: str, macro: bool = False, error: str = "1 - ", where: str = " on test data") -> str:
+    """Return a measure on test data in words: "test loss" for "test_loss_final", "1 - F1 on test data".
+
+    macro: there are several classes. error, where: what stands before a metric that is better where it is higher, and
+    behind all of them; "" for the metric itself.
+    """
     name = measure.removesuffix("_final")
     short = name.removeprefix(TEST)
-    if short in SCORES and "accuracy" not in short:
-        return f"{'1 - ' * is_gain(short)}{SCORES[short]} on test data"
-    return name.replace("_", " ")
+    if short not in SCORES or "accuracy" in short:
+        return name.replace("_", " ")
+    return f"{error * is_gain(short)}{'macro ' * (macro and short == 'f1')}{SCORES[short]}{where}"
 
 
 def format_ratio(ratio: float) -> str:

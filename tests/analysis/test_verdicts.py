@@ -21,8 +21,16 @@ from staged import (
 )
 from synthetic import runs_table
 
-from optbench.analysis import ranking, verdicts
+from optbench import analysis
+from optbench.analysis import ranking
 from optbench.contract.columns import target_column
+from optbench.wording.verdict_texts import with_texts
+
+
+def verdicts(*arguments, **keywords):
+    """Return verdicts as users get them, in words."""
+    return with_texts(analysis.verdicts(*arguments, **keywords))
+
 
 OPTIMIZERS = ("gd", "momentum", "adam")
 SPEED = dict(zip(OPTIMIZERS, (0.0, 0.1, -2.0), strict=True))

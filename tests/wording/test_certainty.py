@@ -8,6 +8,7 @@ import pytest
 from staged import staged_table
 from synthetic import failure, runs_table
 
+from optbench.analysis.known import Known
 from optbench.results.results import Results
 from optbench.wording import certainty
 from optbench.wording.answers import answer_of
@@ -43,7 +44,7 @@ def open_pairs(needed, seconds=400.0, **more):
         state="open", value=range(len(names)), may_be_best=True, leader=answer.ranking["optimizer"] == "gd"
     )
     rows = [
-        {"verdict": "open", "known": "too noisy to place", "reason": "", "blocks": 8,
+        {"verdict": "open", "known": Known("noisy"), "reason": None, "blocks": 8,
          "blocks_needed": needed[names.index(row["b"]) - 1] if row["a"] == "gd" else math.nan}
         for row in answer.verdicts.to_dict("records")
     ]  # fmt: skip
@@ -77,7 +78,7 @@ def test_on_seeds_in_common_twice_the_blocks_are_advised():
     text, option = advise(answer, timings, cores=2)
     assert option == "--blocks 16"
     assert text == "3 open pairs: twice the blocks make intervals about a fifth narrower (about 3 min here)"
-    never = answer.verdicts.assign(reason="neither reaches the target")
+    never = answer.verdicts.assign(reason=Known("neither_reaches"))
     answer = replace(answer, judged=replace(answer.judged, verdicts=never))
     assert certainty.advise_more_runs(answer, timings, ".", {}) == []
 
