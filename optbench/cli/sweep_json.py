@@ -17,9 +17,9 @@ def make_answer(
 
     page: the report, if one was drawn. complete: False where cohorts are missing; resume: the command that runs them.
     """
-    from optbench.analysis.differences import VERSIONS
     from optbench.analysis.pair_statistics import spent_alpha
     from optbench.analysis.verdicts import ALL
+    from optbench.wording.differences import VERSIONS
     from optbench.wording.headlines import headline
     from optbench.wording.verdict_texts import with_texts
 

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from annotated_types import Ge
 
-from optbench.analysis.differences import Tried, compare_tried_values, list_differences, list_provenance
 from optbench.analysis.folders import TUNED, Comparison, compare_tables, compare_timings, paired_times
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.pairing import join_targets
@@ -28,6 +27,7 @@ from optbench.store.rows import summarize_reasons
 from optbench.wording import labels
 from optbench.wording.answers import chosen_for
 from optbench.wording.caveats import warn_of_high_minima
+from optbench.wording.differences import Tried, compare_tried_values, list_differences, list_provenance
 from optbench.wording.verdict_texts import SECONDS_VARY, with_texts
 
 
