@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from optbench.analysis.folders import SECONDS, TUNED, Comparison
-from optbench.analysis.verdicts import ALL, OPEN
+from optbench.analysis.verdicts import OPEN
 from optbench.contract.names import count_noun
 from optbench.wording.certainty import estimate_seconds, format_time
 from optbench.wording.wider_search import begin_extension
@@ -27,8 +27,8 @@ def list_steps(found: Comparison, sides: Sequence[Results], above: float | None)
     unfinished.
     """
     what, column = ("verdict", "blocks_needed") if above is None else ("regression", "regression_blocks")
-    table = found.table
-    rows = table[(table["problem"] != ALL) & (table[what] == OPEN) & table[column].notna()]
+    rows = found.rows
+    rows = rows[(rows[what] == OPEN) & rows[column].notna()]
     made = [side.provenance for side in sides]
     if rows.empty or found.by == SECONDS or any(side.missing for side in sides):
         return []

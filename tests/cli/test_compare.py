@@ -18,6 +18,7 @@ from optbench.analysis.folders import Comparison
 from optbench.cli import app, compare_text
 from optbench.cli.compare_next import list_steps
 from optbench.figures.data import report_data
+from optbench.wording import comparisons
 from optbench.wording.certainty import advise_more_runs
 
 SPEC = {"problems": ["rosenbrock", "quadratic(dim=4)"], "optimizers": ["gd", "momentum"], "batch_sizes": ["full"],
@@ -347,13 +348,13 @@ def test_what_is_too_noisy_has_no_numbers_and_one_rule_no_two_names():
     row = {"problem": "p", "a": "Ours(beta1=0.9, beta2=0.99)", "b": "Ours", "verdict": "open", "reason": "",
            "ratio": 1.2, "low": 2.31e-7, "high": 5.86e6, "known": "too noisy to place", "blocks": 3,
            "blocks_needed": math.inf, "seeds": 6, "failures_a": 0.0, "failures_b": 0.0}  # fmt: skip
-    assert compare_text.describe_row(row) == "open: too noisy to place"
-    assert compare_text.name_row(row) == "Ours (beta1=0.9, beta2=0.99 in A) on p"
-    assert compare_text.name_row(row | {"b": "adam"}) == "adam for Ours(beta1=0.9, beta2=0.99) on p"
-    assert compare_text.bound_regression(row) == "too noisy to place"
+    assert comparisons.describe_row(row) == "open: too noisy to place"
+    assert comparisons.name_row(row) == "Ours (beta1=0.9, beta2=0.99 in A) on p"
+    assert comparisons.name_row(row | {"b": "adam"}) == "adam for Ours(beta1=0.9, beta2=0.99) on p"
+    assert comparisons.bound_regression(row) == "too noisy to place"
     found = Comparison(pd.DataFrame([row]), "tuned")
     lines = [line if isinstance(line, str) else line[0] for line in compare_text._format_table(found, False)]
     assert lines[-1].split(maxsplit=1) == ["-", "too noisy to place   open           6"] and max(map(len, lines)) <= 80
     near = row | {"low": 0.5, "high": 1e6}
-    assert "[0.5, 1e+06]" in compare_text.describe_row(near)
-    assert compare_text._format_range(pd.Series([0, 3]), "block") == "up to 3 blocks"
+    assert "[0.5, 1e+06]" in comparisons.describe_row(near)
+    assert comparisons._format_range(pd.Series([0, 3]), "block") == "up to 3 blocks"
