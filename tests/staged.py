@@ -15,6 +15,7 @@ from optbench.analysis.sweep_tables import Tables
 from optbench.analysis.verdicts import check_levels, compare_levels
 from optbench.contract.columns import TARGETS, target_column
 from optbench.results.results import Results
+from optbench.wording.verdict_texts import with_texts
 
 FAILED = math.log(1e6 * 1.0)  # runs_table: the first loss is 1, the minimum 0
 SAMPLES = 1600  # of a run of runs_table
@@ -171,8 +172,8 @@ def naive_targets(runs, least=3):
 
 
 def verdicts(runs, judge_by="time", of="optimizer", confidence=0.95, choose_by=None, look=1, edges=None):
-    """Return the verdicts on a table `runs`, whose settings are chosen by the measure that judges, or another."""
-    return compare_levels(_code(runs, judge_by, of, choose_by), confidence, look, edges)
+    """Return the verdicts on a table `runs`, in words; settings are chosen by the measure that judges, or another."""
+    return with_texts(compare_levels(_code(runs, judge_by, of, choose_by), confidence, look, edges))
 
 
 def ranking(runs, judge_by="time", of="optimizer", confidence=0.95, choose_by=None, look=1, edges=None):

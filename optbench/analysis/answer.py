@@ -6,7 +6,6 @@ All that shows results asks here, so that the terminal, the page, figures and a 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,16 +18,17 @@ from optbench.analysis.costs import SHARES, costs, targets_of, time_to_target
 from optbench.analysis.edges import find_edges
 from optbench.analysis.failures import failure_shares
 from optbench.analysis.held_out import held_out
+from optbench.analysis.known import Known
 from optbench.analysis.measures import LOSS, TEST_LOSS, TIME, clip_intervals, metric_name
 from optbench.analysis.protocol import HOLDOUT, SCREEN, WIDEN, CodedRuns, code_runs, select_best_draws
 from optbench.analysis.ranking import FAILED, measure_levels, rank_levels
 from optbench.analysis.run_columns import count_folds, drop_lost_runs, hyperparameter_columns
 from optbench.analysis.selection import best_configurations, is_staged, measure_overfitting, reported_runs
 from optbench.analysis.sweep_tables import CHOOSE_BY, Tables
-from optbench.analysis.texts import describe_left_blocks, join_with_and
 from optbench.analysis.verdicts import ALL, OPEN, TIE, WINS, check_levels, compare_levels, exchange_sides
 from optbench.contract.columns import CONSTANT, TARGETS, TEST, is_gain
 from optbench.contract.errors import OptbenchError, shown
+from optbench.contract.names import join_with_and, split_levels
 
 TEST_ACCURACY = "test_accuracy"
 PAIR = ["problem", "optimizer"]
@@ -63,9 +63,8 @@ class Beside(NamedTuple):
     p_adjusted: float
     blocks: int
     blocks_needed: float
-    known: str
-    """What is known of an open pair, as seen from its first level in the table of verdicts."""
-    reason: str
+    known: Known | None
+    reason: Known | None
 
 
 def ask(
@@ -244,7 +243,7 @@ class Answer:
                 f"judge_by={self.judge_by!r} alone judges those"
             )
         few = rows & (table["blocks"] < blocks)
-        left = [describe_left_blocks(int(count), blocks) for count in table.loc[few, "blocks"]]
+        left = [Known("left_blocks", (int(count), blocks)) for count in table.loc[few, "blocks"]]
         return table.assign(reason=table["reason"].mask(few, pd.Series(left, index=table.index[few], dtype=object)))
 
     @cached_property
@@ -288,8 +287,9 @@ class Answer:
     @cached_property
     def macro(self) -> frozenset[str]:
         """The problems of more than two classes, whose F1 is the macro F1."""
-        sizes = {name: re.search(r"(\d+) classes", str(row.get("data"))) for name, row in self.constants.items()}
-        return frozenset(name for name, size in sizes.items() if size and int(size[1]) > 2)
+        # A constant answer recognizes one class, and none of the others.
+        shares = {name: row.get(f"{CONSTANT}balanced_accuracy", math.nan) for name, row in self.constants.items()}
+        return frozenset(name for name, share in shares.items() if 0 < share < 0.4)
 
     @cached_property
     def in_common(self) -> bool:
@@ -305,7 +305,7 @@ class Answer:
     @cached_property
     def pairs(self) -> dict[tuple[str, str, str], Beside]:
         """The pairs by problem and both levels, in either order."""
-        rows = pd.concat([self.verdicts, exchange_sides(self.verdicts)]).fillna({"known": "", "reason": ""})
+        rows = pd.concat([self.verdicts, exchange_sides(self.verdicts)])
         keys = zip(*(rows[name].tolist() for name in ("problem", "a", "b")), strict=True)
         numbers = zip(*(rows[name].tolist() for name in Beside._fields), strict=True)
         return {key: Beside(*each) for key, each in zip(keys, numbers, strict=True)}
@@ -466,8 +466,8 @@ class Answer:
         """True if all problems are models of one table of the user's, so that they are no sample of problems."""
         problems, facts = self.runs["problem"].unique(), self.constants
         digests = {facts[each].get("digest") for each in problems if each in facts}
-        targets = {str(facts[each].get("data")).partition("; ")[0] for each in problems if each in facts}
-        return len(problems) > 1 and set(problems) <= {*facts} and len(digests | {""}) == 2 and len(targets) == 1
+        data = {_find_data(each) for each in problems}
+        return len(problems) > 1 and set(problems) <= {*facts} and len(digests | {""}) == 2 and len(data) == 1
 
     @cached_property
     def broken(self) -> pd.DataFrame:
@@ -522,6 +522,14 @@ def chosen_for(judge_by: str, choose_by: Sequence[str]) -> str:
     It is that measure if the sweep chose by it, else the first that it chose by. choose_by: those of the sweep.
     """
     return judge_by if judge_by in choose_by else choose_by[0]
+
+
+def _find_data(problem: str) -> str:
+    """Return the data that a problem's name says it learns from; "" where it says none."""
+    try:
+        return str(split_levels(problem)[-1][1].get("data", ""))
+    except OptbenchError:  # a name that optbench did not write
+        return ""
 
 
 def list_other_measures(runs: pd.DataFrame, judge_by: str, choose_by: Sequence[str] = ()) -> list[str]:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.judging import judge
+from optbench.analysis.known import Known, flip_known
 from optbench.analysis.measures import LOSS, explain_few_test_rows, explain_unmeasured
 from optbench.analysis.over_problems import LEAST_PROBLEMS
 from optbench.analysis.pair_statistics import signed_ranks, spent_alpha
@@ -29,7 +30,6 @@ from optbench.analysis.pairing import (
 from optbench.analysis.power import blocks_needed
 from optbench.analysis.protocol import Targets
 from optbench.analysis.run_columns import count_folds
-from optbench.analysis.texts import SECONDS_VARY, turn_known
 from optbench.analysis.verdicts import ALL, LOSES, OPEN, WINS, judge_differences, judge_problems, withhold_unequal
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import join_names
@@ -39,8 +39,6 @@ ROUNDING = 1e-6
 # Of SequenceMatcher: half of the letters are the same, as for names in messages (difflib's own default is 0.6)
 ALIKE = 0.5
 SETTINGS, TUNED, SECONDS = "settings", "tuned", "seconds"
-_ABOUT_B = {WINS: LOSES, LOSES: WINS}
-"""The verdict about B from that about A."""
 COLUMNS = (
     "problem", "a", "b", "verdict", "ratio", "low", "high", "p", "p_adjusted", "regression", "p_regression",
     "regression_blocks", "known", "blocks_needed", "blocks", "seeds", "runs", "identical", "probability",
@@ -77,6 +75,11 @@ class Comparison:
     """What differs in provenance.json, by key."""
     time: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """The ratios of a "step" and of "evaluation", without a test."""
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """The rows of ``table`` on single problems."""
+        return self.table[self.table["problem"] != ALL]
 
     def labeled(self) -> Comparison:
         """Return the comparison as texts show it: with labels in place of names."""
@@ -171,12 +174,9 @@ def compare_timings(a: Side, b: Side, pairs: Pairs | None = None) -> Comparison:
         raise OptbenchError("A and B have no cohort in common whose time could be compared")
     table = rows.assign(ratio=np.exp(np.nanmean(differences, axis=1)))
     if table["problem"].nunique() > 1:
-        one = len(table[["a", "b"]].drop_duplicates()) == 1
-        over = {side: table[side].iloc[0] if one else ALL for side in ("a", "b")} | {"problem": ALL}
-        over |= {"ratio": np.exp(np.log(table["ratio"]).groupby(table["problem"]).mean().mean())}
-        over |= {name: table[name].sum() for name in ("seeds", "runs")}
+        over = _sum_up(table) | {"ratio": np.exp(np.log(table["ratio"]).groupby(table["problem"]).mean().mean())}
         table = pd.concat([table, pd.DataFrame([over])], ignore_index=True)
-    table = table.assign(verdict=OPEN, known="", reason=SECONDS_VARY).reindex(columns=list(COLUMNS))
+    table = table.assign(verdict=OPEN, known=None, reason=Known("seconds_vary")).reindex(columns=list(COLUMNS))
     table["regression"] = None
     return Comparison(table, SECONDS, judge_by=SECONDS)
 
@@ -241,15 +241,13 @@ def _judge_rows(effects: Effects, by: str, above: float | None, confidence: floa
     judged = judge_differences(
         values, family, None, effects.failed, confidence, look, effects.sampling, effects.in_common
     )
-    reason = rows["reason"].where(rows["reason"] != "", judged["reason"])
+    reason = rows["reason"].where(rows["reason"].notna(), judged["reason"])
     new = [name for name in judged if name in COLUMNS and name not in rows]
     table = pd.concat([rows, judged[new]], axis=1).assign(reason=reason)
-    table["known"] = [turn_known(text) for text in table["known"]]
     trials = [table[f"trials_{side}"].to_numpy() * (by == TUNED) for side in "ab"]
     unequal = [trials[0] > trials[1], trials[1] > trials[0]]
     over = _judge_over_all(table, above, confidence, unequal)
     table = withhold_unequal(table, *unequal)
-    table["verdict"] = table["verdict"].replace(_ABOUT_B)
     if above is not None:
         against = judge(
             values - np.log1p(above), family, None, spent_alpha(look, 1 - confidence), sampling=effects.sampling
@@ -263,13 +261,16 @@ def _judge_rows(effects: Effects, by: str, above: float | None, confidence: floa
         table["regression"] = np.select(cases, ["shown", "ruled out"], "open")
         table["regression_blocks"] = _count_blocks(table, judged, effects, above, 1 - confidence, look)
         table.loc[unequal[0] | unequal[1], "regression_blocks"] = np.nan
-        table = _settle(table)
         # runs that are equal in both are within any limit
         table["p_regression"] = np.where(same, 0.0, against["p_adjusted"])
     table = pd.concat([table, over], ignore_index=True) if len(over) else table
     table = table.reindex(columns=list(COLUMNS))
     table["regression"] = table["regression"].astype(object).where(table["regression"].notna(), None)
-    return table
+    settled = (table["regression"] == "shown") & (table["verdict"] == OPEN)
+    return table.assign(
+        verdict=table["verdict"].mask(settled, WINS).replace({WINS: LOSES, LOSES: WINS}),  # about B, after this
+        known=flip_known(table["known"].mask(settled, None)), blocks_needed=table["blocks_needed"].mask(settled),
+    )  # fmt: skip
 
 
 def _count_blocks(
@@ -292,19 +293,10 @@ def _count_blocks(
     return needed
 
 
-def _settle(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows with "loses" in place of "open" where a regression is shown."""
-    rows = (table["regression"] == "shown") & (table["verdict"] == OPEN)
-    return table.assign(
-        verdict=table["verdict"].mask(rows, LOSES), known=table["known"].mask(rows, ""),
-        blocks_needed=table["blocks_needed"].mask(rows),
-    )  # fmt: skip
-
-
 def _judge_over_all(
     table: pd.DataFrame, above: float | None, confidence: float, more: Sequence[np.ndarray]
 ) -> pd.DataFrame:
-    """Return one row, problem "all", with the verdict about B; an empty table where there is only one problem.
+    """Return one row, problem "all", with the verdict about A; an empty table where there is only one problem.
 
     table: the judged rows, of which each problem's mean log ratio is ranked; more: for A and B, (rows,) True where it
     had more trials than the other.
@@ -313,9 +305,7 @@ def _judge_over_all(
         return table.iloc[:0]
     logs = np.log(table["ratio"]).replace([np.inf, -np.inf], np.nan)
     each = logs.groupby(table["problem"], sort=False).mean().dropna().to_numpy()
-    one = len(table[["a", "b"]].drop_duplicates()) == 1
-    row = {side: table[side].iloc[0] if one else ALL for side in ("a", "b")} | {"problem": ALL}
-    row |= {name: table[name].sum() for name in ("seeds", "runs")}
+    row = _sum_up(table)
     row |= {name: table[name].mean() for name in ("identical", "probability", "failures_a", "failures_b")}
     row |= {name: table[name].min() for name in ("trials", "trials_a", "trials_b")}
     if above is not None:
@@ -325,7 +315,11 @@ def _judge_over_all(
         enough &= not more[0 if word == "shown" else 1].any()
         row |= {"regression": word if enough else "open", "p_regression": against["p"]}
     over = judge_problems(each[None], None, confidence).assign(**row)
-    over = withhold_unequal(over, *(np.array([side.any()]) for side in more))
-    known = [turn_known(text) for text in over["known"]]
-    over = over.assign(verdict=over["verdict"].replace(_ABOUT_B), known=known)
-    return over if above is None else _settle(over)
+    return withhold_unequal(over, *(np.array([side.any()]) for side in more))
+
+
+def _sum_up(table: pd.DataFrame) -> dict[str, Any]:
+    """Return what the row of all problems has of the rows of each, whatever is compared."""
+    one = len(table[["a", "b"]].drop_duplicates()) == 1
+    names = {side: table[side].iloc[0] if one else ALL for side in ("a", "b")}
+    return {"problem": ALL, **names, **{name: table[name].sum() for name in ("seeds", "runs")}}

@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from optbench.analysis.failures import SHARES
+from optbench.analysis.known import Known
 from optbench.analysis.pair_statistics import (
     adjust_by_sidak,
     adjusted_p,
@@ -20,8 +21,7 @@ from optbench.analysis.sampling import Sampling, join_errors
 TIE = 1.1
 MARGIN = 1.05
 # Ratios within which two levels are said to lie, and the one beyond which, on both sides, nothing is known
-BOUNDS = {1.1: "within 10% of each other", 1.2: "within 20% of each other", 1.3: "within 30% of each other",
-          1.5: "within 50% of each other", 2.0: "within a factor of 2 of each other"}  # fmt: skip
+BOUNDS = (1.1, 1.2, 1.3, 1.5, 2.0)
 WIDEST = max(BOUNDS)
 # Differences that agree: their spread in shares of their mean, and the logarithm by which runs that took the same
 # steps may differ, for a sum in another order
@@ -53,7 +53,7 @@ def judge(
 
     verdict, by the first that holds: "tie": the interval lies within [1/1.1, 1.1], however small p is; "wins" or
     "loses": it lies beyond 1.05; "open". A side that fails more often (`failures`, column more) neither wins nor ties;
-    it may lose. known: what an open pair's interval still says (`describe_known`).
+    it may lose. known: what an open pair's interval still says (`find_known`).
 
     Blocks that agree to the last digit say nothing about their spread: p is that of n equal signs, 2^(1 - n), adjusted
     by Sidak, and the interval is without bounds unless that is below alpha. Where all differences are 0, both sides
@@ -89,23 +89,26 @@ def judge(
     if failures is not None:
         table = table.assign(**{name: failures[name].to_numpy() for name in (*SHARES, "more")})
         table["verdict"] = _hold_back(table)
-    return table.assign(known=describe_known(table))
+    return table.assign(known=find_known(table))
 
 
-def describe_known(table: pd.DataFrame) -> np.ndarray:
-    """Return what is known of a beside b where that is not a win or a loss, (pairs,); "" where it is, or nothing is.
+def find_known(table: pd.DataFrame) -> np.ndarray:
+    """Return what is known of a beside b where that is not a win or a loss, (pairs,); None where it is, or nothing is.
 
     table: columns verdict, low, high (logarithms), and, where failures count, those of `compare_failures`. The share of
     failures comes first, if it is what a verdict was held back for.
     """
     told = table["verdict"].isin(["wins", "loses"]).to_numpy()
-    texts = [
-        "" if done else _describe_interval(*ends) for done, *ends in zip(told, table["low"], table["high"], strict=True)
-    ]
+    found = np.full(len(table), None, dtype=object)
+    ends = table["low"].to_numpy(), table["high"].to_numpy()
+    for place in np.flatnonzero(~told):
+        found[place] = _read_interval(ends[0][place], ends[1][place])
     if "more" in table:
         for place in np.flatnonzero(~told & (table["more"] != "").to_numpy()):
-            texts[place] = _describe_failures(table.iloc[place])
-    return np.array(texts, dtype=object)
+            row = table.iloc[place]
+            shares = SHARES[:3] if row["more"] == "a" else SHARES[3:]
+            found[place] = Known("fails", tuple(float(row[name]) for name in shares), row["more"])
+    return found
 
 
 def find_agreement(mean: np.ndarray, sd: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -128,34 +131,27 @@ def _hold_back(table: pd.DataFrame) -> np.ndarray:
     return np.select(cases, ["open", "open"], verdict)
 
 
-def _describe_interval(low: float, high: float) -> str:
-    """Return what an interval of the logarithm of a ratio says, in words about the side that leads above 0."""
+def _read_interval(low: float, high: float) -> Known | None:
+    """Return what an interval of the logarithm of a ratio says, a leading above 0; None where there is none."""
     if np.isnan(low):
-        return ""
+        return None
     if np.isinf(low) and np.isinf(high):
-        return "too few blocks to tell"
+        return Known("few_blocks")
     widest = max(-low, high)
     if widest <= np.log(TIE):
-        return BOUNDS[TIE]
+        return Known("within", (TIE,))
     if low > 0 or high < 0:
-        return f"{'ahead' if low > 0 else 'behind'}, perhaps by less than {MARGIN - 1:.0%}"
+        return Known("leads", (MARGIN,), "a" if low > 0 else "b")
     if low < -np.log(WIDEST) and high > np.log(WIDEST):
-        return "too noisy to place"
-    for ratio, text in BOUNDS.items():
+        return Known("noisy")
+    for ratio in BOUNDS:
         if widest <= np.log(ratio):
-            return text
+            return Known("within", (ratio,))
     better = high <= np.log(WIDEST)
-    return f"at most {_round_up(np.exp(high if better else -low))} times {'better' if better else 'worse'}"
+    return Known("bounded", (_round_up(np.exp(high if better else -low)),), "a" if better else "b")
 
 
-def _describe_failures(row: pd.Series) -> str:
-    """Return which side fails more often, and how often, from a row with the columns of `compare_failures`."""
-    share, low, high = (100 * row[name] for name in (SHARES[:3] if row["more"] == "a" else SHARES[3:]))
-    who = "" if row["more"] == "a" else "the other "
-    return f"{who}fails in {share:.0f}% [{low:.0f}–{high:.0f}] of runs"
-
-
-def _round_up(ratio: float) -> str:
+def _round_up(ratio: float) -> float:
     """Return a ratio with two digits, rounded up, as a bound is."""
     digits = 10.0 ** (np.floor(np.log10(ratio)) - 1)
-    return f"{np.ceil(np.round(ratio / digits, 9)) * digits:.2g}"
+    return float(np.ceil(np.round(ratio / digits, 9)) * digits)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from optbench.analysis.known import Known
 from optbench.analysis.run_columns import (
     count_folds,
     find_failed_runs,
@@ -22,7 +23,6 @@ from optbench.analysis.run_columns import (
     read_floats,
 )
 from optbench.analysis.sampling import has_jackknife, is_jackknife, read_jackknife
-from optbench.analysis.texts import describe_depth, describe_few_rows
 from optbench.contract.columns import JACKKNIFE, SCORES, TARGETS, TEST, VALIDATION, is_gain, target_column
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.problems import DIVERGENCE_FACTOR, FLOOR, is_bound
@@ -245,16 +245,16 @@ def below_minimum(runs: pd.DataFrame) -> pd.Series:
     return pd.Series(depth[below]).groupby(runs["problem"].to_numpy()[below], sort=False).max()
 
 
-def explain_unmeasured(runs: pd.DataFrame, measure: str = LOSS) -> dict[str, str]:
+def explain_unmeasured(runs: pd.DataFrame, measure: str = LOSS) -> dict[str, Known]:
     """Return the problems whose runs y cannot compare, with the reason: losses lie below the stated minimum."""
     column = metric_name(runs, measure)
     if column not in (TIME, LOG_TAIL):
         has = runs[column].notna().groupby(runs["problem"]).transform("any")
         runs = runs[~has]
-    return {name: describe_depth(depth) for name, depth in below_minimum(runs).items()}
+    return {name: Known("depth", (depth,)) for name, depth in below_minimum(runs).items()}
 
 
-def explain_few_test_rows(runs: pd.DataFrame, measure: str) -> dict[str, str]:
+def explain_few_test_rows(runs: pd.DataFrame, measure: str) -> dict[str, Known]:
     """Return the problems that a measure on test data cannot judge, with the reason: their test rows are too few.
 
     Where the data are split repeatedly, the rows of all folds count. Runs without a jackknife, as those of other
@@ -267,7 +267,7 @@ def explain_few_test_rows(runs: pd.DataFrame, measure: str) -> dict[str, str]:
     contents = runs[name][runs[name].map(is_jackknife)]
     rows = contents.map(len).groupby(runs["problem"]).max() // 4 * max(count_folds(runs), 1)
     return {
-        str(problem): describe_few_rows(count, LEAST_TEST_ROWS)
+        str(problem): Known("few_rows", (count, LEAST_TEST_ROWS))
         for problem, count in rows.items()
         if count < LEAST_TEST_ROWS
     }

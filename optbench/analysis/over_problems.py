@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from optbench.analysis.judging import describe_known, find_decided
+from optbench.analysis.judging import find_decided, find_known
 from optbench.analysis.pair_statistics import adjust_by_sidak, count_comparisons, signed_ranks
 
 # Problems from which on signed ranks are tested: with fewer, a family of five levels needs nearly all to agree, and a
@@ -93,8 +93,7 @@ def judge_over_problems(logs: ArrayLike, levels: int | None = None, alpha: float
     table["p_adjusted"] = adjust_by_sidak(table["p"].to_numpy(), at_once)
     decided = find_decided(table["low"].to_numpy(), table["high"].to_numpy())
     table["verdict"] = np.select([*decided], ["tie", "wins", "loses"], "open")
-    known = np.where(few, f"{LEAST_PROBLEMS} problems are needed", describe_known(table))
-    return table.assign(known=known)
+    return table.assign(known=find_known(table))
 
 
 def find_leaders(means: np.ndarray) -> np.ndarray:

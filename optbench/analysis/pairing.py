@@ -15,16 +15,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from optbench.analysis import texts
 from optbench.analysis.held_out import held_out
+from optbench.analysis.known import Known, select_known
 from optbench.analysis.measures import LOG_TAIL, TIME, jackknife_values, metric_name, tail_values
 from optbench.analysis.protocol import HOLDOUT, SCREEN, CodedRuns, Targets, code_runs, find_targets
-from optbench.analysis.run_columns import (
-    count_folds,
-    find_failed_runs,
-    find_unfinished_runs,
-    hyperparameter_columns,
-)
+from optbench.analysis.run_columns import count_folds, find_failed_runs, find_unfinished_runs, hyperparameter_columns
 from optbench.analysis.sampling import Sampling, fold_sampling, sampling_variance
 from optbench.analysis.verdicts import pair_cells
 from optbench.contract.columns import is_metric
@@ -180,7 +175,7 @@ def pair_settings(
     else:
         sampling = _sample_seeds(jackknife_values(table.drop(columns=["pair", "side"]), measure), finished, cells)
     cases = [rows["runs"] == 0, rows["seeds"] == 0, rows["seeds"] == 1]
-    reason = np.select(cases, [texts.ALL_CUT, texts.ALL_FAILED, texts.ONE_SEED], "")
+    reason = select_known(cases, [Known("all_cut"), Known("all_failed"), Known("one_seed")])
     return Effects(rows.assign(reason=reason), differences, sampling=sampling)
 
 
@@ -298,9 +293,9 @@ def pair_tuned(
     missing = (blocks < most) & bool((runs["stage"] == HOLDOUT).any())
     missing &= (pair.failures_a != 1) & (pair.failures_b != 1)
     cases = [none, pair.missed.all(axis=1), missing]
-    lost = np.array([texts.describe_lost_blocks(each, most) for each in blocks], dtype=object)
+    lost = np.array([Known("lost_blocks", (each, most)) for each in blocks.tolist()], dtype=object)
     return Effects(
-        rows.assign(reason=np.select(cases, [texts.NO_SETTING, texts.NEITHER_REACHES, lost], "")),
+        rows.assign(reason=select_known(cases, [Known("no_setting"), Known("neither_reaches"), lost])),
         pair.differences,
         pair.failed,
         pair.sampling,

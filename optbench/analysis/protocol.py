@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from optbench.analysis.known import Known
 from optbench.analysis.measures import (
     LOSS,
     TIME,
@@ -133,9 +134,9 @@ class CodedRuns:
     jackknife: np.ndarray | None = None
     """(runs, groups), `judged` without each group of test examples; None where it is not on test data, and with folds,
     whose variance has the test data's in it."""
-    unmeasured: Mapping[str, str] = field(default_factory=dict)
+    unmeasured: Mapping[str, Known] = field(default_factory=dict)
     """By problem, the reason why its values mean nothing (`explain_unmeasured`)."""
-    unjudged: Mapping[str, str] = field(default_factory=dict)
+    unjudged: Mapping[str, Known] = field(default_factory=dict)
     """By problem, the reason why its values give no verdict (`explain_few_test_rows`)."""
 
     def judged_by(self, measure: str, runs: pd.DataFrame) -> CodedRuns:

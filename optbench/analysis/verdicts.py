@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from optbench.analysis import texts
 from optbench.analysis.failures import compare_failures
 from optbench.analysis.held_out import held_out
 from optbench.analysis.judging import judge
+from optbench.analysis.known import Known, flip_known, select_known
 from optbench.analysis.measures import LOSS, SOLVED, TIME, explain_few_test_rows, explain_unmeasured
 from optbench.analysis.over_problems import LEAST_PROBLEMS, judge_over_problems
 from optbench.analysis.pair_statistics import spent_alpha
@@ -92,13 +92,13 @@ def compare_levels(
     belongs to it; p is that of the pair alone.
 
     verdict: "tie" where the interval lies within [1/1.1, 1.1]; else "wins" or "loses" where it lies beyond 1.05; else
-    "open", and `known` says what is known. An optimizer that fails more often neither wins nor ties.
+    "open", and `known` (`Known`, or None) is what is known. An optimizer that fails more often neither wins nor ties.
     blocks_needed: how many blocks would decide, in four of five sweeps, what is open; NaN on seeds in common. bound:
     "at least" or "at most" where the ratio is a bound, as a side ends at a limit of the search or never reaches the
     target; "about" where both do. trials: the smaller of trials_a and trials_b, the settings that each screened in a
     block. Where optimizers had unequal numbers, one with more than the other neither wins nor ties
     (`withhold_unequal`). failures_a, failures_b: the shares of runs that failed. reason: why nothing could be
-    decided, such as losses below a stated minimum that is too high.
+    decided (`Known`, or None), such as losses below a stated minimum that is too high.
 
     In rows "all" problems take the place of blocks: signed-rank tests over problems, from 20 of them on (Demsar 2006).
 
@@ -130,10 +130,10 @@ def compare_levels(
     unjudged = rows["problem"].map(table.unjudged)
     few = unjudged.notna() & spoiled.isna()
     rows = rows.assign(verdict=rows["verdict"].mask(few, OPEN), blocks_needed=rows["blocks_needed"].mask(few))
-    rows["known"] = rows["known"].mask(few, "")
+    rows["known"] = rows["known"].mask(few, None)
     cases = [spoiled.notna(), few, none, lost, pair.missed.all(axis=1), alone]
-    reasons = [spoiled, unjudged, texts.NO_SETTING, texts.ALL_DIVERGED, texts.NEITHER_REACHES, texts.ONE_DIVERGED]
-    rows["reason"] = np.select(cases, reasons, rows["reason"])
+    told = [Known("no_setting"), Known("all_diverged"), Known("neither_reaches"), Known("one_diverged")]
+    rows["reason"] = select_known(cases, [spoiled, unjudged, *told], rows["reason"])
     rows.loc[pair.missed.any(axis=1) & (rows["verdict"] == TIE), "verdict"] = OPEN  # a bound is no tie
     if table.judge_by in (TIME, LOSS):
         rows = _cap_ratios(rows, pair, ~table.timed[a], table.solved[a])
@@ -206,7 +206,8 @@ def judge_differences(
         rows["verdict"] = np.select(always, [WINS, LOSES], rows["verdict"])
         needed = np.where(always[0] | always[1], np.nan, needed)
     few = rows["verdict"] == OPEN
-    reason = np.select([few & (rows["n"] == 0), few & (rows["n"] == 1)], [texts.NO_SEEDS, texts.ONE_BLOCK], "")
+    cases = [few & (rows["n"] == 0), few & (rows["n"] == 1)]
+    reason = select_known(cases, [Known("no_seeds"), Known("one_block")])
     return rows.assign(**ends, blocks=rows["n"], blocks_needed=needed, reason=reason)
 
 
@@ -235,11 +236,11 @@ def withhold_unequal(rows: pd.DataFrame, more_a: np.ndarray, more_b: np.ndarray)
     verdict, ratio = rows["verdict"], rows["ratio"]
     held = (more_a & (verdict == WINS)) | (more_b & (verdict == LOSES)) | ((more_a | more_b) & (verdict == TIE))
     # An open row that leans to the side with more trials stays open, however many blocks there are.
-    leans = (verdict == OPEN) & (rows["reason"] == "") & ((more_a & (ratio >= 1)) | (more_b & (ratio <= 1)))
+    leans = (verdict == OPEN) & rows["reason"].isna() & ((more_a & (ratio >= 1)) | (more_b & (ratio <= 1)))
     new = held | leans
     return rows.assign(
-        verdict=verdict.mask(held, OPEN), known=rows["known"].mask(new, ""),
-        blocks_needed=rows["blocks_needed"].mask(new), reason=rows["reason"].mask(new, texts.UNEQUAL_TRIALS),
+        verdict=verdict.mask(held, OPEN), known=rows["known"].mask(new, None),
+        blocks_needed=rows["blocks_needed"].mask(new), reason=rows["reason"].mask(new, Known("unequal_trials")),
     )  # fmt: skip
 
 
@@ -251,12 +252,12 @@ def _cap_ratios(rows: pd.DataFrame, pair: Paired, lossy: np.ndarray, share: np.n
     """
     solved = lossy & (pair.deepest <= np.log(share) + 1e-6)
     small = lossy & (pair.depth <= np.log(SMALL)) & rows["ratio"].notna().to_numpy()
-    told = np.where(share == SOLVED, texts.SOLVED, texts.NEAR_LOWEST)
-    rows = rows.assign(known=np.where(solved, told, rows["known"]))
+    told = [Known("solved"), Known("near_lowest")]
+    rows["known"] = select_known([solved & (share == SOLVED), solved], told, rows["known"])
     for name in ("ratio", "low", "high"):
         rows[name] = np.where(small, rows[name].clip(1 / LARGEST, LARGEST), rows[name])
     capped = small & ~rows["ratio"].between(1 / LARGEST, LARGEST, inclusive="neither")
-    return rows.assign(known=np.where(capped, texts.BOTH_SMALL, rows["known"]))
+    return rows.assign(known=select_known([capped], [Known("both_small")], rows["known"]))
 
 
 def _find_bounds(missed: np.ndarray, limit: np.ndarray) -> np.ndarray:
@@ -285,9 +286,8 @@ def judge_problems(logs: np.ndarray, levels: int | None = None, confidence: floa
     with np.errstate(over="ignore"):
         ends = {to: np.exp(judged[name]) for to, name in (("ratio", "mean"), ("low", "low"), ("high", "high"))}
     few = judged["n"] < LEAST_PROBLEMS
-    reason = np.where(few, texts.describe_few_problems(LEAST_PROBLEMS), "")
-    known = judged["known"].mask(few, "")
-    return judged.assign(**ends, blocks=judged["n"], blocks_needed=np.nan, known=known, reason=reason)
+    reason = select_known([few], [Known("few_problems", (LEAST_PROBLEMS,))])
+    return judged.assign(**ends, blocks=judged["n"], blocks_needed=np.nan, reason=reason)
 
 
 def _compare_over_problems(rows: pd.DataFrame, confidence: float, optimizers: bool) -> pd.DataFrame:
@@ -309,7 +309,7 @@ def _compare_over_problems(rows: pd.DataFrame, confidence: float, optimizers: bo
     levels = len(pd.unique(pairs[["a", "b"]].to_numpy().ravel()))
     judged = judge_problems(logs.reindex(sums.index).to_numpy(), levels, confidence)
     table = pd.concat([sums.join(means).reset_index(), judged], axis=1)
-    table.loc[table["blocks"] == 0, "reason"] = texts.NO_TWO_PROBLEMS
+    table["reason"] = table["reason"].mask(table["blocks"] == 0, Known("no_two_problems"))
     if optimizers:
         more = pairs[["a", "b"]].assign(
             first=pairs["trials_a"] > pairs["trials_b"], second=pairs["trials_b"] > pairs["trials_a"]
@@ -332,7 +332,7 @@ def exchange_sides(pairs: pd.DataFrame) -> pd.DataFrame:
     return pairs.assign(
         a=pairs["b"], b=pairs["a"], ratio=1 / pairs["ratio"], low=1 / pairs["high"], high=1 / pairs["low"],
         probability=1 - pairs["probability"], trials_a=pairs["trials_b"], trials_b=pairs["trials_a"],
-        failures_a=pairs["failures_b"], failures_b=pairs["failures_a"],
+        failures_a=pairs["failures_b"], failures_b=pairs["failures_a"], known=flip_known(pairs["known"]),
         verdict=pairs["verdict"].replace({WINS: LOSES, LOSES: WINS}),
         bound=pairs["bound"].replace({AT_LEAST: AT_MOST, AT_MOST: AT_LEAST}),
     )  # fmt: skip

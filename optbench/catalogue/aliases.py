@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from optbench import datasets
-from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.errors import OptbenchError, refuse_name, unknown
 
 _SGD = {"gd": "PyTorch's SGD", "heavy_ball": "PyTorch's SGD with momentum, here beta1"}
 _MOMENTUM = {"heavy_ball": "a sum of gradients, as in PyTorch's SGD", "momentum": "an average, as in the lecture"}
@@ -173,20 +173,18 @@ def unknown_name(kind: str, name: str, known: Iterable[str], another: str = "") 
     known = list(known)
     word = _normalize(name.partition("(")[0])
     if word in NONE and kind in (NONE[word][0], "name"):
-        return OptbenchError(f"unknown {kind} {name!r}: {NONE[word][1]}")
+        return refuse_name(kind, name, NONE[word][1])
     if kind == "problem" and name in datasets.NAMES:
-        return OptbenchError(
-            f"unknown problem {name!r}: there is a data set of that name; 'optbench show {name}' says "
-            f"which problems learn from it"
-        )
+        hint = f"there is a data set of that name; 'optbench show {name}' says which problems learn from it"
+        return refuse_name(kind, name, hint)
     if another:
         article = "an" if another[0] in "aeiou" else "a"
-        return OptbenchError(f"unknown {kind} {name!r}: there is {article} {another.replace('_', ' ')} of that name")
+        return refuse_name(kind, name, f"there is {article} {another.replace('_', ' ')} of that name")
     leads = resolve_alias(name, known)
     if len(leads) == 1 and not any(leads.values()):
-        return OptbenchError(f"unknown {kind} {name!r}: did you mean {next(iter(leads))!r}?")
+        return refuse_name(kind, name, f"did you mean {next(iter(leads))!r}?")
     if leads:
-        return OptbenchError(f"unknown {kind} {name!r}: did you mean {write_sentence(leads)}?")
+        return refuse_name(kind, name, f"did you mean {write_sentence(leads)}?")
     return unknown(kind, name, known, shown_by="optbench list")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from optbench.catalogue.sources import digest
 from optbench.contract import eager, equals, names
 from optbench.contract.eager import LIBRARIES, Eager, Library, library_and_name, rate_argument
-from optbench.contract.errors import OptbenchError, PluginError, in_one_line, unknown
+from optbench.contract.errors import OptbenchError, PluginError, in_one_line, refuse_name, unknown
 from optbench.contract.optimizers import Baseline, Optimizer, Wrapper
 from optbench.contract.process_state import restored_process
 from optbench.contract.search import RATE, RATES, Range
@@ -270,7 +270,7 @@ def _unknown_error(library: Library, name: str, valid: Sequence[str], file: str 
     if file:
         kind += f" in {file}"
     same = next((other for other in valid if other.lower() == name.lower()), None)  # Adamw is AdamW, and not Adam
-    return OptbenchError(f"unknown {kind} {name!r}: did you mean {same!r}?") if same else unknown(kind, name, valid)
+    return refuse_name(kind, name, f"did you mean {same!r}?") if same else unknown(kind, name, valid)
 
 
 def _describe_place(target: Any, module: ModuleType | None, home: Any) -> str:

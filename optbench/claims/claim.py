@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, get_args
 
+import numpy as np
+
 from optbench.analysis.statistics import Interval
-from optbench.analysis.texts import interval_text, two_digits
 from optbench.contract.errors import unknown
 
 if TYPE_CHECKING:
@@ -38,6 +39,19 @@ ESTIMATE, NUMBER, IDENTITY = get_args(Kind)
 def exact(number: float) -> Interval:
     """Return a deterministic number as an interval (effect, low, high) of zero width."""
     return (float(number),) * 3
+
+
+def interval_text(interval: Interval) -> str:
+    """Return an effect and its interval, (effect, low, high), as a text to two digits: "12 [8.1, 15]"."""
+    return "{} [{}, {}]".format(*(two_digits(value) for value in interval))
+
+
+def two_digits(value: float) -> str:
+    """Return a number as a text with two digits: 1,234 as "1,200"; 0.0123 as "0.012"; inf as "infinite"."""
+    if not np.isfinite(value) or value == 0:
+        return "infinite" if value else "0"
+    rounded = float(f"{value:.2g}")
+    return f"{rounded:,.0f}" if abs(rounded) >= 10 else f"{rounded:.2g}"
 
 
 def estimate_text(interval: Interval) -> str:

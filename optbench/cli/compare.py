@@ -89,6 +89,7 @@ def compare(
     from optbench.plan.display_names import read_pairs
     from optbench.results import candidates
     from optbench.results.results import share_labels
+    from optbench.wording.comparisons import list_missing, list_unsettled
 
     if form not in _FORMATS:
         raise unknown("format", form, _FORMATS)
@@ -109,13 +110,13 @@ def compare(
         by=by, cost=cost, fail_above=above,  # type: ignore[arg-type]  # other words are refused there
     )  # fmt: skip
     shown = found.labeled()
-    if above is not None and form == "text" and (lacking := compare_text.list_missing(shown)):
+    if above is not None and form == "text" and (lacking := list_missing(shown)):
         warn(f"B lacks what A has, and was not compared there: {join_names(lacking, 20)}")
     steps = compare_next.list_steps(found, [a] if b is None else [a, b], above)
     sides = [_describe_side(each, pair[place] if pair else None) for place, each in enumerate((a, b or a))]
     failed = bool((found.table["regression"] == "shown").any()) or (above is not None and bool(found.lost))
     if strict:
-        failed = failed or bool(compare_text.list_unsettled(found.table) or found.missing)
+        failed = failed or bool(list_unsettled(found.table) or found.missing)
     if form == "json":
         print_json(_as_json(found, sides, above, strict, failed) | {"next": steps})
     elif form == "github":
@@ -178,25 +179,13 @@ def _as_json(
 ) -> dict[str, Any]:
     """Return the content of ``--json``.
 
-    sides: A and B, from `_describe_side`; above: the share of --fail-above; strict:
-    that of --strict; failed: True if the command ends with 1.
+    sides: A and B, from `_describe_side`; above: the share of --fail-above; strict: that of --strict; failed: True if
+    the command ends with 1.
     """
-    from optbench.analysis.verdicts import ALL
-
-    rows = found.table.to_dict("records")
+    over = found.table.drop(found.rows.index).to_dict("records")
     return {
-        "a": sides[0],
-        "b": sides[1],
-        "by": found.by,
-        "judge_by": found.judge_by,
-        "level": found.level,
-        "fail_above": above,
-        "strict": strict,
-        "failed": failed,
-        "differences": found.differences,
-        "missing": found.missing,
-        "provenance": found.provenance,
-        "time": found.time,
-        "rows": [row for row in rows if row["problem"] != ALL],
-        "overall": next((row for row in rows if row["problem"] == ALL), None),
-    }
+        "a": sides[0], "b": sides[1], "by": found.by, "judge_by": found.judge_by, "level": found.level,
+        "fail_above": above, "strict": strict, "failed": failed,
+        "differences": found.differences, "missing": found.missing, "provenance": found.provenance, "time": found.time,
+        "rows": found.rows.to_dict("records"), "overall": over[0] if over else None,
+    }  # fmt: skip

@@ -7,21 +7,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 from optbench.analysis.folders import Comparison
-from optbench.analysis.verdicts import ALL, LOSES
-from optbench.cli.compare_text import (
-    bound_regression,
-    describe_gap,
-    describe_row,
-    describe_sides,
-    drop_gaps,
-    format_times,
-    list_missing,
-    list_open,
-    list_unsettled,
-    name_row,
-)
+from optbench.analysis.verdicts import LOSES
 from optbench.cli.output import annotate, clean, to_xml
 from optbench.contract.names import join_names
+from optbench.wording import comparisons
 
 
 def list_annotations(
@@ -35,24 +24,28 @@ def list_annotations(
 
     Arguments as for `compare_text.print_comparison`, here as below; steps: of `compare_next.list_steps`.
     """
-    yield annotate("notice", "optbench compare", "\n".join(describe_sides(found, sides)))
-    found = drop_gaps(found)
+    yield annotate("notice", "optbench compare", "\n".join(comparisons.describe_sides(found, sides)))
+    found = comparisons.drop_gaps(found)
     table = found.table
-    limit, count = f"{100 * (above or 0):.4g}%", int((table["problem"] != ALL).sum())
+    limit, count = f"{100 * (above or 0):.4g}%", len(found.rows)
     for folder, missing in _find_unfinished(sides).items():
         yield annotate("warning", folder, missing)
     for row in table.to_dict("records"):
         if row["regression"] == "shown":
-            yield annotate("error", f"{name_row(row)}: regression above {limit}", f"B over A: {format_times(row)}")
+            yield annotate(
+                "error",
+                f"{comparisons.name_row(row)}: regression above {limit}",
+                f"B over A: {comparisons.format_times(row)}",
+            )
         elif row["verdict"] == LOSES:
-            yield annotate("warning", name_row(row), describe_row(row))
-    if lacking := list_missing(found):
+            yield annotate("warning", comparisons.name_row(row), comparisons.describe_row(row))
+    if lacking := comparisons.list_missing(found):
         level = "error" if strict or (above is not None and found.lost) else "warning"
         yield annotate(level, f"B lacks {len(lacking)} of {count + len(lacking)} rows", join_names(lacking, 20))
-    if rows := list_open(found, above):
-        words = [f"{name_row(row)} ({bound_regression(row)})" for row in rows]
+    if rows := comparisons.list_open(found, above):
+        words = [f"{comparisons.name_row(row)} ({comparisons.bound_regression(row)})" for row in rows]
         title = "open" if above is None else f"a regression above {limit} is not ruled out"
-        level = "error" if strict and list_unsettled(table) else "warning"
+        level = "error" if strict and comparisons.list_unsettled(table) else "warning"
         words = [join_names(words, len(words)), *_list_lines(steps)]
         yield annotate(level, f"{title} in {len(rows)} of {count} rows", "\n".join(words))
 
@@ -75,40 +68,39 @@ def make_junit(
     rows of which no run of B could run alone.
     """
     suite = ElementTree.Element("testsuite", name=clean(f"optbench compare {sides[0]['folder']} {sides[1]['folder']}"))
-    facts = ElementTree.SubElement(suite, "properties")
-    for place, line in enumerate(describe_sides(found, sides)):
-        ElementTree.SubElement(facts, "property", name=f"line {place + 1}", value=clean(line))
-    for folder, missing in _find_unfinished(sides).items():
-        ElementTree.SubElement(facts, "property", name="unfinished", value=clean(f"{folder}: {missing}"))
-    for line in _list_lines(steps):
-        ElementTree.SubElement(facts, "property", name="next", value=clean(line))
-    found = drop_gaps(found)
-    table, failed = found.table, 0
-    open_rows = {name_row(row): row for row in list_open(found, above)}
-    unsettled = [name_row(row) for row in list_unsettled(table)] if strict else []
-    for row in table.to_dict("records"):
-        name = name_row(row)
-        case = ElementTree.SubElement(
-            suite, "testcase", classname=clean(f"optbench.{row['problem']}"), name=clean(name)
-        )
+    facts = [(f"line {place}", line) for place, line in enumerate(comparisons.describe_sides(found, sides), 1)]
+    facts += [("unfinished", f"{folder}: {missing}") for folder, missing in _find_unfinished(sides).items()]
+    facts += [("next", line) for line in _list_lines(steps)]
+    properties = ElementTree.SubElement(suite, "properties")
+    for name, text in facts:
+        ElementTree.SubElement(properties, "property", name=name, value=clean(text))
+
+    def add(row: comparisons.Row, outcome: str, message: str) -> ElementTree.Element:
+        """Return a new case for a row; outcome: "failure", "skipped", or "" for one that passes."""
+        owner = clean(f"optbench.{row['problem']}")
+        case = ElementTree.SubElement(suite, "testcase", classname=owner, name=clean(comparisons.name_row(row)))
+        if outcome:
+            ElementTree.SubElement(case, outcome, message=clean(message))
+        return case
+
+    found = comparisons.drop_gaps(found)
+    open_rows = [comparisons.name_row(row) for row in comparisons.list_open(found, above)]
+    unsettled = [comparisons.name_row(row) for row in comparisons.list_unsettled(found.table)] if strict else []
+    for row in found.table.to_dict("records"):
+        name, outcome, message = comparisons.name_row(row), "", ""
         if row["regression"] == "shown":
-            failed += 1
-            ElementTree.SubElement(case, "failure", message=clean(f"{name}: B over A: {format_times(row)}"))
+            outcome, message = "failure", f"{name}: B over A: {comparisons.format_times(row)}"
         elif name in open_rows:
-            failed += name in unsettled
-            what = "failure" if name in unsettled else "skipped"
-            ElementTree.SubElement(case, what, message=clean(f"open: {bound_regression(row)}"))
-        ElementTree.SubElement(case, "system-out").text = clean(describe_row(row))
-    lacking, lost = found.missing, [] if above is None else found.missing if strict else found.lost
-    for each in lacking:
-        case = ElementTree.SubElement(
-            suite, "testcase", classname=clean(f"optbench.{each['problem']}"), name=clean(name_row(each))
-        )
-        what = "failure" if each in lost else "skipped"
-        ElementTree.SubElement(case, what, message=clean(describe_gap(each, found)))
-    skipped = len(open_rows) - len(unsettled) + len(lacking) - len(lost)
-    counts = {"tests": len(table) + len(lacking), "failures": failed + len(lost), "skipped": skipped}
-    suite.attrib |= {name: str(count) for name, count in counts.items()} | {"errors": "0"}
+            outcome, message = (
+                "failure" if name in unsettled else "skipped",
+                f"open: {comparisons.bound_regression(row)}",
+            )
+        ElementTree.SubElement(add(row, outcome, message), "system-out").text = clean(comparisons.describe_row(row))
+    lost = [] if above is None else found.missing if strict else found.lost
+    for each in found.missing:
+        add(each, "failure" if each in lost else "skipped", comparisons.describe_gap(each, found))
+    found_in = {"tests": "testcase", "failures": "*/failure", "skipped": "*/skipped"}
+    suite.attrib |= {name: str(len(suite.findall(path))) for name, path in found_in.items()} | {"errors": "0"}
     return to_xml(suite)
 
 

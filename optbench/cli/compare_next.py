@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from optbench.analysis.folders import SECONDS, TUNED, Comparison
-from optbench.analysis.verdicts import ALL, OPEN
+from optbench.analysis.verdicts import OPEN
 from optbench.contract.names import count_noun
 from optbench.wording.certainty import estimate_seconds, format_time
 from optbench.wording.wider_search import begin_extension
@@ -26,8 +27,8 @@ def list_steps(found: Comparison, sides: Sequence[Results], above: float | None)
     unfinished.
     """
     what, column = ("verdict", "blocks_needed") if above is None else ("regression", "regression_blocks")
-    table = found.table
-    rows = table[(table["problem"] != ALL) & (table[what] == OPEN) & table[column].notna()]
+    rows = found.rows
+    rows = rows[(rows[what] == OPEN) & rows[column].notna()]
     made = [side.provenance for side in sides]
     if rows.empty or found.by == SECONDS or any(side.missing for side in sides):
         return []
@@ -64,7 +65,8 @@ def _plan_extension(by: str, sides: Sequence[Results], most: float, times: float
         counts.append((total, unit))
         if total > there:
             version = f"  # with optbench {made.get('optbench')}" * (len(versions) > 1)
-            commands.append(f"{begin_extension(side.path or '', made)} --{unit}s {total}{version}")
+            words = (*begin_extension(side.path or "", made), f"--{unit}s", str(total))
+            commands.append(f"{shlex.join(words)}{version}")
             cores = made.get("cores") or 1
             seconds += estimate_seconds(side.runs, side.timings, cores, (total - there) / max(there, 1))
     total, unit = max(counts)

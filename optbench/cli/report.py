@@ -108,8 +108,8 @@ def report(
     if label and unsaved and isinstance(folders[0], ReportData) and len(folders) == 1:
         sweep = folders[0]
         console.print("labels: on this page and its files only; to keep them in the folder:")
-        keep = begin_extension(sweep.directory, sweep.results.provenance)
-        command(f"{keep} {' '.join(f'--label {shlex.quote(each)}' for each in label)}")
+        words = [*begin_extension(sweep.directory, sweep.results.provenance)]
+        command(shlex.join([*words, *(word for each in label for word in ("--label", each))]))
 
 
 def draw_report(

@@ -50,8 +50,8 @@ def _replace_handlers(applies: Callable[[Any], bool], handler: Callable[[int, An
 
 
 def exit_text(number: int) -> str:
-    """Return the last line of a stopped command: the signal, and the command that resumes, if there is one."""
-    text = f"optbench: {_WORDS[signal.Signals(number).name]}"
+    """Return how a command was stopped: the signal, and the command that resumes, if there is one."""
+    text = _WORDS[signal.Signals(number).name]
     return f"{text}; {RESUME_HINT} {resume_command()}" if sys.argv[1:2] and sys.argv[1] in _RESUMABLE else text
 
 
@@ -64,14 +64,14 @@ def resume_command() -> str:
 
 def print_exit_text(number: int) -> None:
     """Print the last line of a command that a signal has stopped."""
-    print(exit_text(number), file=sys.stderr)
+    print(f"optbench: {exit_text(number)}", file=sys.stderr)
 
 
 def exit_with_signal(error: BaseException | None) -> NoReturn:
     """Print the last line of a command and end it with the signal's exit code. error: the `Stopped` that ended it."""
     number = getattr(error, "signum", signal.SIGINT)
     print_exit_text(number)
-    output.print_error(exit_text(number).removeprefix("optbench: "), 128 + number)
+    output.print_error(exit_text(number), 128 + number)
     sys.exit(128 + number)
 
 
@@ -92,7 +92,7 @@ def _end_process(number: int, frame: object) -> NoReturn:
     """Print why the command ends, and end the process at once."""
     try:
         show_cursor = "\x1b[?25h" if os.isatty(2) else ""  # a progress bar hides it
-        os.write(2, f"{show_cursor}{exit_text(number)}\n".encode())
+        os.write(2, f"{show_cursor}optbench: {exit_text(number)}\n".encode())
     except OSError:
         pass
     os._exit(128 + number)

@@ -17,12 +17,13 @@ def make_answer(
 
     page: the report, if one was drawn. complete: False where cohorts are missing; resume: the command that runs them.
     """
-    from optbench.analysis.differences import VERSIONS
     from optbench.analysis.pair_statistics import spent_alpha
     from optbench.analysis.verdicts import ALL
     from optbench.wording.answers import describe_problem
+    from optbench.wording.differences import VERSIONS
     from optbench.wording.headlines import headline
     from optbench.wording.judged import describe_order
+    from optbench.wording.verdict_texts import with_texts
 
     results, answer = finished.results, finished.answer
     made, status = results.provenance, finished.answer.everything.runs["status"]
@@ -46,7 +47,7 @@ def make_answer(
         }
         | ({ALL: overall} if (overall := describe_order(answer)) else {}),
         "ranking": answer.ranking,
-        "verdicts": answer.verdicts,
+        "verdicts": with_texts(answer.verdicts),
         "recommended": answer.best,
         "next": [{"text": text, "command": line or None} for text, line in [*steps, *list_next_steps(finished)]],
     }
@@ -56,8 +57,8 @@ def list_next_steps(finished: ReportData) -> list[tuple[str, str]]:
     """Return what would tell more: sentences, each with the command that does it, or ""; nothing of a part."""
     from optbench.contract.names import join_names
     from optbench.run.processes import DIED
-    from optbench.wording.certainty import plan_more_runs
-    from optbench.wording.wider_search import advise_wider_search, begin_extension
+    from optbench.wording.certainty import advise_more_runs, say_more_runs
+    from optbench.wording.wider_search import advise_wider_search, say_wider_search
 
     results, answer, directory = finished.results, finished.answer, finished.directory
     made, steps = results.provenance, []
@@ -71,10 +72,8 @@ def list_next_steps(finished: ReportData) -> list[tuple[str, str]]:
         again = shlex.join(["optbench", "sweep", str(directory / "spec.toml"), "--out", str(directory)])
         text = f"{len(died):,} runs of {where} died of a signal; this runs them again"
         steps.append((text, f"{again} --retry-failed"))
-    if more := plan_more_runs(answer, results.timings, made.get("cores") or 1):
-        text, option = more
-        steps.append((text, f"{begin_extension(directory, made)} {option}"))
-    for text in advise_wider_search(edges, directory, made):
-        reason, _, wider = text.partition("wider: ")
-        steps.append((f"{reason}wider", wider))
+    more = advise_more_runs(answer, results.timings, directory, made)[:1]
+    wider = advise_wider_search(edges, directory, made)
+    steps += [(say_more_runs(answer, each), shlex.join(each.command)) for each in more]
+    steps += [(f"{say_wider_search(each, answer.label)}; wider", shlex.join(each.command)) for each in wider]
     return steps

@@ -128,6 +128,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("library", "text"),
         Column("equal", "integer"),
         Column("code", "text"),
+        Column("rate", optional=True),
     ),
 }
 RUNS = tuple(column.name for column in TABLES["runs"])

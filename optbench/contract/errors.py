@@ -54,6 +54,8 @@ class OptbenchError(ValueError):
 
     exit_code = 2
     """That of the command."""
+    unknown = ""
+    """The kind of a name that there is not, such as "optimizer"; "" of other errors."""
 
     def __init__(self, message: object = ""):
         """Take the message in one line, with unprintable characters escaped; a long one loses its middle."""
@@ -160,7 +162,14 @@ def unknown(kind: str, name: Any, valid: Iterable[str], shown_by: str = "") -> O
         hint = f"{shown_by!r} shows what there is"
     else:
         hint = f"valid names: {', '.join(valid) or 'none'}"
-    return OptbenchError(f"unknown {kind} {shown(name) if len(name) > _HEAD else repr(name)}: {hint}")
+    return refuse_name(kind, name, hint)
+
+
+def refuse_name(kind: str, name: str, hint: str) -> OptbenchError:
+    """Return the error for a name that there is not; ``hint``: what to write in its place, or why there is none."""
+    error = OptbenchError(f"unknown {kind} {shown(name) if len(name) > _HEAD else repr(name)}: {hint}")
+    error.unknown = kind
+    return error
 
 
 def describe_removed(name: str) -> str:

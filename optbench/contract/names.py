@@ -5,7 +5,7 @@ import itertools
 import keyword
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from optbench.contract.errors import OptbenchError, shown, unknown
@@ -327,6 +327,11 @@ def number_text(value: float | int) -> str:
 def count_noun(number: int, noun: str) -> str:
     """Return a number with its noun, in the plural unless it is one: "1,200 runs"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def join_with_and(words: Sequence[str]) -> str:
+    """Return the words as an enumeration: "a", "a and b", "a, b and c"."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def join_names(names: Iterable[str], most: int = 4) -> str:

@@ -110,8 +110,8 @@ class ArrayList:
         first = self.views[0].dtype
         for name, view in zip(self._w_names, self.views, strict=True):
             if view.dtype != first:
-                first_name = self._w_names[0].removeprefix("stepper: ")
-                raise OptbenchError(f"{name} is {view.dtype}, and {first_name} {first}: all must be of one dtype")
+                one = f"{name} is {view.dtype}, and w[{self.labels[0]}] {first}"
+                raise OptbenchError(f"{one}: all must be of one dtype")
         self.dtype: DtypeName = "float32" if first == np.float32 else "float64"
         self.shapes = [tuple(view.shape) for view in self.views]
         self.blocks = [(shape or (1,),) for shape in self.shapes]
@@ -128,8 +128,7 @@ class ArrayList:
             if low < highest and _overlap(self.views[last], self.views[k]):
                 one, other = sorted((last, k))
                 raise OptbenchError(
-                    f"{self._w_names[one]} and {self._w_names[other].removeprefix('stepper: ')} share memory: "
-                    "each parameter is to be given once"
+                    f"{self._w_names[one]} and w[{self.labels[other]}] share memory: each parameter is to be given once"
                 )
             if high > highest:
                 highest, last = high, k

@@ -22,6 +22,7 @@ from optbench.figures.shown_optimizers import select_optimizers, select_rows, se
 from optbench.figures.style import GRAY, current
 from optbench.wording.headlines import headline
 from optbench.wording.judged import SAMPLES, format_ratio, name_unit, tell_end
+from optbench.wording.verdict_texts import say
 
 CAPTION = (
     "The ratio of each optimizer beside the leader of the problem, the best at the top, with the interval that holds "
@@ -115,7 +116,7 @@ def compare_with_leader(answer: Answer, problem: str, names: Iterable[str]) -> p
         elif name_unit(answer, problem) == SAMPLES and row["reached"] == 0:
             note = "never reaches the target"
         elif not math.isfinite(pair.ratio):
-            note = pair.reason or "no result"
+            note = say(pair.reason) or "no result"
         ends = {"ratio": pair.ratio, "low": pair.low, "high": pair.high}
         grade = {"open": pair.verdict == OPEN, "tie": pair.verdict == TIE}
         found.append({"optimizer": row[answer.of], **ends, **grade, "note": note})

@@ -26,7 +26,7 @@ from optbench.figures.data import COUNTS, ReportData, report_data
 from optbench.figures.shown_optimizers import select_optimizers, select_problem, select_problems, select_styles
 from optbench.figures.style import GRAY, current
 from optbench.wording import labels
-from optbench.wording.answers import name_measure
+from optbench.wording.answers import label_measure
 
 RUNTIMES_CAPTION = (
     "The share of all problems, targets (50% to 1e-8 of the gap at the start) and runs that the recommended setting of "
@@ -103,7 +103,7 @@ def best_of_n(
         ax.set(xlabel="n, trials that the best is chosen from")
         known = np.isfinite(data.start(problem))  # as in the figure of rates
         loss = "suboptimality, last fifth" if known else "training loss, last fifth"
-        panels.set_ylabel(ax, loss if by == LOSS else name_measure(by).removeprefix("the "))
+        panels.set_ylabel(ax, loss if by == LOSS else label_measure(by))
     return ax
 
 

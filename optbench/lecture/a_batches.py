@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 import optbench
 from optbench.analysis import critical_batch_size, targets_of, time_to_target
 from optbench.analysis.statistics import crossing, exponent_interval, median_interval, ratio_interval, share_interval
-from optbench.analysis.texts import interval_text
 from optbench.claims import drawing
 from optbench.claims.claim import (
     SECOND_SEED,
@@ -21,6 +20,7 @@ from optbench.claims.claim import (
     Measured,
     Verdict,
     estimate_text,
+    interval_text,
     percent_text,
     split_seeds,
 )

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 
 from optbench import EWA, ewa
 from optbench.analysis.statistics import bootstrap_interval, exponent, median_interval, share_interval
-from optbench.analysis.texts import two_digits
 from optbench.claims import drawing
 from optbench.claims.claim import (
     FIRST_SEED,
@@ -25,6 +24,7 @@ from optbench.claims.claim import (
     exact,
     fresh_seeds,
     percent_text,
+    two_digits,
 )
 from optbench.claims.criterion import Above, AtMost, Below, Identity, Parts, Within
 from optbench.lecture import temperature

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 
 import optbench
 from optbench.analysis.statistics import ert_interval, median_interval, speedup
-from optbench.analysis.texts import interval_text, two_digits
 from optbench.claims import drawing
 from optbench.claims.claim import (
     SECOND_SEED,
@@ -20,8 +19,10 @@ from optbench.claims.claim import (
     estimate_text,
     exact,
     fresh_seeds,
+    interval_text,
     percent_text,
     split_seeds,
+    two_digits,
 )
 from optbench.claims.criterion import AtMost, Below, Identity
 from optbench.lecture.runs import tuned_costs

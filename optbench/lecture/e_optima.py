@@ -19,7 +19,6 @@ from optbench.analysis.statistics import (
     share_interval,
     speedup,
 )
-from optbench.analysis.texts import interval_text, two_digits
 from optbench.claims import drawing
 from optbench.claims.claim import (
     SECOND_SEED,
@@ -29,12 +28,16 @@ from optbench.claims.claim import (
     Verdict,
     estimate_text,
     fresh_seeds,
+    interval_text,
     percent_text,
     split_seeds,
+    two_digits,
 )
 from optbench.claims.criterion import Above, Below, Parts
 from optbench.lecture.runs import find_best_rate, run_sweep, tuned_costs
 
+ALONE = "field alone"
+"""A landscape: the random field without a bowl around it."""
 EXACT = {1: 1 / 2, 2: 1 / 4, 3: (29 - 6 * 6**0.5) / 116}
 """Share of minima among all critical points of an isotropic Gaussian field. 1-D and 2-D: minima and maxima are as
 many, and by Morse theory saddles as many as both together; 3-D: Bardeen, Bond, Kaiser & Szalay 1986, with saddles to
@@ -100,7 +103,7 @@ def field_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     """
     dims, fields, starts = ((1, 2, 12), 18, 8) if budget.quick else ((1, 2, 3, 4, 6, 8, 12, 16), 20, 8)
     family, parts = optbench.problems()["random_field"], []
-    for confinement, name in ((0.0, "field alone"), (0.25, "field in a bowl")):
+    for confinement, name in ((0.0, ALONE), (0.25, "field in a bowl")):
         for dim in dims:
             for seed in fresh_seeds(fields if dim < max(dims) else 3 * fields, SECOND_SEED):
                 problem = family.build({"dim": dim, "confinement": confinement, "seed": seed})
@@ -207,10 +210,8 @@ def draw_saddles(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     jitter = np.exp(np.random.default_rng(0).uniform(-0.02, 0.02, len(points)))
     colors = points["landscape"].map(lambda name: drawing.line_style(names.index(name))["color"]).tolist()
     right.scatter(points["dim"] * jitter, points["negative"] / points["dim"], s=3, c=colors, alpha=0.3)
-    if "field alone" in names:
-        left.plot(
-            list(EXACT), list(EXACT.values()), "_", color=drawing.BLACK, markersize=14, label="exact, field alone"
-        )
+    if ALONE in names:
+        left.plot(list(EXACT), list(EXACT.values()), "_", color=drawing.BLACK, markersize=14, label=f"exact, {ALONE}")
     left.set(xscale="log", yscale="log", ylim=(floor, 1.15), xlabel="dimension", ylabel="share of minima")
     right.set(xscale="log", ylim=(-0.03, 1.03), xlabel="dimension", ylabel="share of negative eigenvalues")
     for ax in (left, right):

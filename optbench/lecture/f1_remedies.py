@@ -9,9 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from optbench.analysis.statistics import speedup
-from optbench.analysis.texts import interval_text
 from optbench.claims import drawing
-from optbench.claims.claim import Budget, Claim, Measured, Verdict, estimate_text, split_seeds
+from optbench.claims.claim import Budget, Claim, Measured, Verdict, estimate_text, interval_text, split_seeds
 from optbench.claims.criterion import Above
 from optbench.lecture.runs import costs_to_loss, run_sweep, tuned_costs
 

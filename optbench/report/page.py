@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -264,7 +263,7 @@ class Page:
         """
         answer = sweep.answer
         if problem in self.find_lacking(sweep):
-            lacks = f"no {name_choice(answer.judge_by).removeprefix('1 - ')}"
+            lacks = f"no {name_metric(answer.judge_by, error='', where='')}"
             empty = dict.fromkeys(("rest", "limits", "length"), "")
             return empty | {
                 "short": lacks, "unit": lacks, "settings": [], "others": 0,
@@ -280,7 +279,7 @@ class Page:
             "settings": [self.describe_setting(best.loc[name].to_dict()) for name in firsts[:MAX_SETTINGS]],
             "others": max(len(firsts) - MAX_SETTINGS, 0),
             "rest": "that none beats" if answer.list_open(problem) else "in first place",
-            "sentence": answers.describe_problem(answer, problem).removeprefix(f"{answer.label(problem)}: "),
+            "sentence": answers.describe_without_name(answer, problem),
             "limits": describe_limits(answer.edges, problem, firsts[0]) if firsts else "",
             "length": state_length(runs) if len(runs) else "",
         }  # fmt: skip
@@ -294,10 +293,10 @@ class Page:
         parts = [batch, self.sweep.short_schedules[row["schedule"]], f"rate {labels.number(row['lr'])}"]
         fails = labels.describe_failures(row)
         codes = find_code(self.codes, row, self.hyperparameters)
-        other = next((code["rate"] for code in codes if code["name"] == TORCH), None)
+        other = next((code["rate"] for code in codes if code["name"] == TORCH), math.nan)
         return {
             "name": labels.optimizer_label(row, self.sweep.varied, self.sweep.label),
-            "rate": parts[2] + (f" (in PyTorch's form lr={labels.number(other)})" if other else ""),
+            "rate": parts[2] + (f" (in PyTorch's form lr={labels.number(other)})" if math.isfinite(other) else ""),
             "rest": ", ".join(parts[:2]),
             "setting": " · ".join([*parts, *["eager"] * (row["optimizer"] in self.sweep.eager)]),
             "more": labels.hyperparameter_text(row, self.hyperparameters),
@@ -317,7 +316,7 @@ def list_views(sweep: ReportData) -> dict[str, ReportData]:
 def name_choice(measure: str) -> str:
     """Return a measure in the words of the switch: "time to target", "loss at the end", "test accuracy"."""
     named = {TIME: "time to target", LOSS: "loss at the end"}
-    return named.get(measure) or name_metric(measure).removesuffix(" on test data")
+    return named.get(measure) or name_metric(measure, where="")
 
 
 def list_bars(answer: Answer) -> list[dict]:
@@ -351,18 +350,17 @@ def group_codes(snippets: pd.DataFrame) -> dict[tuple, list[dict]]:
 def find_code(codes: Mapping[tuple, list[dict]], row: Mapping, hyperparameters: Sequence[str]) -> list[dict]:
     """Return the code of a recommended setting for each library: name, equal (takes the same steps), code, rate.
 
-    codes: of `group_codes`; row: the setting; rate: the library's where it is a share of the setting's, as
-    of the momentum that sums gradients instead of averaging them, else None. An empty list if the sweep has no code.
+    codes: of `group_codes`; row: the setting; rate: the library's where it is a share of the setting's, as of the
+    momentum that sums gradients instead of averaging them, else NaN. An empty list if the sweep has no code.
     """
     values = {key: row[key] for key in hyperparameters if not pd.isna(row[key])}
     same = {key: row[key] for key in SETTING[:4]}
     same |= {"hyperparameters": format_hyperparameters(values), "lr": 1.0 if pd.isna(row["lr"]) else row["lr"]}
     found = codes.get(tuple(same.values()), [])
-    rates = [re.search(r"\blr=([\d.e+-]+) \* \(1 - ([\d.e-]+)\)", each["code"]) for each in found]
     return [
         {"name": each["library"], "equal": bool(each["equal"]), "code": each["code"],
-         "rate": float(rate[1]) * (1 - float(rate[2])) if rate else None}
-        for each, rate in zip(found, rates, strict=True)
+         "rate": each.get("rate", math.nan)}  # folders before 0.21 have none
+        for each in found
     ]  # fmt: skip
 
 

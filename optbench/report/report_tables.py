@@ -20,7 +20,6 @@ from optbench.analysis import hyperparameter_columns, metric_columns, timing_sum
 from optbench.analysis.answer import Answer
 from optbench.analysis.costs import SHARES
 from optbench.analysis.ranking import FIRST
-from optbench.analysis.texts import turn_known
 from optbench.analysis.verdicts import ALL, LOSES, TIE, WINS, exchange_sides
 from optbench.analysis.verdicts import OPEN as OPEN_VERDICT
 from optbench.contract.columns import spreadsheet_text
@@ -31,6 +30,7 @@ from optbench.wording import labels
 from optbench.wording.answers import describe_unequal_trials
 from optbench.wording.judged import name_scope
 from optbench.wording.latex import bounded, build_results_table, latex_escaped, latex_number
+from optbench.wording.verdict_texts import say, with_texts
 
 BEST, OPEN = "best", "open"
 """Marks: in first place (bold), and not told apart from it (a dagger in LaTeX)."""
@@ -120,7 +120,7 @@ class SweepTables:
         self.short, self.label = sweep.short_schedules, sweep.label
         self.hyperparameters = hyperparameter_columns(runs)
         self.metrics = ["test_loss", *sorted(metric_columns(runs), key=lambda name: not name.startswith("test"))]
-        self.note = f". {describe_unequal_trials(sweep.answer)}".rstrip(". ")
+        self.note = f". {describe_unequal_trials(sweep.answer)[:-1]}" * bool(sweep.answer.unequal)
         self.several_dtypes = runs["dtype"].nunique() > 1
         self.most = max(MIN_ROWS, ROWS_OF_PROBLEMS // max(runs["problem"].nunique(), 1))
 
@@ -208,8 +208,8 @@ class SweepTables:
             text_cell(labels.batch_label(row["batch_size"], row["full_batch"])),
             text_cell(self.short[schedule], value=schedule, title=schedule if self.short[schedule] != schedule else ""),
             number_cell(row["lr"]),
-            _value_cell(row, marks),
-            _ends_cell(row, covers) if several and pd.notna(row["low"]) else text_cell("–"),
+            self._value_cell(row, marks),
+            self._ends_cell(row, covers) if several and pd.notna(row["low"]) else text_cell("–"),
             text_cell(
                 labels.failure_text(row), value=float(row["failures"]), marks=("bad",) if row["failures"] else ()
             ),
@@ -248,17 +248,16 @@ class SweepTables:
         marks = {WINS: (BEST,), OPEN_VERDICT: (OPEN,)}
         kept = self._keep(verdicts, MAX_ROWS, ("a", "b"))
         turned = (kept["ratio"] < 1) | (kept["verdict"] == LOSES)
-        back = exchange_sides(kept[turned]).assign(known=kept.loc[turned, "known"].map(turn_known))
         rows = [
             (
                 text_cell("all problems" if row["problem"] == ALL else label(row["problem"])),
                 text_cell(label(row["a"])), text_cell(label(row["b"])),
                 text_cell(row["verdict"], marks=marks.get(row["verdict"], ()) * (row["trials_a"] == row["trials_b"])),
                 number_cell(row["ratio"], under=row["bound"]), interval_cell(row["low"], row["high"]),
-                text_cell(row["known"] or row["reason"]), number_cell(row["p_adjusted"], 2),
+                text_cell(say(row["known"] or row["reason"])), number_cell(row["p_adjusted"], 2),
                 number_cell(row["blocks"]), number_cell(row["blocks_needed"]),
             )
-            for row in pd.concat([kept[~turned], back]).loc[kept.index].to_dict("records")
+            for row in pd.concat([kept[~turned], exchange_sides(kept[turned])]).loc[kept.index].to_dict("records")
         ]  # fmt: skip
         headings = (
             "problem", "better", "other", "verdict", "ratio", "interval", "known", "adjusted p", "blocks",
@@ -270,7 +269,7 @@ class SweepTables:
         )
         numbers = ("ratio", "adjusted p", "blocks", "blocks needed")
         left_out = len(verdicts) - len(rows)
-        return Table("verdicts", caption, headings, rows, numbers, left_out, self._export("verdicts", kept))
+        return Table("verdicts", caption, headings, rows, numbers, left_out, self._export("verdicts", with_texts(kept)))
 
     def times(self) -> list[Table]:
         """Return two tables: the total time of each problem, and the time of a step by problem and optimizer."""
@@ -295,6 +294,22 @@ class SweepTables:
         table = Table("time-of-a-step", "Nanoseconds per step", heads, steps, heads[1:])
         return [totals, table] if steps else [totals]
 
+    def _value_cell(self, row: dict, marks: tuple[str, ...]) -> Cell:
+        """Return the cell with the median of a recommended setting, its unit below. row: of `measure_settings`."""
+        return Cell(self._value_text(row, "median"), float(row["median"]), under=row["unit"], marks=marks[:1])
+
+    def _ends_cell(self, row: dict, covers: str) -> Cell:
+        """Return the cell with the interval of a recommended setting, `covers` below. row: of `measure_settings`."""
+        shown = f"[{self._value_text(row, 'low')}, {self._value_text(row, 'high')}]"
+        return Cell(shown, f"[{row['low']:.6g}, {row['high']:.6g}]", covers)
+
+    def _value_text(self, row: dict, name: str) -> str:
+        """Return a value of a recommended setting: samples with commas, or "never"; other numbers to 3 digits."""
+        value = float(row[name])
+        if not math.isfinite(self.sweep.target(row["problem"])):
+            return labels.number(value)
+        return labels.samples_text(value) if math.isfinite(value) else "never"
+
 
 def measure_settings(sweep: ReportData) -> pd.DataFrame:
     """Return the recommended settings with `unit`, what their median, low and high are: "samples to 0.1%", "loss".
@@ -307,25 +322,6 @@ def measure_settings(sweep: ReportData) -> pd.DataFrame:
     limit = best["problem"].map(limits)
     ends = {end: best[end].mask(best[end] > limit, math.inf) for end in ("median", "low", "high")}
     return best.assign(**ends, unit=best["problem"].map({name: sweep.name_value(name) for name in names}))
-
-
-def _value_cell(row: dict, marks: tuple[str, ...]) -> Cell:
-    """Return the cell with the median of a recommended setting, its unit below. row: of `measure_settings`."""
-    return Cell(_value_text(row, "median"), float(row["median"]), under=row["unit"], marks=marks[:1])
-
-
-def _ends_cell(row: dict, covers: str) -> Cell:
-    """Return the cell with the interval of a recommended setting, `covers` below. row: of `measure_settings`."""
-    shown = f"[{_value_text(row, 'low')}, {_value_text(row, 'high')}]"
-    return Cell(shown, f"[{row['low']:.6g}, {row['high']:.6g}]", covers)
-
-
-def _value_text(row: dict, name: str) -> str:
-    """Return a value of a recommended setting as text: samples with commas, or "never"; other numbers to 3 digits."""
-    value = float(row[name])
-    if not row["unit"].startswith("samples to"):
-        return labels.number(value)
-    return labels.samples_text(value) if math.isfinite(value) else "never"
 
 
 def share_texts() -> list[str]:
@@ -401,7 +397,7 @@ NAMED = ("results", *ABOUT)
 
 def write_answer_tables(sweep: ReportData, folder: Path) -> None:
     """Write winners.csv and verdicts.csv into `folder`, with the columns of `write_tables`."""
-    for name, table in (("winners", sweep.answer.winners), ("verdicts", sweep.answer.verdicts)):
+    for name, table in (("winners", sweep.answer.winners), ("verdicts", with_texts(sweep.answer.verdicts))):
         write_file(folder / f"{name}.csv", csv_text(table))
 
 
@@ -415,7 +411,7 @@ def write_tables(sweep: ReportData, folder: Path, formats: Sequence[str], column
     tables = {
         "winners": answer.winners,
         "settings": measure_settings(sweep),
-        "verdicts": answer.verdicts,
+        "verdicts": with_texts(answer.verdicts),
         "ranking": without_bounds(answer.ranking),
         "costs": answer.costs,
     }

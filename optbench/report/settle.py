@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from optbench.analysis.protocol import WIDEN
 from optbench.contract.names import count_noun
 from optbench.figures.data import ReportData
 from optbench.wording import labels
-from optbench.wording.certainty import count_blocks, estimate_seconds, format_time
-from optbench.wording.wider_search import advise_wider_search, begin_extension
+from optbench.wording.certainty import advise_more_runs, estimate_seconds, format_time
+from optbench.wording.wider_search import advise_wider_search, say_wider_search
 
 FOLDER = "."
 """Where the commands are to be run: in the folder of the results, for the page is read anywhere."""
@@ -30,49 +31,33 @@ class Step(NamedTuple):
 
 def list_steps(sweep: ReportData) -> list[Step]:
     """Return what would settle what is open, the quickest first, then what lies at a limit; nothing for a shard."""
-    made = sweep.results.provenance
+    answer, made = sweep.answer, sweep.results.provenance
     if made.get("shard"):
         return []
-    return [*_list_more_runs(sweep), *_list_wider_searches(sweep)]
-
-
-def _list_more_runs(sweep: ReportData) -> list[Step]:
-    """Return how many blocks, or seeds, half of what is open takes, and all of it (`count_blocks`)."""
-    answer, made = sweep.answer, sweep.results.provenance
-    needed = count_blocks(answer)
-    there, unit = answer.seeds or answer.blocks, "seed" if answer.seeds else "block"
-    counts = sorted(needed.values())
-    steps, named = [], []
-    for more in dict.fromkeys([counts[(len(counts) - 1) // 2], counts[-1]]) if counts else ():
-        settled = [key for key in needed if needed[key] <= more]
-        seconds = estimate_seconds(answer.runs, sweep.results.timings, made.get("cores") or 1, more / max(there, 1))
-        amount = count_noun(more, f"more {unit}")
-        also = [key for key in settled if key not in named]
-        above = "those above, and " if named else ""
-        what = f"{above}{_name_pairs(sweep, also)}: {amount}"
-        named = settled
-        steps.append(Step(what, f"{begin_extension(FOLDER, made)} --{unit}s {there + more}", format_time(seconds)))
+    steps: list[Step] = []
+    named: set[tuple[str, str]] = set()
+    for each in advise_more_runs(answer, sweep.results.timings, FOLDER, made):
+        what = _name_pairs(sweep, [key for key in each.pairs if key not in named])
+        what = f"{'those above, and ' * bool(named)}{what}: {count_noun(each.more, f'more {each.unit}')}"
+        steps.append(Step(what, shlex.join(each.command), format_time(each.seconds)))
+        named.update(each.pairs)
+    for each in advise_wider_search(answer.promising_edges, FOLDER, made):
+        time = format_time(_estimate_wider(sweep, each.command))
+        steps.append(Step(say_wider_search(each, sweep.label), shlex.join(each.command), time))
     return steps
 
 
-def _list_wider_searches(sweep: ReportData) -> list[Step]:
-    """Return the searches beyond the limits at which choices lie."""
-    answer, made = sweep.answer, sweep.results.provenance
-    runs, timings, cores = sweep.results.runs, sweep.results.timings, made.get("cores") or 1
-    whole, steps = estimate_seconds(answer.runs, timings, cores), []
-    for text in advise_wider_search(answer.promising_edges, FOLDER, made):
-        what, _, command = text.partition("; wider: ")
-        words = shlex.split(command)
-        option, value = words[-2:]
-        seconds = whole
-        if option == "--widen":  # at most as much again as the rounds before
-            widened = runs.loc[runs["stage"] == WIDEN, "cohort_id"].unique() if "stage" in runs else ()
-            share = timings.loc[timings["cohort_id"].isin(widened), "seconds"].sum() if "seconds" in timings else 0.0
-            seconds = float(share) / max(cores, 1)
-        elif option in COLUMNS and "(" not in value:
-            seconds = whole * len(value.split(",")) / max(runs[COLUMNS[option]].nunique(), 1)
-        steps.append(Step(what, command, format_time(seconds)))
-    return steps
+def _estimate_wider(sweep: ReportData, command: Sequence[str]) -> float:
+    """Return the seconds that a wider search takes here."""
+    runs, timings, cores = sweep.results.runs, sweep.results.timings, sweep.results.provenance.get("cores") or 1
+    whole, (option, value) = estimate_seconds(sweep.answer.runs, timings, cores), command[-2:]
+    if option == "--widen":  # at most as much again as the rounds before
+        widened = runs.loc[runs["stage"] == WIDEN, "cohort_id"].unique() if "stage" in runs else ()
+        share = timings.loc[timings["cohort_id"].isin(widened), "seconds"].sum() if "seconds" in timings else 0.0
+        return float(share) / max(cores, 1)
+    if option in COLUMNS and "(" not in value:
+        return whole * len(value.split(",")) / max(runs[COLUMNS[option]].nunique(), 1)
+    return whole
 
 
 def _name_pairs(sweep: ReportData, pairs: list[tuple[str, str]]) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from optbench.analysis.answer import ask
 from optbench.analysis.folders import Comparison
-from optbench.analysis.verdicts import ALL, LOSES, TIE, WINS
+from optbench.analysis.verdicts import LOSES, TIE, WINS
 from optbench.analysis.verdicts import OPEN as OPEN_VERDICT
 from optbench.contract.errors import OptbenchError
 from optbench.figures.data import ReportData
@@ -22,19 +22,8 @@ from optbench.report.report_files import Options, fill, write_file
 from optbench.report.report_tables import BEST, MARKS, OPEN, Cell, Table, number_cell, text_cell
 from optbench.results.candidates import compare
 from optbench.results.results import load, share_labels, with_plain_labels
-from optbench.wording import answers, labels
-from optbench.wording.comparisons import (
-    BETTER,
-    IDENTICAL,
-    MIXED,
-    WORSE,
-    count_cases,
-    describe_over_all,
-    find_states,
-    headline_comparison,
-    list_verdicts,
-    name_state,
-)
+from optbench.wording import answers, comparisons, labels
+from optbench.wording.comparisons import BETTER, IDENTICAL, MIXED, WORSE
 from optbench.wording.judged import SAMPLES, describe_order, name_unit
 from optbench.wording.summary import count_runs
 
@@ -57,6 +46,11 @@ class Side:
     """`optbench.compare` with the first folder; None for the first, and where they share nothing."""
     why: str = ""
     """The reason why there is no comparison."""
+
+    def describe(self, problem: str) -> str:
+        """Return the answer of the folder on a problem in words."""
+        there = problem in self.sweep.files
+        return answers.describe_without_name(self.sweep.answer, problem) if there else "not in this folder"
 
 
 def write_page(
@@ -95,7 +89,7 @@ def render(sides: Sequence[Side]) -> str:
     if not titles:
         title = f"{len(sides)} result folders with nothing to compare"
     elif len(titles) <= MOST_TITLES:
-        title = "; ".join([titles[0], *(each.replace(f" against {first.letter}", "", 1) for each in titles[1:])])
+        title = "; ".join([titles[0], *[part["shorter"] for part in parts if part["forest"]][1:]])
     else:
         title = f"{len(sides)} result folders, each against {first.letter}"
     forests = {part["letter"]: part["forest"] for part in parts if part["forest"]}
@@ -133,21 +127,22 @@ def _describe_comparison(side: Side, first: Side, files: Mapping[str, str], look
         table, units = found.table, _name_units(found, first)
         shown = found.labeled().table
         is_time = units == [SAMPLES]
-        states = find_states(table)
-        seeds = f"{int(table.loc[table['problem'] != ALL, 'seeds'].max()):,} seeds in common"
+        states = comparisons.find_states(table)
+        seeds = f"{int(found.rows['seeds'].max()):,} seeds in common"
         kind = "the same settings in both" if found.by == "settings" else "each as it was tuned"
         # By the name that the optimizer has in the tables
         named = table.assign(name=table["b"].replace(found.names))
         part |= {
-            "title": headline_comparison(shown, *letters, is_time),
+            "title": comparisons.headline_comparison(shown, f"{side.letter} against {first.letter}", is_time),
+            "shorter": comparisons.headline_comparison(shown, side.letter, is_time),
             "forest": build_comparison(named, letters, units, looks, side.sweep.results.own, label),
             "ends": ("needs fewer", "needs more") if is_time else ("better", "worse"),
-            "cases": count_cases(table, is_time),
-            "over": describe_over_all(shown, *letters),
+            "cases": comparisons.count_cases(table, is_time),
+            "over": comparisons.describe_over_all(shown, *letters),
             "how": f"{kind}, on {seeds}",
             "differences": found.differences,
         }
-        short = {problem: list_verdicts(named, problem, is_time, label) for problem in states}
+        short = {problem: comparisons.list_verdicts(named, problem, is_time, label) for problem in states}
     problems = [name for name in files if name in first.sweep.files or name in side.sweep.files]
     part["problems"] = [
         {
@@ -155,11 +150,13 @@ def _describe_comparison(side: Side, first: Side, files: Mapping[str, str], look
             "label": label(problem),
             "anchor": f"{side.letter}-{files[problem]}",
             "kind": KINDS.get(states.get(problem, ""), ""),
-            "state": name_state(states[problem], is_time) if problem in states else _say_where(problem, first, side),
+            "state": comparisons.name_state(states[problem], is_time)
+            if problem in states
+            else _say_where(problem, first, side),
             "short": short.get(problem, ()),
-            "sentences": [(each.letter, _answer_sentence(each, problem)) for each in (first, side)],
+            "sentences": [(each.letter, each.describe(problem)) for each in (first, side)],
             "overlay": overlay(first.sweep, side.sweep, problem, names, letters) if problem in states else None,
-            "table": _build_table(problem, f"{side.letter}-{files[problem]}", (first, side), label),
+            "table": _build_table(problem, f"{side.letter}-{files[problem]}", first, side, label),
         }
         for problem in problems
     ]
@@ -169,7 +166,9 @@ def _describe_comparison(side: Side, first: Side, files: Mapping[str, str], look
 def _name_units(found: Comparison, first: Side) -> list[str]:
     """Return what the ratios of a comparison are of, each once."""
     answer, measure = first.sweep.answer, found.judge_by
-    return list(dict.fromkeys(name_unit(answer.ask(measure), problem) for problem in find_states(found.table)))
+    return list(
+        dict.fromkeys(name_unit(answer.ask(measure), problem) for problem in comparisons.find_states(found.table))
+    )
 
 
 def _say_where(problem: str, first: Side, side: Side) -> str:
@@ -190,13 +189,6 @@ def _describe_side(side: Side) -> dict:
         "warnings": [*filter(None, [results.missing]), *sweep.failures],
         "measure": answers.describe_measure(sweep.answer),
     }
-
-
-def _answer_sentence(side: Side, problem: str) -> str:
-    """Return the answer of a folder on a problem in words."""
-    if problem not in side.sweep.files:
-        return "not in this folder"
-    return answers.describe_problem(side.sweep.answer, problem).removeprefix(f"{side.sweep.label(problem)}: ")
 
 
 def _compare_with_first(sweep: ReportData, letter: str, first: Side | None, warn: Callable[[str], None]) -> Side:
@@ -224,70 +216,56 @@ def _list_facts(sides: Sequence[Side]) -> list[tuple[str, list[str], bool]]:
     return [(key, texts, len(set(texts)) > 1) for key, texts in rows if set(texts) != {"–"}]
 
 
-def _build_table(problem: str, file: str, sides: Sequence[Side], label: labels.Label) -> Table:
-    """Return a problem's table: the optimizers' values in each folder, ratios to the first if seeds are shared.
+def _build_table(problem: str, file: str, first: Side, side: Side, label: labels.Label) -> Table:
+    """Return a problem's table: the optimizers' values in both folders, and ratios to the first if seeds are shared.
 
     file: the problem's name in file names.
     """
-    headings, numbers, columns = ["optimizer"], [], []
-    for side in sides:
-        values = _select_problem(side.sweep.answer.ranking, problem).set_index("optimizer")
-        headings.append(f"value in {side.letter}")
-        numbers.append(headings[-1])
-        columns.append((values, _value_cells))
-        if side.against is not None and len(pairs := _select_problem(side.against.table, problem)):
-            headings += [f"{side.letter} over {sides[0].letter}", f"verdict of {side.letter}"]
-            numbers.append(headings[-2])
-            # By the name that the optimizer has in the tables
-            columns.append((pairs.set_index(pairs["b"].replace(side.against.names)), _ratio_cells))
-    names = dict.fromkeys(name for table, cells in columns if cells is _value_cells for name in table.index)
+    tables = [each.sweep.answer.ranking for each in (first, side)]
+    values = [table[table["problem"] == problem].set_index("optimizer") for table in tables]
+    headings = ["optimizer", *(f"value in {each.letter}" for each in (first, side))]
+    numbers, pairs = headings[1:], pd.DataFrame()
+    if side.against is not None:  # by the name that the optimizer has in the tables
+        pairs = side.against.table[side.against.table["problem"] == problem]
+        pairs = pairs.set_index(pairs["b"].replace(side.against.names))
+    if len(pairs):
+        headings += [f"{side.letter} over {first.letter}", f"verdict of {side.letter}"]
+        numbers = [*numbers, headings[-2]]
     rows = [
         [
-            text_cell(label(name), under=_list_tried(sides, name)),
-            *(each for table, cells in columns for each in cells(table, name)),
+            text_cell(label(name), under=_list_tried(first, side, name)),
+            *(_value_cell(table, name) for table in values),
+            *(_ratio_cells(pairs, name) if len(pairs) else ()),
         ]
-        for name in names
+        for name in dict.fromkeys(name for table in values for name in table.index)
     ]
-    return Table(
-        f"side-by-side-{file}",
-        f"{label(problem)}: each optimizer in {' and '.join(side.letter for side in sides)}",
-        headings,
-        rows,
-        numbers,
-    )
+    caption = f"{label(problem)}: each optimizer in {first.letter} and {side.letter}"
+    return Table(f"side-by-side-{file}", caption, headings, rows, numbers)
 
 
-def _list_tried(sides: Sequence[Side], name: str) -> str:
+def _list_tried(first: Side, side: Side, name: str) -> str:
     """Return the settings of an optimizer where these differ: "A: adam(beta1=0.9); B: adam(beta1=0.5)"; else ""."""
+    found = side.against
     texts = [
-        f"{letter}: {side.against.labels.get(long, long)}"
-        for side in sides
-        if side.against is not None
-        for column, letter in (("a", sides[0].letter), ("b", side.letter))
-        for long in side.against.table[column].unique()
-        if long != name and side.against.names.get(long) == name
+        f"{letter}: {found.labels.get(long, long)}"
+        for column, letter in (("a", first.letter), ("b", side.letter))
+        for long in (found.table[column].unique() if found else ())
+        if found and long != name and found.names.get(long) == name
     ]
     return "; ".join(dict.fromkeys(texts))
 
 
-def _select_problem(table: pd.DataFrame, problem: str) -> pd.DataFrame:
-    """Return the rows of one problem."""
-    return table[table["problem"] == problem]
-
-
-def _value_cells(table: pd.DataFrame, name: str) -> list[Cell]:
-    """Return a list of one cell: an optimizer's value and its interval; "never" where no run reached the target.
-
-    "–" if the folder lacks the optimizer.
+def _value_cell(table: pd.DataFrame, name: str) -> Cell:
+    """Return the cell with an optimizer's value and interval; "never" where no run reached the target, "–" without it.
 
     table: of `ranking`, by optimizer.
     """
     if name not in table.index:
-        return [Cell("–")]
+        return Cell("–")
     row = table.loc[name]
     if row["reached"] == 0:
-        return [Cell("never", math.inf)]
-    return [number_cell(row["value"], under=_format_interval(row), marks=MARKS.get(row["state"], ()))]
+        return Cell("never", math.inf)
+    return number_cell(row["value"], under=_format_interval(row), marks=MARKS.get(row["state"], ()))
 
 
 def _ratio_cells(pairs: pd.DataFrame, name: str) -> list[Cell]:

@@ -12,12 +12,11 @@ from annotated_types import Ge
 
 from optbench.analysis.answer import chosen_for
 from optbench.analysis.run_columns import drop_lost_runs, find_standing_in
-from optbench.analysis.differences import Tried, compare_tried_values, list_differences, list_provenance
 from optbench.analysis.folders import TUNED, Comparison, compare_tables, compare_timings, paired_times
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.pairing import join_targets
 from optbench.analysis.protocol import code_runs
-from optbench.analysis.texts import SECONDS_VARY
+from optbench.analysis.run_columns import drop_lost_runs, find_standing_in
 from optbench.analysis.verdicts import ALL
 from optbench.contract import arguments
 from optbench.contract.arguments import Real, Share
@@ -30,6 +29,8 @@ from optbench.store.rows import summarize_reasons
 from optbench.wording import labels
 from optbench.wording.caveats import warn_of_high_minima
 from optbench.wording.failed_runs import summarize_reasons
+from optbench.wording.differences import Tried, compare_tried_values, list_differences, list_provenance
+from optbench.wording.verdict_texts import SECONDS_VARY, with_texts
 
 
 @arguments.checked
@@ -165,7 +166,9 @@ def compare(
         record["reason"] = summarize_reasons(there) if len(there) else "B has no such runs"
         missing.append(record)
         lost += [record] * bool(len(there))
-    table = table.assign(a=[lengthen(name, 0) for name in table["a"]], b=[lengthen(name, 1) for name in table["b"]])
+    table = with_texts(table).assign(
+        a=[lengthen(name, 0) for name in table["a"]], b=[lengthen(name, 1) for name in table["b"]]
+    )
     return replace(
         found, table=table, names=names, labels=called, differences=lines, missing=missing, lost=lost,
         provenance=list_provenance(first.provenance, second.provenance), time=paired_times(*times, pairs),

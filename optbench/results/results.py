@@ -21,20 +21,21 @@ from optbench.analysis.protocol import keep_looks, keep_targets
 from optbench.catalogue import loader
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, find_all, shown, unknown
+from optbench.contract.names import join_with_and
 from optbench.contract.paths import path_of
-from optbench.results.best import Best, choose_problem, make_best
 from optbench.plan.display_names import check_shown, find_name, read_labels
-from optbench.store.cohort_files import DamagedFile
+from optbench.results.best import Best, choose_problem, make_best
 from optbench.store.atomic_files import describe_writer
+from optbench.store.cohort_files import DamagedFile
 from optbench.store.final_tables import FinalTables
 from optbench.store.unknown_minima import fill_unknown
 from optbench.analysis.selection import is_staged
 from optbench.analysis.sweep_tables import Tables
-from optbench.analysis.texts import describe_left_blocks, join_with_and
 from optbench.analysis.verdicts import ALL
 from optbench.wording.headlines import headline
 from optbench.wording.labels import name_of, write_math
 from optbench.wording.latex import build_results_table
+from optbench.wording.verdict_texts import with_texts
 from optbench.wording.summary import count_runs, summarize, wrap
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ class Results(Tables):
             >>> sweep(two, seeds=8).verdicts("loss")[["a", "b", "verdict"]].values.tolist()
             [['gd', 'adam', 'wins']]
         """
-        return ask(self, judge_by, of, choose_by).verdicts.copy()
+        return with_texts(ask(self, judge_by, of, choose_by).verdicts)
 
     def ranking(
         self,

@@ -26,17 +26,17 @@ from optbench.plan.stages import find_places
 from optbench.store.rows import make_schema
 from optbench.translation.code import render
 from optbench.translation.libraries import TITLES
-from optbench.translation.setting import Setting, find_equal
+from optbench.translation.setting import Setting, find_equal, find_own_rate
 
 # Seeds of the spec that runs the chosen settings again. A 96% interval of the median needs six, and t over twelve is
 # within a tenth of the normal; a choice
 SEEDS = 12
 SNIPPETS = make_schema("snippets")
 """A row a setting and library: the setting, with its hyperparameters as JSON, 1 if the library takes the same steps,
-and the code."""
+the code, and the library's rate."""
 
-Code = list[tuple[str, bool, str]]
-"""A library's name, whether it takes the same steps, and the code."""
+Code = list[tuple[str, bool, str, float]]
+"""A library's name, whether it takes the same steps, the code, and its rate (`find_own_rate`)."""
 CodeOf = Callable[[Cohort, Lane, int, str], Code]
 """Returns the code of a setting, given its epochs and a remark on them."""
 
@@ -100,8 +100,9 @@ def make_snippets(settings: Recommended, runs: pd.DataFrame, code_of: CodeOf) ->
         epochs, remark = _count_epochs(cohort, runs)
         if folds := count_folds(runs):
             remark = f"{remark} The sweep repeated the split in {folds} folds; this is one split.".strip()
-        for library, equal, code in code_of(cohort, lane, epochs, remark):
-            rows.append({**identify_setting(cohort, lane), "library": library, "equal": int(equal), "code": code})
+        for library, equal, code, rate in code_of(cohort, lane, epochs, remark):
+            row = {"library": library, "equal": int(equal), "code": code, "rate": rate}
+            rows.append(identify_setting(cohort, lane) | row)
     return pa.Table.from_pylist(rows, SNIPPETS)
 
 
@@ -119,7 +120,7 @@ def format_hyperparameters(values: Mapping[str, float]) -> str:
 
 
 def write_code(cohort: Cohort, lane: Lane, epochs: int, remark: str) -> Code:
-    """Return (library, True if it takes the same steps, code) for each library that can express a setting.
+    """Return (library, True if it takes the same steps, code, rate) for each library that can express a setting.
 
     epochs: those of the code's training loop; remark: a comment on them, or "".
     """
@@ -130,8 +131,9 @@ def write_code(cohort: Cohort, lane: Lane, epochs: int, remark: str) -> Code:
     found = []
     for library in LIBRARIES:
         try:
-            equal = find_equal(setting, library).call is not None
-            found.append((TITLES[library], equal, render(setting, library)))
+            choice = find_equal(setting, library)
+            rate = find_own_rate(setting, choice)
+            found.append((TITLES[library], choice.call is not None, render(setting, library), rate))
         except Exception:  # an optimizer of another library, or a schedule without source
             continue
     return found

@@ -1,7 +1,6 @@
 """Run a whole sweep, from its spec to its folder: the common part of the command and the Python function."""
 
 import contextlib
-import re
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -108,7 +107,7 @@ def plan(spec: Spec, catalogue: Catalogue) -> Plan:
 
 def _is_about_a_name(error: OptbenchError) -> bool:
     """Return whether an error says that an optimizer, a schedule or a problem is unknown."""
-    return re.match(r"unknown (optimizer|problem|schedule) '", str(error)) is not None
+    return error.unknown in ("optimizer", "problem", "schedule")
 
 
 def _list_unknown(spec: Spec, catalogue: Catalogue) -> list[str]:

@@ -60,7 +60,7 @@ def read_state(directory: Path, warn: Callable[[str], None]) -> tuple[Manifest |
         before = read_manifest(directory)
     except DamagedManifest as error:
         before = None
-        warn(str(error).rpartition(": ")[0] + "; it is written anew")
+        warn(f"{error.what}; it is written anew")
     try:
         text = read_bytes(path).decode(errors="replace")
     except FileNotFoundError:
@@ -481,7 +481,8 @@ def _find_targets(before: Mapping, now: Mapping) -> dict[str, float | None]:
     if before.get("optbench") != now.get("optbench"):
         return {}
     changed = _list_changed(before, now)
-    names = [*changed["data"], *(key.partition(" ")[2] for key in changed["plugins"] if key.startswith("problem "))]
+    owners = [key.partition(" ") for key in changed["plugins"]]
+    names = [*changed["data"], *(name for kind, _, name in owners if kind == "problem")]
     return {name: share for name, share in before.get("targets", {}).items() if not any(each in name for each in names)}
 
 
@@ -519,7 +520,7 @@ def _describe_dropped(
     ids = {each.cohort_id for each in planned}
     others = [entry for entry in there if entry.cohort_id not in ids]
     kept = {run_id for each in planned for run_id in each.run_ids} if others else set()
-    lost: dict[str, Counter[str]] = {}
+    lost: dict[tuple[str, bool], Counter[str]] = {}
     for entry in others:
         if count := len(set(files.read_runs(entry.cohort_id)["run_id"].to_pylist()) - kept):
             lost.setdefault(_explain_dropped(entry, before, now), Counter())[entry.optimizer] += count
@@ -528,40 +529,39 @@ def _describe_dropped(
     total = sum(entry.runs for entry in there)
     texts = [
         f"{', '.join(f'{count:,} of {name}' for name, count in counts.items())} are not: {reason}"
-        for reason, counts in lost.items()
+        for (reason, _), counts in lost.items()
     ]
     rest = total - sum(counts.total() for counts in lost.values())
     text = f"{prefix}{rest:,} of {total:,} runs are kept; {'; '.join(texts)}"
-    if not prefix and any(reason.endswith(" changed") for reason in lost):
+    if not prefix and any(edited for _, edited in lost):
         text += f". They stay in {files.folder}, and with the earlier file the same command writes the "
         text += "earlier tables again; choose another --out to have both"
     return text
 
 
-def _explain_dropped(entry: Entry, before: Mapping, now: Mapping) -> str:
-    """Return why a plan does not have the runs of a cohort: a clause to stand after a colon, "they ran on cuda".
+def _explain_dropped(entry: Entry, before: Mapping, now: Mapping) -> tuple[str, bool]:
+    """Return why a plan does not have the runs of a cohort, and whether a file of the user's has changed.
 
-    before, now: the provenance of both sweeps.
+    The reason is a clause to stand after a colon, "they ran on cuda". before, now: the provenance of both sweeps.
     """
     if before.get("optbench") != now.get("optbench"):
-        return f"they are of optbench {before.get('optbench')}, and this is {now.get('optbench')}"
+        return f"they are of optbench {before.get('optbench')}, and this is {now.get('optbench')}", False
     if before.get("device") != now.get("device"):
-        return f"they ran on {before.get('device')}"
+        return f"they ran on {before.get('device')}", False
     changed = _list_changed(before, now)
     owners = {"problem": entry.problem, "optimizer": entry.optimizer}
     parts = [key.partition(" ") for key in changed["plugins"]]
     own = [f"{kind} {name}" for kind, _, name in parts if name in owners.get(kind, "")]
     if sources := own or [f"{kind} {name}" for kind, _, name in parts if kind == "schedule"]:
-        return f"{', '.join(sources)} has changed"
+        return f"{', '.join(sources)} has changed", True
     if entry.problem in changed["data"]:
-        return f"the data of {entry.problem} have changed"
+        return f"the data of {entry.problem} have changed", True
     old, new = ((each.get("searched") or {}).get(entry.optimizer) for each in (before, now))
     if old and new and old != new:
-        return (
-            "their trials are drawn anew, from other ranges; they stay unused, and this is a further look at the same "
-            "seeds"
-        )
-    return f"part {shard} has them no more" if (shard := now.get("shard")) else "the sweep has such settings no more"
+        drawn = "their trials are drawn anew, from other ranges"
+        return f"{drawn}; they stay unused, and this is a further look at the same seeds", False
+    shard = now.get("shard")
+    return f"part {shard} has them no more" if shard else "the sweep has such settings no more", False
 
 
 def _list_changed(before: Mapping, now: Mapping) -> dict[str, list[str]]:

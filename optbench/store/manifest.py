@@ -27,7 +27,12 @@ _NAMED = 4
 
 
 class DamagedManifest(OptbenchError):
-    """Raised for a manifest whose content is not what was written."""
+    """Raised for a manifest whose content is not what was written; ``what``: what is wrong, in words."""
+
+    def __init__(self, what: str):
+        """Take what is wrong, behind which the message says how to go on."""
+        super().__init__(f"{what}: {AGAIN}")
+        self.what = what
 
 
 class Entry(NamedTuple):
@@ -142,14 +147,14 @@ def read_manifest(directory: Path) -> Manifest | None:
         raise OptbenchError(f"cannot read {str(path)!r}: {error.strerror}") from None
     body = content.partition(b"\n")[2].removeprefix(b'"manifest": ').removesuffix(b"}\n")
     if content != _seal(body):
-        raise DamagedManifest(f"{str(path)!r} is damaged (its checksum is wrong): {AGAIN}")
+        raise DamagedManifest(f"{str(path)!r} is damaged (its checksum is wrong)")
     try:
         raw = json.loads(body)
         version, known = str(raw["optbench"]), raw["format"] == FORMAT
         if known:
             return _adapter().validate_python(raw)
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise DamagedManifest(f"{str(path)!r} is no list of a sweep's cohorts: {AGAIN}") from None
+        raise DamagedManifest(f"{str(path)!r} is no list of a sweep's cohorts") from None
     raise OptbenchError(
         f"optbench {version} wrote {str(path)!r} in another format than {__version__} reads: use that version"
     )

@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import math
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -90,6 +91,18 @@ def find_equal(setting: Setting, library: str) -> Choice:
     stated = getattr(record, "equals", {})
     choice = choose_call(f"optimizer {record.name}", stated, library, {**setting.values, "constant": setting.constant})
     return Choice(choice.call, choice.why or "it has no such rule")
+
+
+def find_own_rate(setting: Setting, choice: Choice) -> float:
+    """Return the library's rate where it is computed from the setting's, as ``lr * (1 - beta1)``; NaN elsewhere."""
+    share = None if choice.call is None else find_rate(choice.call)
+    if share is None or isinstance(share, ast.Name):
+        return math.nan
+    tree = ast.fix_missing_locations(ast.Expression(copy.deepcopy(share)))
+    try:
+        return float(eval(compile(tree, "<rate>", "eval"), {"__builtins__": {}}, {"lr": setting.lr}))
+    except (ArithmeticError, ValueError, TypeError, NameError):  # the code shows what it is
+        return math.nan
 
 
 def find_nearest(record: Any, values: Mapping[str, Any], library: str) -> str:

@@ -11,12 +11,13 @@ import pandas as pd
 from optbench.analysis.answer import Answer
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.run_columns import hyperparameter_columns
-from optbench.analysis.texts import BEST_OF_MORE, join_with_and
 from optbench.contract.columns import TARGETS, TEST
+from optbench.contract.names import join_with_and
 from optbench.wording import caveats, labels
 from optbench.wording.judged import (
     PLAIN_LOSS,
     SAMPLES,
+    describe_result,
     describe_verdict,
     name_certainty,
     name_metric,
@@ -24,6 +25,7 @@ from optbench.wording.judged import (
     name_unit,
 )
 from optbench.wording.labels import Label
+from optbench.wording.verdict_texts import BEST_OF_MORE
 
 _FEW_STEPS = 10
 """Steps up to which samples to a target say more of the start than of training."""
@@ -62,12 +64,13 @@ def compare_models(answer: Answer) -> str:
 
 def describe_problem(answer: Answer, problem: str) -> str:
     """Return a sentence: who may be best on a problem, by how much the others are behind, and what spoils that."""
-    texts = (
-        describe_verdict(answer, problem),
-        list_reached_at_once(answer).get(problem),
-        list_remarks(answer).get(problem),
-    )
-    return "; ".join(filter(None, texts))
+    return f"{answer.label(problem)}: {describe_without_name(answer, problem)}"
+
+
+def describe_without_name(answer: Answer, problem: str) -> str:
+    """Return the sentence of a problem without its name."""
+    remarks = list_reached_at_once(answer).get(problem), list_remarks(answer).get(problem)
+    return "; ".join(filter(None, (describe_result(answer, problem), *remarks)))
 
 
 def list_remarks(answer: Answer) -> dict[str, str]:
@@ -78,8 +81,7 @@ def list_remarks(answer: Answer) -> dict[str, str]:
         found.setdefault(row.problem, []).append(text)
     for problem, (measure, value) in answer.unlearned.items():
         name = measure.removesuffix("_final").removeprefix(TEST)
-        unit = name.replace("_", " ") if "accuracy" in name else name_unit(answer.ask(measure), problem)
-        unit = unit.removeprefix("1 - ").removesuffix(" on test data")
+        unit = name_metric(name if "accuracy" in name else measure, problem in answer.macro, "", "")
         text = f"as far as the test data tell, no better than a constant answer ({unit} {labels.number(value)})"
         found.setdefault(problem, []).append(text)
     return {problem: "; ".join(texts) for problem, texts in found.items()}
@@ -113,9 +115,7 @@ def describe_measure(answer: Answer) -> str:
 def split_measure(answer: Answer) -> tuple[str, str, str]:
     """Return what verdicts rest on (measure, tuning, intervals), what spoils them, and the rest, such as ranges."""
     runs = answer.runs
-    name = name_measure(answer.judge_by)
-    if answer.macro >= {*answer.best["problem"]}:
-        name = name.replace("F1", "macro F1")
+    name = name_measure(answer.judge_by, answer.macro >= {*answer.best["problem"]})
     chosen = answer.question.choose_by
     look = f" (look {answer.tables.look} at this growing sweep)" * (answer.looks[1] > 1)
     basis = [f"Compared by {name}.", _describe_tuning(answer)]
@@ -212,11 +212,16 @@ def describe_data(problems: Iterable[tuple[str, str]], label: Label = str) -> li
     return [f"{join_with_and(list(names))} on {text}" for text, names in learners.items()]
 
 
-def name_measure(measure: str) -> str:
+def name_measure(measure: str, macro: bool = False) -> str:
+    """Return a measure in a sentence, such as "the share of errors on test data"; macro: there are several classes."""
+    name = label_measure(measure, macro)
+    return name if measure == TIME or name.startswith("1 - ") else f"the {name}"
+
+
+def label_measure(measure: str, macro: bool = False) -> str:
     """Return a measure in words, such as "share of errors on test data"."""
     if measure == TIME:
         return "expected samples to a target"
     if measure == LOSS:
-        return "the loss at the end of a run, above the minimum"
-    name = "the share of errors on test data" if "accuracy" in measure else f"the {name_metric(measure)}"
-    return name.removeprefix("the ") if "1 - " in name else name
+        return "loss at the end of a run, above the minimum"
+    return "share of errors on test data" if "accuracy" in measure else name_metric(measure, macro)

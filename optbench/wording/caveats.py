@@ -19,8 +19,7 @@ from optbench.analysis.measures import (
     validation_column,
 )
 from optbench.analysis.run_columns import count_folds, find_standing_in
-from optbench.analysis.texts import join_with_and
-from optbench.contract.names import join_names
+from optbench.contract.names import join_names, join_with_and
 from optbench.contract.problems import FLOOR
 from optbench.contract.search import SAME_MEANING
 from optbench.wording import labels

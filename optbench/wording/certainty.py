@@ -3,34 +3,49 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
 
 import pandas as pd
 
+from optbench.analysis.advice import Advice
 from optbench.analysis.answer import Answer, Beside
 from optbench.analysis.verdicts import ALL
 from optbench.contract.names import count_noun
 from optbench.wording import labels
 from optbench.wording.judged import MOST_BLOCKS
+from optbench.wording.wider_search import begin_extension
 
 
-def plan_more_runs(answer: Answer, timings: pd.DataFrame, cores: int = 1) -> tuple[str, str] | None:
-    """Return how many more blocks, or seeds, half of the open pairs take of which `count_blocks` says it.
+def advise_more_runs(
+    answer: Answer, timings: pd.DataFrame, directory: str | Path, provenance: Mapping[str, Any]
+) -> list[Advice]:
+    """Return how many more blocks, or seeds, half of what is open takes, and all of it (`count_blocks`).
 
-    With the option of ``sweep --extend`` that runs them; None without such a pair. timings: the table of the sweep;
-    cores: those of its machine, for the time.
+    timings, provenance: of the sweep; directory: that of its results.
     """
-    known, counts = find_open_pairs(answer), sorted(count_blocks(answer).values())
-    if not counts:
-        return None
-    more, there = counts[(len(counts) - 1) // 2], answer.seeds or answer.blocks
-    unit = "seed" if answer.seeds else "block"
-    time = format_time(estimate_seconds(answer.runs, timings, cores, more / max(there, 1)))
-    settled = sum(count <= more for count in counts)
-    which = f"{settled:,} of {len(known):,} open pairs need" if len(known) > 1 else "the open pair needs"
-    text = f"{which} at most {count_noun(more, f'more {unit}')}"
+    needed, there = count_blocks(answer), answer.seeds or answer.blocks
+    unit: Literal["block", "seed"] = "seed" if answer.seeds else "block"
+    counts, cores = sorted(needed.values()), provenance.get("cores") or 1
+    return [
+        Advice(
+            (*begin_extension(directory, provenance), f"--{unit}s", str(there + more)),
+            tuple(key for key in needed if needed[key] <= more), more, unit,
+            seconds=estimate_seconds(answer.runs, timings, cores, more / max(there, 1)),
+        )
+        for more in dict.fromkeys([counts[(len(counts) - 1) // 2], counts[-1]] if counts else ())
+    ]  # fmt: skip
+
+
+def say_more_runs(answer: Answer, advice: Advice) -> str:
+    """Return how many of the open pairs so many more blocks, or seeds, decide at most, and the time."""
+    count, time = len(find_open_pairs(answer)), format_time(advice.seconds)
+    which = f"{len(advice.pairs):,} of {count:,} open pairs need" if count > 1 else "the open pair needs"
+    text = f"{which} at most {count_noun(advice.more, f'more {advice.unit}')}"
     if answer.in_common:
-        text = f"{count_noun(len(known), 'open pair')}: twice the blocks make intervals about a fifth narrower"
-    return text + f" (about {time} here)" * bool(time), f"--{unit}s {there + more}"
+        text = f"{count_noun(count, 'open pair')}: twice the blocks make intervals about a fifth narrower"
+    return text + f" (about {time} here)" * bool(time)
 
 
 def count_blocks(answer: Answer) -> dict[tuple[str, str], int]:
@@ -60,7 +75,8 @@ def find_open_pairs(answer: Answer) -> dict[tuple[str, str], Beside]:
     }
     return {
         key: pair for key, pair in pairs.items()
-        if (not math.isnan(pair.blocks_needed) or answer.in_common and not pair.reason) and "fails in" not in pair.known
+        if (not math.isnan(pair.blocks_needed) or answer.in_common and not pair.reason)
+        and not (pair.known and pair.known.kind == "fails")
     }  # fmt: skip
 
 

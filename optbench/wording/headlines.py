@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from optbench.analysis.answer import Answer
-from optbench.analysis.texts import join_with_and
 from optbench.analysis.verdicts import ALL
+from optbench.contract.names import join_with_and
 from optbench.wording import labels
 from optbench.wording.answers import compare_models
 from optbench.wording.judged import describe_best, format_ratio, tell_end, tested_over_all

@@ -11,10 +11,11 @@ from optbench.analysis.answer import Answer
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.pair_statistics import spent_alpha
 from optbench.analysis.ranking import FAILED
-from optbench.analysis.texts import BOTH_SMALL, join_with_and
 from optbench.analysis.verdicts import ALL, WINS
 from optbench.contract.columns import SCORES, TEST, is_gain
+from optbench.contract.names import join_with_and
 from optbench.wording import labels
+from optbench.wording.verdict_texts import say
 
 MOST_BLOCKS = 1000
 """Beyond this number of blocks a difference is too small to matter."""
@@ -58,7 +59,7 @@ def tell_end(answer: Answer, problem: str, *levels: str) -> str:
 def explain_open(answer: Answer, problem: str) -> str:
     """Return why nothing is told apart on a problem, whatever its runs, such as a single block of seeds; or ""."""
     reasons = [answer.pairs[problem, answer.leader(problem), name].reason for name in answer.list_open(problem)]
-    return reasons[0] if reasons and all(reasons) else ""
+    return say(reasons[0]) if reasons and all(reasons) else ""
 
 
 def name_unit(answer: Answer, problem: str) -> str:
@@ -67,8 +68,7 @@ def name_unit(answer: Answer, problem: str) -> str:
         return SAMPLES if math.isfinite(answer.targets.get(problem, math.nan)) else PLAIN_LOSS
     if answer.judge_by == LOSS or problem in answer.without:
         return PLAIN_LOSS
-    name = ERRORS if "accuracy" in answer.judge_by else name_metric(answer.judge_by)
-    return name.replace("F1", "macro F1") if problem in answer.macro else name
+    return ERRORS if "accuracy" in answer.judge_by else name_metric(answer.judge_by, problem in answer.macro)
 
 
 def name_goal(answer: Answer, problem: str) -> str:
@@ -162,7 +162,7 @@ def describe_ratio(answer: Answer, problem: str, row: Mapping, interval: bool = 
     unit: what the ratio is of, with which its interval has its level.
     """
     pair = answer.pairs.get((problem, answer.leader(problem), row[answer.of]))
-    capped = bool(pair) and pair.known == BOTH_SMALL
+    capped = bool(pair and pair.known and pair.known.kind == "both_small")
     text = f"{'≥' if capped else _SIGNS.get(row['bound'], '')}{format_ratio(row['ratio'])}×{unit}"
     if interval and not capped and math.isfinite(row["ratio_low"]):
         text += f" {format_interval(row['ratio_low'], row['ratio_high'], name_certainty(answer) * bool(unit))}"
@@ -207,13 +207,17 @@ def tested_over_all(answer: Answer) -> str:
     return f"{name_level(answer, names[0])} wins against {whom} over {int(rows['blocks'].max())} problems"
 
 
-def name_metric(measure: str) -> str:
-    """Return a measure on test data in words: "test loss" for "test_loss_final"."""
+def name_metric(measure: str, macro: bool = False, error: str = "1 - ", where: str = " on test data") -> str:
+    """Return a measure on test data in words: "test loss" for "test_loss_final", "1 - F1 on test data".
+
+    macro: there are several classes. error, where: what stands before a metric that is better where it is higher, and
+    behind all of them; "" for the metric itself.
+    """
     name = measure.removesuffix("_final")
     short = name.removeprefix(TEST)
-    if short in SCORES and "accuracy" not in short:
-        return f"{'1 - ' * is_gain(short)}{SCORES[short]} on test data"
-    return name.replace("_", " ")
+    if short not in SCORES or "accuracy" in short:
+        return name.replace("_", " ")
+    return f"{error * is_gain(short)}{'macro ' * (macro and short == 'f1')}{SCORES[short]}{where}"
 
 
 def format_ratio(ratio: float) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
 
-from optbench.analysis.texts import join_with_and
-from optbench.contract.names import join_names
+from optbench.analysis.advice import Advice
+from optbench.contract.names import join_names, join_with_and
 from optbench.contract.search import RATE, SAME_MEANING, join_ranges, parse_range
 from optbench.wording import labels
 
@@ -32,54 +32,53 @@ def _join_limits(rows: pd.DataFrame) -> str:
     )
 
 
-def advise_wider_search(
-    table: pd.DataFrame, directory: str | Path | None = None, provenance: Mapping | None = None
-) -> list[str]:
-    """Return texts on the choices at a limit of the search, each with the command that searches wider.
+def advise_wider_search(table: pd.DataFrame, directory: str | Path, provenance: Mapping) -> list[Advice]:
+    """Return the commands that search wider than the limits at which choices lie.
 
-    table: `Answer.edges`. directory: that of the results; None: the options only. provenance: of the results. A sweep
-    with blocks goes on further by itself, so one command is enough for all; so is one for all ranges that trials are
-    drawn from. A list has a text for each parameter and side. A shard has none: it is for the whole to be extended.
+    table: `Answer.edges`. directory: that of the results. provenance: of the results. A sweep with blocks goes on
+    further by itself, so one command is enough for all; so is one for all ranges that trials are drawn from. A list has
+    one for each parameter and side. A shard has none: it is for the whole to be extended.
     """
-    known = provenance or {}
-    if known.get("shard"):
+    if provenance.get("shard"):
         return []
-    command = "" if directory is None else f"{begin_extension(directory, known)} "
-    drawn, called = table[table["range"] != ""], known.get("labels") or {}
+    begin = begin_extension(directory, provenance)
+    drawn = table[table["range"] != ""]
     if "block" in table and (table["block"] >= 0).any() and len(drawn) == 0:
-        widen = known.get("widen")
-        further = f"--widen {(WIDEN_BY if widen is None else widen) + WIDEN_BY}"
-        return [f"{_list_limits(table, called)}; wider: {command}{further}"]
-    texts = []
+        widen = provenance.get("widen")
+        further = (WIDEN_BY if widen is None else widen) + WIDEN_BY
+        return [Advice((*begin, "--widen", str(further)), edges=table)]
+    found = []
     if len(drawn):
-        options = " ".join(_widen_ranges(drawn, known.get("ranges"), known.get("searched") or {}))
-        anew = "all trials are then drawn anew, and it is a further look"
-        texts.append(f"{_list_limits(drawn, called)} ({anew}); wider: {command}{options}")
+        options = _widen_ranges(drawn, provenance.get("ranges"), provenance.get("searched") or {})
+        found.append(Advice((*begin, *itertools.chain.from_iterable(options)), edges=drawn))
     for (name, _), part in table[table["range"] == ""].groupby(["parameter", "side"], sort=False):
-        texts.append(f"{_list_limits(part, called)}; wider: {command}{_add_values(name, part)}")
-    return texts
+        found.append(Advice((*begin, *_add_values(name, part)), edges=part))
+    return found
 
 
-def begin_extension(directory: str | Path, provenance: Mapping) -> str:
+def begin_extension(directory: str | Path, provenance: Mapping) -> tuple[str, ...]:
     """Return the command that extends the results of a folder, with the files of plug-ins that it needs."""
-    files = "".join(f" --plugin {shlex.quote(file)}" for file in provenance.get("plugin_files") or ())
-    return f"optbench sweep --extend --out {shlex.quote(str(directory))}{files}"
+    files = [word for file in provenance.get("plugin_files") or () for word in ("--plugin", file)]
+    return ("optbench", "sweep", "--extend", "--out", str(directory), *files)
 
 
-def _list_limits(table: pd.DataFrame, called: Mapping[str, str]) -> str:
-    """Return where choices lie at a limit: "at a limit of the search: p (gd: rate 0.3; adam: batch 4), q (gd: rate 1)".
+def say_wider_search(advice: Advice, label: labels.Label = str) -> str:
+    """Return the limits of an advice: "at a limit of the search: p (gd: rate 0.3; adam: batch 4), q (gd: rate 1)".
 
-    called: labels of problems and optimizers.
+    label: returns what a problem or an optimizer is called.
     """
     where = []
-    for problem, rows in table.groupby("problem", sort=False):
+    for problem, rows in advice.edges.groupby("problem", sort=False):
         groups = rows.groupby("optimizer", sort=False)
-        each = [f"{called.get(name, name)}: {_join_limits(part)}" for name, part in groups]
-        where.append(f"{called.get(problem, problem)} ({'; '.join(each)})")
-    return f"at a limit of the search: {join_names(where)}"
+        each = [f"{label(name)}: {_join_limits(part)}" for name, part in groups]
+        where.append(f"{label(problem)} ({'; '.join(each)})")
+    anew = " (all trials are then drawn anew, and it is a further look)" * bool((advice.edges["range"] != "").any())
+    return f"at a limit of the search: {join_names(where)}{anew}"
 
 
-def _widen_ranges(drawn: pd.DataFrame, shared: object, searched: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+def _widen_ranges(
+    drawn: pd.DataFrame, shared: object, searched: Mapping[str, Mapping[str, str]]
+) -> Iterator[tuple[str, str]]:
     """Yield the options of a command that draws trials from wider ranges, which hold all that was searched.
 
     drawn: rows of `Answer.edges` with a range; shared: the ranges that optimizers share, by the meaning of a parameter;
@@ -89,7 +88,7 @@ def _widen_ranges(drawn: pd.DataFrame, shared: object, searched: Mapping[str, Ma
     alone: dict[str, list[str]] = {}
     for name, rows in drawn.groupby("parameter", sort=False):
         if name == RATE:
-            yield f"--lr {shlex.quote(rows['range'].iloc[0])}"
+            yield "--lr", rows["range"].iloc[0]
             continue
         meaning, common = SAME_MEANING.get(name, name), shared if isinstance(shared, Mapping) else {}
         for optimizer, part in rows.groupby("optimizer", sort=False):
@@ -99,10 +98,10 @@ def _widen_ranges(drawn: pd.DataFrame, shared: object, searched: Mapping[str, Ma
             else:
                 alone.setdefault(optimizer, []).append(f"{name}={made}")
     if alike:
-        yield f"--ranges {shlex.quote(', '.join(f'{key}={text}' for key, text in alike.items()))}"
+        yield "--ranges", ", ".join(f"{key}={text}" for key, text in alike.items())
     if alone:
         texts = [labels.with_values(optimizer, values) for optimizer, values in alone.items()]
-        yield f"--optimizers {shlex.quote(', '.join(texts))}"
+        yield "--optimizers", ", ".join(texts)
 
 
 def _join_texts(texts: Iterable[str]) -> str:
@@ -112,16 +111,16 @@ def _join_texts(texts: Iterable[str]) -> str:
     return (made or ranges[0]).text
 
 
-def _add_values(name: str, part: pd.DataFrame) -> str:
+def _add_values(name: str, part: pd.DataFrame) -> tuple[str, str]:
     """Return the option of a command that adds the next values to a list. part: rows of `Answer.edges` of a side."""
     values = list(dict.fromkeys(part["wider"]))
     if name == RATE:
-        return f"--lr {','.join(labels.number(value, 4) for value in values)}"
+        return "--lr", ",".join(labels.number(value, 4) for value in values)
     if name == "batch_size":
-        return f"--batch-sizes {','.join(str(int(value)) for value in values)}"
+        return "--batch-sizes", ",".join(str(int(value)) for value in values)
     rows = part.drop_duplicates(["optimizer", "wider"])
     texts = [
         labels.with_values(optimizer, [f"{name}={labels.value_text(value)}"])
         for optimizer, value in zip(rows["optimizer"], rows["wider"], strict=True)
     ]
-    return f"--optimizers {shlex.quote(', '.join(texts))}"
+    return "--optimizers", ", ".join(texts)

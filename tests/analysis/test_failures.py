@@ -7,6 +7,7 @@ from statsmodels.stats.proportion import proportion_confint, proportions_ztest
 
 from optbench.analysis.failures import compare_failures, failure_shares
 from optbench.analysis.judging import judge
+from optbench.wording.verdict_texts import say
 
 PER_BLOCK = 4
 
@@ -75,7 +76,7 @@ def test_who_fails_more_often_is_named():
     assert table["failures_p"].tolist()[2:] == [1.0, 1.0]
     judged = judge(np.full((4, 8), 0.7) + np.linspace(0, 0.1, 8), failures=table)
     assert judged["verdict"].tolist() == ["open", "wins", "wins", "wins"]
-    assert judged["known"][0] == "fails in 25% [11–43] of runs"
+    assert say(judged["known"][0]) == "fails in 25% [11–43] of runs"
 
 
 @pytest.mark.parametrize("correlation", [0, 0.2, 0.5, 1])

@@ -16,13 +16,14 @@ from synthetic import failure, runs_table
 from optbench.analysis import folders
 from optbench.analysis.folders import compare_timings, paired_times
 from optbench.contract.errors import OptbenchError
+from optbench.wording.verdict_texts import with_texts
 
 FAILED = math.log(1e6)  # runs_table: the first loss is 1, the minimum 0
 
 
 def compare_tables(*arguments, **keywords):
     """Return the rows of a comparison."""
-    return folders.compare_tables(*arguments, **keywords).table
+    return with_texts(folders.compare_tables(*arguments, **keywords).table)
 
 
 def at_once(rows, alpha=0.025):

@@ -9,8 +9,9 @@ from quick import slow
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from optbench.analysis.judging import describe_known, judge
+from optbench.analysis.judging import find_known, judge
 from optbench.analysis.pair_statistics import spent_alpha
+from optbench.wording.verdict_texts import say
 
 
 def spread(mean, sd, n=8):
@@ -48,7 +49,7 @@ def test_other_rows_are_adjusted_by_their_number_with_two_blocks():
     alone = 2 * stats.t.sf(0.5 / 0.3 * np.sqrt(8), 7)
     assert table["p_adjusted"][0] == pytest.approx(1 - (1 - alone) ** 2)
     assert table["p_adjusted"].isna().tolist() == [False, False, True, True]
-    assert table["verdict"][2:].tolist() == ["open", "open"] and table["known"][2:].tolist() == ["", ""]
+    assert table["verdict"][2:].tolist() == ["open", "open"] and table["known"][2:].tolist() == [None, None]
     by_family = judge(rows, family=["x", "y", "y", "y"])
     assert by_family["p_adjusted"][0] == pytest.approx(alone)
 
@@ -73,7 +74,7 @@ def test_other_rows_are_adjusted_by_their_number_with_two_blocks():
 )
 def test_each_verdict_and_what_is_known(mean, sd, verdict, known):
     table = judge([spread(mean, sd)])
-    assert (table["verdict"][0], table["known"][0]) == (verdict, known)
+    assert (table["verdict"][0], say(table["known"][0])) == (verdict, known)
     low, high = (float(np.exp(table[end][0])) for end in ("low", "high"))
     assert (table["p_adjusted"][0] < 0.05) == (low > 1 or high < 1)
     assert (verdict == "wins") == (low > 1.05) and (verdict == "tie") == (low >= 1 / 1.1 and high <= 1.1)
@@ -88,9 +89,10 @@ def test_the_other_side_hears_the_opposite():
     turned = {name: name.replace("_b", "_A").replace("_a", "_b").replace("_A", "_a") for name in failures}
     exchanged = failures.rename(columns=turned).replace({"more": {"a": "b"}})
     table, other = judge(rows, failures=failures), judge(-rows, failures=exchanged)
-    assert table["known"].tolist() == ["fails in 25% [12–43] of runs", "at most 1.4 times worse"]
-    assert other["known"].tolist() == ["the other fails in 25% [12–43] of runs", "at most 1.4 times better"]
-    assert list(describe_known(table)) == table["known"].tolist()
+    assert [*map(say, table["known"])] == ["fails in 25% [12–43] of runs", "at most 1.4 times worse"]
+    assert [*map(say, other["known"])] == ["the other fails in 25% [12–43] of runs", "at most 1.4 times better"]
+    assert [each.flipped() for each in table["known"]] == other["known"].tolist()
+    assert list(find_known(table)) == table["known"].tolist()
 
 
 @pytest.mark.parametrize(
@@ -110,7 +112,7 @@ def test_blocks_that_agree_give_no_p_of_0():
     for n in (2, 3, 5):
         row = of(0.7, n)
         assert row["p"] == stats.binomtest(n, n).pvalue and row["verdict"] == "open"
-        assert np.isinf(row["low"]) and row["known"] == "too few blocks to tell"
+        assert np.isinf(row["low"]) and say(row["known"]) == "too few blocks to tell"
     row = of(0.7, 6)
     assert row["p_adjusted"] == pytest.approx(2**-5)
     assert row["low"] == row["high"] == pytest.approx(0.7) and row["verdict"] == "wins"

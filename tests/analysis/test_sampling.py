@@ -22,6 +22,13 @@ from optbench.analysis.sampling import (
 from optbench.contract.columns import GROUPS
 from optbench.contract.errors import OptbenchError
 from optbench.datasets.record import split_folds
+from optbench.wording.verdict_texts import with_texts
+
+
+def compare_tables(*arguments, **keywords):
+    """Return the rows of a comparison as users get them, in words."""
+    return with_texts(folders.compare_tables(*arguments, **keywords).table)
+
 
 RNG = np.random.default_rng(0)
 
@@ -188,7 +195,7 @@ def test_fewer_than_30_test_rows_give_no_verdict_and_say_why():
         if rows == 1:
             continue  # two folders with the same runs are the same
         sides = [runs[runs["optimizer"] == name].assign(optimizer="gd") for name in "ab"]
-        row = folders.compare_tables(*sides, judge_by="test_accuracy", above=0.05).table.iloc[0]
+        row = compare_tables(*sides, judge_by="test_accuracy", above=0.05).iloc[0]
         assert (row["verdict"] == "open", row["regression"], row["reason"]) == (
             bool(reason), "open" if reason else "shown", reason,
         )  # fmt: skip
@@ -292,7 +299,7 @@ def test_the_blocks_of_a_fold_are_one_observation():
     assert row["blocks"] == 3 and np.isnan(row["blocks_needed"])
     sides = [runs[runs["optimizer"] == name].assign(optimizer="gd") for name in "ab"]
     for parts in (sides, [side.assign(stage="grid", block=-1) for side in sides]):  # as they are tuned, and settings
-        row = folders.compare_tables(*parts, judge_by="test_accuracy").table.iloc[0]
+        row = compare_tables(*parts, judge_by="test_accuracy").iloc[0]
         assert np.log(row[["ratio", "high"]].astype(float)).tolist() == pytest.approx([d, d + half])
         assert (row["reason"], row["blocks"], row["seeds"]) == ("", 3, 32)
     with pytest.raises(OptbenchError, match="on other test rows: .* A have 3 and .* B have 1 folds"):

@@ -18,7 +18,8 @@ from optbench.analysis.folders import Comparison
 from optbench.cli import app, compare_text
 from optbench.cli.compare_next import list_steps
 from optbench.figures.data import report_data
-from optbench.wording.certainty import plan_more_runs
+from optbench.wording import comparisons
+from optbench.wording.certainty import advise_more_runs
 
 SPEC = {"problems": ["rosenbrock", "quadratic(dim=4)"], "optimizers": ["gd", "momentum"], "batch_sizes": ["full"],
         "learning_rates": [1e-4, 3e-4], "seeds": 6, "steps": 20}  # fmt: skip
@@ -182,7 +183,8 @@ def test_a_sweep_and_a_comparison_of_its_optimizers_say_one_number_of_blocks(tmp
     ):
         results = optbench.Results(runs, None, pd.DataFrame(), provenance=given)
         results.path = tmp_path
-        _, more = plan_more_runs(report_data(results).answer, results.timings)
+        (advice,) = advise_more_runs(report_data(results).answer, results.timings, tmp_path, given)
+        more = " ".join(advice.command[-2:])
         (other,) = list_steps(optbench.compare(results, pair=("gd", "adam"), judge_by="loss"), [results], None)
         assert more.startswith(option) and int(more.split()[1]) > 100
         assert other["commands"][0].endswith(more)
@@ -346,13 +348,13 @@ def test_what_is_too_noisy_has_no_numbers_and_one_rule_no_two_names():
     row = {"problem": "p", "a": "Ours(beta1=0.9, beta2=0.99)", "b": "Ours", "verdict": "open", "reason": "",
            "ratio": 1.2, "low": 2.31e-7, "high": 5.86e6, "known": "too noisy to place", "blocks": 3,
            "blocks_needed": math.inf, "seeds": 6, "failures_a": 0.0, "failures_b": 0.0}  # fmt: skip
-    assert compare_text.describe_row(row) == "open: too noisy to place"
-    assert compare_text.name_row(row) == "Ours (beta1=0.9, beta2=0.99 in A) on p"
-    assert compare_text.name_row(row | {"b": "adam"}) == "adam for Ours(beta1=0.9, beta2=0.99) on p"
-    assert compare_text.bound_regression(row) == "too noisy to place"
+    assert comparisons.describe_row(row) == "open: too noisy to place"
+    assert comparisons.name_row(row) == "Ours (beta1=0.9, beta2=0.99 in A) on p"
+    assert comparisons.name_row(row | {"b": "adam"}) == "adam for Ours(beta1=0.9, beta2=0.99) on p"
+    assert comparisons.bound_regression(row) == "too noisy to place"
     found = Comparison(pd.DataFrame([row]), "tuned")
     lines = [line if isinstance(line, str) else line[0] for line in compare_text._format_table(found, False)]
     assert lines[-1].split(maxsplit=1) == ["-", "too noisy to place   open           6"] and max(map(len, lines)) <= 80
     near = row | {"low": 0.5, "high": 1e6}
-    assert "[0.5, 1e+06]" in compare_text.describe_row(near)
-    assert compare_text._format_range(pd.Series([0, 3]), "block") == "up to 3 blocks"
+    assert "[0.5, 1e+06]" in comparisons.describe_row(near)
+    assert comparisons._format_range(pd.Series([0, 3]), "block") == "up to 3 blocks"

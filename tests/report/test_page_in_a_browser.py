@@ -15,7 +15,7 @@ from optbench.report import write_report
 from optbench.run.chosen import format_hyperparameters
 from optbench.translation.code import render
 from optbench.translation.libraries import TITLES
-from optbench.translation.setting import Setting, find_equal
+from optbench.translation.setting import Setting, find_equal, find_own_rate
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 ODD = 'a "very" odd <img src=x onerror=alert(1)> & 최적화 ' + "long " * 36
@@ -41,6 +41,7 @@ def codes(runs):
         setting = Setting(record, defaults | values, row["lr"], schedule, int(row["batch_size"]), 20)
         for library in (each for each in LIBRARIES if each == "torch" or find_equal(setting, each).call is not None):
             code = {"library": TITLES[library], "equal": 1, "code": render(setting, library)}
+            code["rate"] = find_own_rate(setting, find_equal(setting, library))
             rows.append({**{key: row[key] for key in keys}, "hyperparameters": format_hyperparameters(values), **code})
     return pd.DataFrame(rows)
 

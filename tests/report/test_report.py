@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 import re
 from html.parser import HTMLParser
 
@@ -12,7 +13,6 @@ from matplotlib.image import imread
 from staged import answer_of
 from synthetic import make_tables, runs_table, write_folder
 
-import optbench
 from optbench import OptbenchError
 from optbench.analysis import timing_summary
 from optbench.report import write_report
@@ -239,14 +239,12 @@ def test_missing_or_broken_folders_say_what_to_do(tmp_path):
     assert not (empty / "report" / "index.html").exists()
 
 
-def test_the_rate_of_pytorch_is_found_where_it_is_a_share_of_ours():
-    """PyTorch sums the gradients that the lecture averages; of Adam the two rates are one."""
-    for text, name, rate in (("momentum(beta1=0.8)", "momentum", 0.1), ("adam_torch", "adam_torch", None)):
-        row = {"problem": "p", "optimizer": name, "schedule": "constant", "batch_size": 4, "lr": 0.5}
-        code = optbench.training_code(text, "torch", lr=0.5)
-        table = pd.DataFrame([row | {"hyperparameters": "{}", "library": "PyTorch", "equal": True, "code": code}])
-        (found,) = find_code(group_codes(table), row, [])
-        assert found["rate"] == (None if rate is None else pytest.approx(rate))
+def test_the_rate_of_pytorch_is_that_of_the_table_and_unknown_of_older_folders():
+    row = {"problem": "p", "optimizer": "momentum", "schedule": "constant", "batch_size": 4, "lr": 0.5}
+    code = {"hyperparameters": "{}", "library": "PyTorch", "equal": True, "code": "SGD(lr=0.5 * (1 - 0.8))"}
+    for more, rate in (({"rate": 0.1}, 0.1), ({}, math.nan)):
+        (found,) = find_code(group_codes(pd.DataFrame([row | code | more])), row, [])
+        assert found["rate"] == pytest.approx(rate, nan_ok=True)
 
 
 TINY = {"batch_sizes": (16,), "rates": (0.01,), "points": 8, "schedules": ("constant",), "seeds": range(5)}

@@ -15,7 +15,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.plan.spec_files import read_spec, refuse_unnamed
 from optbench.run import executors, loop
 from optbench.store.folder import Store
-from optbench.wording.wider_search import advise_wider_search
+from optbench.wording.wider_search import advise_wider_search, say_wider_search
 
 GRID = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "seeds": 3,
         "tuning_seeds": 1, "steps": 10}  # fmt: skip
@@ -157,8 +157,9 @@ def test_the_command_that_an_edge_prints_works_as_printed(ran, tmp_path):
     optbench.sweep(GRID, out=out, workers=1)
     results = optbench.load(out)
     answer = answer_of(results.runs, results.tuning_seeds, results.judge_by, results.searched)
-    (text,) = [each for each in advise_wider_search(answer.edges, out) if "rate 0.001)" in each]
-    program, *arguments = shlex.split(text.split("wider: ")[1])
+    advised = advise_wider_search(answer.edges, out, results.provenance)
+    (command,) = [shlex.join(each.command) for each in advised if "rate 0.001)" in say_wider_search(each)]
+    program, *arguments = shlex.split(command)
     assert program == "optbench"
     ran.clear()
     done = CliRunner().invoke(app, arguments)

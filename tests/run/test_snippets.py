@@ -24,13 +24,15 @@ def of(optimizer, schedule="cosine", lr=0.1, epochs=3, remark="", **values):
 
 def test_the_code_is_that_of_the_function():
     found = of("momentum", remark="The sweep ran 2.5 epochs.", beta1=0.8)
-    assert [(library, equal) for library, equal, _ in found] == [("PyTorch", True), ("optax", True)]
-    for (_, _, code), library in zip(found, ("torch", "optax"), strict=True):
+    assert [(library, equal) for library, equal, *_ in found] == [("PyTorch", True), ("optax", True)]
+    assert [rate for *_, rate in found] == [pytest.approx(0.1 * (1 - 0.8))] * 2, "of a sum, not of an average"
+    assert math.isnan(of("adam")[0][-1]), "the same rate"
+    for (_, _, code, _), library in zip(found, ("torch", "optax"), strict=True):
         given = {"lr": 0.1, "schedule": "cosine", "batch_size": 32, "epochs": 3, "beta1": 0.8}
         expected = optbench.training_code("momentum", library, **given)
         assert code.partition("\nimport")[2] == expected.partition("\nimport")[2] != ""
         assert "The sweep ran 2.5 epochs." in code.replace("\n# ", " ")
-    assert all('method="L-BFGS-B"' in code.replace("'", '"') for *_, code in of("lbfgs", "constant", 1.0))
+    assert all('method="L-BFGS-B"' in code.replace("'", '"') for *_, code, _ in of("lbfgs", "constant", 1.0))
 
 
 def test_an_unforeseen_error_costs_the_code_and_no_sweep(monkeypatch):

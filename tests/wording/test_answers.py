@@ -13,7 +13,7 @@ from optbench.wording.answers import (
     describe_problem,
     split_measure,
 )
-from optbench.wording.certainty import plan_more_runs
+from optbench.wording.certainty import advise_more_runs
 from optbench.wording.judged import describe_order, describe_result, name_unit
 
 WORSE = {"gd": 3.0, "adam": 1.0, "lion": 1.0, "slow": 40.0}
@@ -107,7 +107,7 @@ def test_labels_of_a_coin_are_not_learned_and_need_no_more_runs():
     answer = answer_of(runs, [0], "test_accuracy", problems=facts)
     words = "as far as the test data tell, no better than a constant answer (accuracy 0.54)"
     assert describe_problem(answer, "p").endswith(words) and "would" not in describe_problem(answer, "p")
-    assert plan_more_runs(answer, pd.DataFrame()) is None and answer.promising_edges.empty
+    assert advise_more_runs(answer, pd.DataFrame(), ".", {}) == [] and answer.promising_edges.empty
     answer = answer_of(runs, [0], "test_accuracy", problems=facts.assign(constant_accuracy=0.3))
     assert not answer.unlearned and "constant" not in describe_problem(answer, "p")
     assert len(answer_of(runs, [0], "test_accuracy").edges) == len(answer.promising_edges)
@@ -117,7 +117,8 @@ def test_measures_that_were_asked_for_are_told_and_values_stand_where_the_rankin
     runs = planted(["gd", "adam"], problems=("p",))
     loss = np.exp(runs["log_tail"])
     runs = runs.assign(test_f1=1 - loss, test_loss_final=loss, test_accuracy=1 - loss)
-    facts = pd.DataFrame({"problem": ["p"], "constant_answer": [""], "data": ["p.csv: target 'kind', 3 classes"]})
+    three = {"constant_answer": "a", "constant_balanced_accuracy": 1 / 3}  # of one class, and none of the two others
+    facts = pd.DataFrame([{"problem": "p", **three}])
     answer = answer_of(runs, [], "f1", choose_by=("f1", "test_loss"), problems=facts)
     assert [name_unit(other, "p") for other in answer.others.values()] == ["test loss"]
     value = answer.ranking.loc[answer.ranking["optimizer"] == "adam", "value"].iloc[0]

@@ -7,6 +7,7 @@ import pytest
 from staged import answer_of, staged_table, with_parts
 from synthetic import failure, runs_table
 
+from optbench.analysis.known import Known
 from optbench.results.results import Results
 from optbench.wording import certainty
 
@@ -40,7 +41,7 @@ def open_pairs(needed, seconds=400.0, **more):
         state="open", value=range(len(names)), may_be_best=True, leader=answer.ranking["optimizer"] == "gd"
     )
     rows = [
-        {"verdict": "open", "known": "too noisy to place", "reason": "", "blocks": 8,
+        {"verdict": "open", "known": Known("noisy"), "reason": None, "blocks": 8,
          "blocks_needed": needed[names.index(row["b"]) - 1] if row["a"] == "gd" else math.nan}
         for row in answer.verdicts.to_dict("records")
     ]  # fmt: skip
@@ -49,17 +50,22 @@ def open_pairs(needed, seconds=400.0, **more):
     return with_parts(answer, ranking=ranking, verdicts=verdicts, **more), timings
 
 
+def advise(answer, timings, cores=1):
+    """Return the words for the first advice and its option."""
+    (first, *_) = certainty.advise_more_runs(answer, timings, ".", {"cores": cores})
+    return certainty.say_more_runs(answer, first), " ".join(first.command[-2:])
+
+
 @pytest.mark.slow
 def test_more_blocks_come_with_their_time_and_their_option():
-    text, option = certainty.plan_more_runs(*open_pairs([11.2, 16.0, 40.0, 5000.0]), cores=2)
+    text, option = advise(*open_pairs([11.2, 16.0, 40.0, 5000.0]), cores=2)
     assert option == "--blocks 16"
     assert text == "2 of 4 open pairs need at most 8 more blocks (about 3 min here)"
-    text, _ = certainty.plan_more_runs(*open_pairs([9.0], 40.0))
+    text, _ = advise(*open_pairs([9.0], 40.0))
     assert text == "the open pair needs at most 1 more block (about 5 s here)"
-    assert (
-        certainty.plan_more_runs(*open_pairs([math.inf])) is certainty.plan_more_runs(*open_pairs([math.nan])) is None
-    )
-    text, option = certainty.plan_more_runs(*open_pairs([16.0], seeds=24))
+    for never in (math.inf, math.nan):
+        assert certainty.advise_more_runs(*open_pairs([never]), ".", {}) == []
+    text, option = advise(*open_pairs([16.0], seeds=24))
     assert option == "--seeds 48" and "24 more seeds" in text
 
 
@@ -67,11 +73,11 @@ def test_more_blocks_come_with_their_time_and_their_option():
 def test_on_seeds_in_common_twice_the_blocks_are_advised():
     """How many decide a pair is not known there; one that cannot be decided, as neither arrives, does not count."""
     answer, timings = open_pairs([math.nan, math.nan, math.nan], in_common=True)
-    text, option = certainty.plan_more_runs(answer, timings, cores=2)
+    text, option = advise(answer, timings, cores=2)
     assert option == "--blocks 16"
     assert text == "3 open pairs: twice the blocks make intervals about a fifth narrower (about 3 min here)"
-    never = answer.verdicts.assign(reason="neither reaches the target")
-    assert certainty.plan_more_runs(with_parts(answer, verdicts=never, in_common=True), timings) is None
+    never = with_parts(answer, verdicts=answer.verdicts.assign(reason=Known("neither_reaches")), in_common=True)
+    assert certainty.advise_more_runs(never, timings, ".", {}) == []
 
 
 def test_winners_have_setting_lead_and_verdict():

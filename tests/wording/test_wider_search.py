@@ -1,5 +1,7 @@
 """Advice to search wider, on tables whose best values lie at an end of what was tried."""
 
+import shlex
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,13 +15,21 @@ from optbench.catalogue.loader import find_shipped_limits
 from optbench.contract.limits import is_inside
 from optbench.contract.search import parse_range
 from optbench.wording.answers import describe_measure
-from optbench.wording.wider_search import advise_wider_search, describe_limits
+from optbench.wording.wider_search import advise_wider_search, describe_limits, say_wider_search
+
+
+def texts_of(edges, directory=".", provenance=None):
+    """Return each advice in words, with its options."""
+    found = advise_wider_search(edges, directory, provenance or {})
+    begin = ("optbench", "sweep", "--extend", "--out", directory)
+    assert all(each.command[:5] == begin for each in found)
+    return [f"{say_wider_search(each)}; wider: {shlex.join(each.command[5:])}" for each in found]
 
 
 def test_the_next_rate_of_a_grid_is_a_round_number():
     """The grid 1:31.6228:4, as it stands in the tables: with 4 digits."""
     rows = [{"lr": lr, "seed": s, "suboptimality_final": 1 / lr} for lr in (1, 3.162, 10, 31.62) for s in range(4)]
-    (text,) = advise_wider_search(answer_of(runs_table(rows), [0, 1]).edges)
+    (text,) = texts_of(answer_of(runs_table(rows), [0, 1]).edges)
     assert text.endswith("wider: --lr 100")
 
 
@@ -30,7 +40,7 @@ def test_edges_come_with_the_option_that_searches_wider():
         for problem in "pq" for beta in (0.8, 0.9) for lr in (0.01, 0.1, 1.0) for size in (16, 64) for seed in range(4)
     ]  # fmt: skip
     runs = runs_table(rows)
-    texts = advise_wider_search(answer_of(runs, [0, 1]).edges)
+    texts = texts_of(answer_of(runs, [0, 1]).edges)
     assert "at a limit of the search: p (momentum: rate 1); wider: --lr 10" in texts
     assert "at a limit of the search: q (momentum: rate 0.01); wider: --lr 0.001" in texts
     assert any(text.endswith("q (momentum: beta1 0.9); wider: --optimizers 'momentum(beta1=0.95)'") for text in texts)
@@ -38,7 +48,7 @@ def test_edges_come_with_the_option_that_searches_wider():
     inside = runs_table(
         [{"lr": lr, "seed": s, "suboptimality_final": abs(lr - 2)} for lr in (1, 2, 3) for s in range(4)]
     )
-    assert advise_wider_search(answer_of(inside, [0, 1]).edges) == []
+    assert texts_of(answer_of(inside, [0, 1]).edges) == []
 
 
 @pytest.mark.parametrize("best", [slow("lowest"), "highest"])
@@ -88,7 +98,7 @@ def test_the_ends_of_a_range_are_those_it_was_drawn_from(text, values, best, opt
         {"lr": lr, "seed": seed, "suboptimality_final": 1e-3 + abs(lr - best)} for lr in values for seed in range(4)
     ]
     answer = answer_of(runs_table(rows), [0, 1], searched={"gd": {"lr": text}})
-    texts = advise_wider_search(answer.edges)
+    texts = texts_of(answer.edges)
     assert f"Searched: lr in {text} by all." in describe_measure(answer)
     assert answer.best["edge"].tolist() == [option is not None], "the note in a table says the same"
     assert [each.split("wider: ")[1] for each in texts] == ([option] if option else [])
@@ -109,10 +119,9 @@ def test_one_command_widens_all_ranges_and_names_all_of_them():
         runs_table(rows), best_configurations(runs_table(rows), [0, 1]), searched,
         lambda name: {"beta1": "[0, 1)", "nu": "[-1, 2]"},
     )  # fmt: skip
-    (text,) = advise_wider_search(table, "out", {"ranges": {"beta1": beta}, "searched": searched})
+    (text,) = texts_of(table, "out", {"ranges": {"beta1": beta}, "searched": searched})
     assert "p (gd: rate 0.011, " in text and "q (adam: " in text
     command = text.split("; wider: ")[1]
-    assert command.startswith("optbench sweep --extend --out out ")
     assert "--lr 'log_uniform(0.001, 10)'" in command
     assert "--ranges 'beta1=one_minus_log_uniform(0.001, 1)'" in command
     assert "--optimizers 'gd(nu=uniform(-1, 1))'" in command
@@ -124,7 +133,7 @@ def test_a_list_gets_the_next_value_of_each_optimizer_at_its_end():
         for optimizer, betas in (("momentum", (0.8, 0.9)), ("nadam", (0.5, 0.95)))
         for beta in betas for seed in range(4)
     ]  # fmt: skip
-    (text,) = advise_wider_search(answer_of(runs_table(rows), [0, 1]).edges)
+    (text,) = texts_of(answer_of(runs_table(rows), [0, 1]).edges)
     assert text.endswith(
         "p (momentum: beta1 0.9; nadam: beta1 0.95); wider: --optimizers 'momentum(beta1=0.95), nadam(beta1=0.995)'"
     )

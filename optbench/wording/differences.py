@@ -11,8 +11,7 @@ import pandas as pd
 from optbench.analysis.measures import LOG_TAIL
 from optbench.analysis.run_columns import hyperparameter_columns
 from optbench.analysis.sweep_tables import Tables
-from optbench.analysis.texts import join_with_and
-from optbench.contract.names import join_names, number_text
+from optbench.contract.names import join_names, join_with_and, number_text
 
 MOST_VALUES = 4
 """The most values of a parameter to list; of more, the number and the range are stated."""
@@ -34,8 +33,7 @@ def list_differences(a: Tables, b: Tables, label: Callable[[str], str] = str) ->
     devices and seeds; and names that only one side has.
     """
     return [
-        *_compare_versions(a.provenance, b.provenance),
-        *_compare_choices(a.provenance, b.provenance),
+        *_compare_provenance(a.provenance, b.provenance),
         *_compare_sources(a, b),
         *_compare_sets("device", *(side.timings.get("device", pd.Series(dtype=object)) for side in (a, b))),
         *_compare_sets("dtype", a.runs["dtype"], b.runs["dtype"]),
@@ -118,22 +116,24 @@ def list_provenance(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, dic
     return {name: values for name, values in both.items() if values["a"] != values["b"]}
 
 
-def _compare_versions(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a line for each version or machine that differs. a, b: the provenance of the two sides."""
+def _tell(what: str, a: object, b: object) -> Iterator[str]:
+    """Yield a line with two values if they differ."""
+    if a != b:
+        yield f"{what}: {a} in A, {b} in B"
+
+
+def _compare_provenance(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line for each version or machine that differs, and for what the sweeps choose or judge by.
+
+    a, b: the provenance of the two sides.
+    """
     for name in VERSIONS:
-        if a.get(name) != b.get(name):
-            yield f"{name}: {a.get(name, 'not recorded')} in A, {b.get(name, 'not recorded')} in B"
-
-
-def _compare_choices(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a line for each key of the specs by which the sweeps choose or judge otherwise. a, b: their provenance."""
+        yield from _tell(name, a.get(name, "not recorded"), b.get(name, "not recorded"))
     listed = [side.get("choose_by", LOG_TAIL) for side in (a, b)]
-    chosen_by = [each if isinstance(each, str) else ", ".join(each) for each in listed]
-    if chosen_by[0] != chosen_by[1]:
-        yield f"chosen by: {chosen_by[0]} in A, {chosen_by[1]} in B"
+    yield from _tell("chosen by", *(each if isinstance(each, str) else ", ".join(each) for each in listed))
     for key, name in _SPEC.items():
-        if key in a and key in b and a[key] != b[key]:
-            yield f"{name}: {a[key]} in A, {b[key]} in B"
+        if key in a and key in b:
+            yield from _tell(name, a[key], b[key])
 
 
 def _compare_sources(a: Tables, b: Tables) -> Iterator[str]:
@@ -153,9 +153,9 @@ def _compare_sets(what: str, a: Iterable, b: Iterable) -> Iterator[str]:
 
     what: the name of the values, with which the line begins.
     """
-    names = [sorted(set(map(str, side))) for side in (a, b)]
-    if names[0] != names[1] and all(names):
-        yield f"{what}: {', '.join(names[0])} in A, {', '.join(names[1])} in B"
+    names = [", ".join(sorted(set(map(str, side)))) for side in (a, b)]
+    if all(names):
+        yield from _tell(what, *names)
 
 
 def _compare_names(a: pd.DataFrame, b: pd.DataFrame, label: Callable[[str], str]) -> Iterator[str]:
@@ -180,18 +180,15 @@ def _compare_problems(a: pd.DataFrame, b: pd.DataFrame, shared: set[str], label:
     both = a.merge(b, on="problem", suffixes=("_a", "_b"))
     both = both[both["problem"].isin(shared)]
     for name, words in facts.items():
-        if f"{name}_a" not in both or f"{name}_b" not in both:
-            continue
-        for row in both[["problem", f"{name}_a", f"{name}_b"]].itertuples(index=False):
-            problem, first, second = row
-            if first == second or (pd.isna(first) and pd.isna(second)):
+        columns = ["problem", f"{name}_a", f"{name}_b"]
+        for problem, *values in both.reindex(columns=columns).itertuples(index=False):
+            if values[0] == values[1] or all(map(pd.isna, values)):
                 continue
             if name == "digest":
-                first, second = (value[:8] if isinstance(value, str) and value else "none" for value in (first, second))
-                hashes = f"sha256 {first} in A, {second} in B"
-                yield f"{label(problem)}: {words} is another one ({hashes})"
-            elif name != "minimum" or not np.isclose(first, second, rtol=1e-9, atol=1e-12):
-                yield f"{label(problem)}: {words}: {first:,.8g} in A, {second:,.8g} in B"
+                sums = [value[:8] if isinstance(value, str) and value else "none" for value in values]
+                yield f"{label(problem)}: {words} is another one (sha256 {sums[0]} in A, {sums[1]} in B)"
+            elif name != "minimum" or not np.isclose(values[0], values[1], rtol=1e-9, atol=1e-12):
+                yield f"{label(problem)}: {words}: {values[0]:,.8g} in A, {values[1]:,.8g} in B"
 
 
 def _compare_starts(a: pd.DataFrame, b: pd.DataFrame, label: Callable[[str], str]) -> Iterator[str]:
