@@ -1,6 +1,7 @@
 """The house stands: rooms are few, plug-ins import what a user's file may; lint-imports has the arrows."""
 
 import ast
+import subprocess
 from pathlib import Path
 from string import ascii_letters
 
@@ -13,6 +14,10 @@ from tests.draw_house import DRAWING, docstring, drawing, rooms
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "optbench"
 MOST_ROOMS = 22
+TOP_LEVEL = {
+    "pyproject.toml", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "mkdocs.yml", "asv.conf.json",
+    "optbench", "problems", "benchmarks", "docs", "tests", "reports",
+}  # fmt: skip
 # What tests have in folders of their own, beside one for each floor: what stands outside the package, and helpers.
 OTHER_FOLDERS = {"benchmarks", "problems", "problem_cases", "reference", "simulated", "twins"}
 # A floor without a folder of tests: tests/problems tests the kit by all that is built from it.
@@ -57,6 +62,12 @@ def test_a_module_has_a_name_of_its_own():
     """A reader who knows the name of a module knows its room."""
     names = [path.stem for path in PACKAGE.rglob("*.py") if path.stem != "__init__"]
     assert sorted(names) == sorted(set(names))
+
+
+def test_the_top_level_holds_what_the_project_says():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    names = {name.partition("/")[0] for name in listed.stdout.splitlines()} or {path.name for path in ROOT.iterdir()}
+    assert {name for name in names if not name.startswith(".")} <= TOP_LEVEL or listed.returncode
 
 
 def test_tests_mirror_the_package():

@@ -16,14 +16,12 @@ from optbench.cli.sweep_summary import print_summary
 from optbench.contract.columns import MEASURES
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import split_list
+from optbench.figures import OF_RESULTS
 
 if TYPE_CHECKING:
     from optbench.figures.data import ReportData
 
-FIGURES = (
-    "matrix", "forest", "curves", "rates", "heatmap", "paths", "best_of_n", "divergence", "batch_scaling", "noise",
-    "mean_ranks", "runtimes", "time_per_step",
-)  # fmt: skip
+FIGURES = tuple(OF_RESULTS)
 """The kinds of figures: the keys of `optbench.report.pictures.KINDS`, which takes a while to import."""
 USUAL = "curves, mean_ranks and runtimes"
 """Those that are written unless others are named."""

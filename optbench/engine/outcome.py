@@ -16,7 +16,7 @@ class Evaluation(NamedTuple):
     """Measurements of ``runs`` lanes at p points, with k metrics of the problem. NaN if there is no value.
 
     Attributes:
-        measures: (p, runs) each, by the names in PER_STEP; a name that is missing here is NaN in the outcome.
+        measures: (p, runs) each, by the names in PER_STEP but "lr", which the runner adds.
         train, validation, test: (p, 1 + k, runs): loss and metrics on all training, validation or test data.
         positions: (p, 2, runs) for problems of two parameters, else (p, 0, runs).
         finite: (p, runs): True if the weights and the reported weights are finite.
@@ -73,7 +73,8 @@ class Outcome:
     jackknife: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        self.measures = {name: self.measures.get(name, np.full_like(self.train[:, 0], np.nan)) for name in PER_STEP}
+        if strange := self.measures.keys() ^ {*PER_STEP}:  # a column of `curves` that one kind of lanes forgot
+            raise ValueError(f"measures and the columns of curves differ in {', '.join(sorted(strange))}")
 
     def of_lanes(self, first: int, last: int) -> "Outcome":
         """Return the part of these lanes; the time is shared out."""

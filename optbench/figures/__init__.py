@@ -25,20 +25,20 @@ __all__ = [
 # Function -> the module of this package that has it; no module is called as a function is.
 OF_RESULTS = {
     "matrix": "answer_matrix",
+    "forest": "forest_plot",
     "curves": "loss_curves",
     "rates": "loss_curves",
     "heatmap": "maps",
-    "divergence": "maps",
     "paths": "contour_paths",
     "best_of_n": "tuning_and_time",
-    "runtimes": "tuning_and_time",
-    "time_per_step": "tuning_and_time",
-    "forest": "forest_plot",
-    "mean_ranks": "rank_diagram",
+    "divergence": "maps",
     "batch_scaling": "batch_sizes",
     "noise": "batch_sizes",
+    "mean_ranks": "rank_diagram",
+    "runtimes": "tuning_and_time",
+    "time_per_step": "tuning_and_time",
 }
-"""Functions whose first argument is results: ``results.plot`` offers them, too."""
+"""Functions whose first argument is results, in the order of reports; ``results.plot`` has them, too."""
 _OTHERS = {
     "schedules": "averages_and_schedules",
     "ewa": "averages_and_schedules",

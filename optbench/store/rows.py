@@ -9,7 +9,17 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from optbench.contract.columns import CONSTANT, CURVES, JACKKNIFE, RUNS, SCORES, TABLES, TARGETS, target_column
+from optbench.contract.columns import (
+    CONSTANT,
+    CURVES,
+    JACKKNIFE,
+    PER_STEP,
+    RUNS,
+    SCORES,
+    TABLES,
+    TARGETS,
+    target_column,
+)
 from optbench.contract.problems import Problem
 from optbench.engine.batches import count_gradients, count_samples
 from optbench.engine.cohort import Cohort, Lane
@@ -108,7 +118,8 @@ def make_failed_tables(cohort: Cohort, cohort_id: str, run_ids: Sequence[str], r
     count = len(cohort.lanes)
     values = np.full((1, 1 + len(cohort.problem.metrics), count), np.nan)
     part = Outcome(
-        steps=0, points=np.array([0]), measures={}, train=values, validation=values, test=values,
+        steps=0, points=np.array([0]), measures=dict.fromkeys(PER_STEP, values[:, 0]),
+        train=values, validation=values, test=values,
         positions=np.full((1, 2 if cohort.problem.dim == 2 else 0, count), np.nan),
         w=np.full((count, cohort.problem.dim), np.nan), diverged_at=np.zeros(count, np.int64), evaluation_seconds=0.0,
         failures=(reason,) * count,
