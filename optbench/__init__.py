@@ -57,7 +57,7 @@ def __getattr__(name: str) -> object:
         import warnings
 
         text = f"optbench.{name} is optbench.{_FORMER[name]} since 0.21, and goes in 0.22"
-        warnings.warn(text, DeprecationWarning, stacklevel=2)
+        warnings.warn(text, FutureWarning, stacklevel=2)
         name = _FORMER[name]
     if name not in _API:
         from optbench.contract.errors import REMOVED, describe_removed

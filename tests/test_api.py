@@ -38,9 +38,7 @@ def test_no_other_name_is():
 
 
 def test_names_before_0_21_warn_of_those_since():
-    with pytest.warns(
-        DeprecationWarning, match="optbench.Look is optbench.SecondGradient since 0.21, and goes in 0.22"
-    ):
+    with pytest.warns(FutureWarning, match="optbench.Look is optbench.SecondGradient since 0.21, and goes in 0.22"):
         former = optbench.Look
     assert former is optbench.SecondGradient and "Look" not in dir(optbench)
 
@@ -50,11 +48,11 @@ def test_names_before_0_21_warn_of_those_since():
     def rule(w, g, ahead, lr):
         return w - lr * ahead, ahead
 
-    with pytest.warns(DeprecationWarning, match="look= is second_gradient= since 0.21, and goes in 0.22"):
+    with pytest.warns(FutureWarning, match="look= is second_gradient= since 0.21, and goes in 0.22"):
         found = optbench.optimizer(source="a test", far=1.0, look=former(ahead))(rule)
     assert found.second_gradient.point is ahead and found.hyperparameters == {"far": 1.0}
     stepper = optbench.stepper(found, np.ones(2), lr=0.1)
-    with pytest.warns(DeprecationWarning, match="Stepper.look is second_point since 0.21, and goes in 0.22"):
+    with pytest.warns(FutureWarning, match="Stepper.look is second_point since 0.21, and goes in 0.22"):
         assert stepper.look(np.ones(2)).tolist() == [2.0, 2.0]
 
 

@@ -20,12 +20,13 @@ from optbench.analysis.failures import failure_shares
 from optbench.analysis.held_out import held_out
 from optbench.analysis.known import Known
 from optbench.analysis.measures import LOSS, TEST_LOSS, TIME, clip_intervals, metric_name
-from optbench.analysis.protocol import HOLDOUT, SCREEN, WIDEN, CodedRuns, code_runs, select_best_draws
+from optbench.analysis.protocol import HOLDOUT, LEVELS, SCREEN, WIDEN, CodedRuns, code_runs, select_best_draws
 from optbench.analysis.ranking import FAILED, measure_levels, rank_levels
 from optbench.analysis.run_columns import count_folds, drop_lost_runs, hyperparameter_columns
 from optbench.analysis.selection import best_configurations, is_staged, measure_overfitting, reported_runs
 from optbench.analysis.sweep_tables import CHOOSE_BY, Tables
 from optbench.analysis.verdicts import ALL, OPEN, TIE, WINS, check_levels, compare_levels, exchange_sides
+from optbench.contract.arguments import one_of
 from optbench.contract.columns import CONSTANT, TARGETS, TEST, is_gain
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.names import join_with_and, split_levels
@@ -83,6 +84,7 @@ def ask(
     for measure in (judge_by, choose_by):
         if not isinstance(measure, str | None):
             raise OptbenchError(f"measure {shown(measure)} must be a text")
+    one_of("column to compare", of, LEVELS)
     measure = tables.judge_by if judge_by is None else judge_by
     choose_by = chosen_for(measure, tables.choose_by) if choose_by is None else choose_by
     question = Question(measure, choose_by, of, confidence)
@@ -143,6 +145,8 @@ class Answer:
     @cached_property
     def coded(self) -> CodedRuns:
         """The runs as arrays."""
+        if self.runs.empty and len(self.everything.runs):
+            raise OptbenchError("every run failed: there is nothing to choose from")
         by, timed = self.question.choose_by, TIME in (self.judge_by, self.question.choose_by)
         if self.of == "optimizer" and self._choice is not self and (by == TIME or not timed):
             return check_levels(self._choice.coded.judged_by(self.judge_by, self.runs), self.runs)

@@ -50,13 +50,13 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments; refuse an option that is none with the one to take, and say where commas lack."""
-        known = {parameter.name for parameter in self.params}
+        known = {name for parameter in self.params for name in parameter.opts}
         for arg in args:
             option = arg.partition("=")[0]
             if successor := (_GONE | _ELSEWHERE).get((self.name or "", option)):
                 raise OptbenchError(f"no option {option}: {successor}")
             name = option.removeprefix("--").replace("-", "_")
-            if option.startswith("--") and name in REMOVED and name not in known:
+            if option.startswith("--") and name in REMOVED and option not in known:
                 raise OptbenchError(f"no option {option}: {describe_removed(name)}")
         try:
             return super().parse_args(ctx, args)

@@ -550,9 +550,9 @@ def _check_second_gradient(owner: str, record: Optimizer | Wrapper, second: Seco
 
 def _read_second_gradient(given: SecondGradient | None, hyperparameters: dict[str, Any]) -> SecondGradient | None:
     """Return what was given, or take it from among hyperparameters by its keyword before 0.21, with a warning."""
-    if not isinstance(hyperparameters.get("look"), SecondGradient):
+    if not isinstance(hyperparameters.get("look", 0.0), SecondGradient | None):
         return given
-    warnings.warn("look= is second_gradient= since 0.21, and goes in 0.22", DeprecationWarning, stacklevel=3)
+    warnings.warn("look= is second_gradient= since 0.21, and goes in 0.22", FutureWarning, stacklevel=3)
     return hyperparameters.pop("look")
 
 

