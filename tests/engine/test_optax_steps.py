@@ -91,6 +91,7 @@ def test_what_does_not_fit_is_a_failed_run_with_its_reason(kind):
 def test_lanes_beside_single_runs_and_precision():
     import jax
 
+    usual = jax.numpy.ones(1).dtype
     settings = [{"lr": rate, "b1": b1} for rate in (0.1, 0.01) for b1 in (0.8, 0.9)]
     given = {"steps": STEPS, "batch_size": SIZE, "seed": SEED, "start": START}
     together = optbench.cohort(learned(), "optax:adam", settings, **given).w
@@ -99,7 +100,7 @@ def test_lanes_beside_single_runs_and_precision():
     single = optbench.cohort(learned(), "optax:adam", settings, dtype="float32", **given).w
     assert single.dtype == np.float32
     np.testing.assert_allclose(single, together, rtol=1e-4)
-    assert jax.numpy.ones(1).dtype == np.float32  # the precision of the process is as it was
+    assert jax.numpy.ones(1).dtype == usual  # the precision of the process is as it was
 
 
 FILE = """
