@@ -117,7 +117,7 @@ def test_a_sweep_from_the_wheel(installed, tmp_path):
     folders = ("problems", "optbench/catalogue/optimizers", "optbench/catalogue/schedules")
     assert len(loaded) == 1 + sum(len(list((ROOT / folder).glob("*.py"))) for folder in folders)
     assert all(path.is_relative_to(installed) for path in loaded)
-    assert " 1 run (" in " ".join(["", *done.stdout.split()])
+    assert " 1 run of 1 optimizer on 1 problem" in " ".join(["", *done.stdout.split()])
     found, expected = optbench.load(tmp_path / "results").runs, optbench.sweep(SWEEP).runs
     pd.testing.assert_frame_equal(found, expected, rtol=1e-12)
 

@@ -431,7 +431,7 @@ def test_phone(chromium, usual):
             assert not scrolls_sideways(view)
             assert view.locator("#explore-chart .main-svg").first.bounding_box()["width"] <= 360
             label = view.locator("#explore-chart").get_attribute("aria-label")
-            assert len(label) > 40 and any(word in label for word in ("rosenbrock", "ranks", "quadratic", "pairs"))
+            assert len(label) > 40 and any(word in label for word in ("rosenbrock", "ranks", "quadratic", "targets"))
             for box in view.locator("#explore-app :is(select, button, input):visible").all():
                 where = box.bounding_box()
                 assert where["x"] >= 0 and where["x"] + where["width"] <= 360
