@@ -33,7 +33,8 @@ def test_every_set_says_what_its_target_is():
         assert text.startswith(f"{name}: ") and "target: " in text and not datasets.load(name).warning
 
 
-def test_given_test_rows_are_told_as_given():
+def test_given_test_rows_are_told_as_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     y = np.arange(ROWS) % 3 + 0.5
     path = save_arrays(np.asarray(FEATURES), y, (np.asarray(FEATURES)[:7], y[:7]))
     assert datasets.load(path).text == (
