@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import ascii_uppercase
+from typing import Any, cast
 
 import pandas as pd
 
@@ -21,7 +22,7 @@ from optbench.report.overlay import overlay
 from optbench.report.report_files import Options, fill, write_file
 from optbench.report.report_tables import BEST, MARKS, OPEN, Cell, Table, number_cell, text_cell
 from optbench.results.candidates import compare
-from optbench.results.results import load, share_labels, with_plain_labels
+from optbench.results.results import Results, load, share_labels, with_plain_labels
 from optbench.wording import answers, comparisons, labels
 from optbench.wording.comparisons import BETTER, IDENTICAL, MIXED, WORSE
 from optbench.wording.judged import SAMPLES, describe_order, name_unit
@@ -69,7 +70,7 @@ def write_page(
         progress(f"tables of {source if isinstance(source, Path) else source.directory}")
         found.append(load(source).ask() if isinstance(source, Path) else source.answer)
     sides: list[Side] = []
-    labeled = share_labels([answer.everything for answer in found])
+    labeled = share_labels([cast(Results, answer.everything) for answer in found])  # they were loaded
     for results, answer, letter in zip(labeled, found, ascii_uppercase, strict=False):
         asked = ReportData(ask(with_plain_labels(results), answer.judge_by))
         sides.append(_compare_with_first(asked, letter, sides[0] if sides else None, warn))
@@ -120,7 +121,12 @@ def _describe_comparison(side: Side, first: Side, files: Mapping[str, str], look
         """Return what a problem or an optimizer is called."""
         return called.get(name, name)
 
-    part = {"letter": side.letter, "why": side.why, "forest": None, "title": f"{side.letter} beside {first.letter}"}
+    part: dict[str, Any] = {
+        "letter": side.letter,
+        "why": side.why,
+        "forest": None,
+        "title": f"{side.letter} beside {first.letter}",
+    }
     names = [look.name for look in looks if look.name]
     states, is_time, short = {}, False, {}
     if found is not None:
@@ -204,7 +210,8 @@ def _compare_with_first(sweep: ReportData, letter: str, first: Side | None, warn
     try:
         measures = {first.sweep.answer.judge_by, sweep.answer.judge_by}
         by = measures.pop() if len(measures) == 1 else None
-        return Side(letter, sweep, compare(first.sweep.results, sweep.results, judge_by=by))
+        whole = (cast(Results, each.results) for each in (first.sweep, sweep))
+        return Side(letter, sweep, compare(*whole, judge_by=by))
     except OptbenchError as error:
         return Side(letter, sweep, why=f"not compared with {first.letter}: {error}")
 

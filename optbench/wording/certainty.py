@@ -75,7 +75,7 @@ def find_open_pairs(answer: Answer) -> dict[tuple[str, str], Beside]:
     }
     return {
         key: pair for key, pair in pairs.items()
-        if (not math.isnan(pair.blocks_needed) or answer.in_common and not pair.reason)
+        if (not math.isnan(pair.blocks_needed) or (answer.in_common and not pair.reason))
         and not (pair.known and pair.known.kind == "fails")
     }  # fmt: skip
 

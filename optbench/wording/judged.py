@@ -124,7 +124,8 @@ def describe_best(answer: Answer, problem: str, where: str = "") -> str:
 
 def list_best(answer: Answer, problem: str) -> list[str]:
     """Return who may be best in words to be joined: ["nesterov", "= gd", "or adam"]; gd ties with it."""
-    open_, words = {*answer.list_open(problem)}, []
+    open_ = {*answer.list_open(problem)}
+    words: list[str] = []
     rows = {row[answer.of]: row for row in answer.records[problem]}
     for name in answer.firsts(problem):
         sign = ("or " if name in open_ else "= ") * bool(words)
@@ -138,7 +139,8 @@ def pair_behind(answer: Answer, problem: str, intervals: int = 1, unit: str = ""
 
     intervals: how many of them have their interval; unit: what the first ratio is of, " the samples".
     """
-    words, lost = [], []
+    words: list[tuple[str, str]] = []
+    lost = []
     rows = answer.records[problem]
     if not any(row["may_be_best"] for row in rows):
         return []
