@@ -91,7 +91,7 @@ def ask(
     if tables._asked[0] is not tables.runs:  # the user has set other runs
         tables._asked = tables.runs, {}
     answers: dict[Question, Answer] = tables._asked[1]
-    question = replace(question, plan=plan or question in answers)
+    question = replace(question, plan=plan or question in answers)  # one with planned blocks serves both
     if question not in answers:
         answers[question] = Answer(tables, question)
     return answers[question]

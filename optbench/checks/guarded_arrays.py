@@ -85,7 +85,7 @@ class Guarded:
         wanted = arguments(self.problem.value_and_gradient)
         with np.errstate(all="ignore"):
             value = self.problem.value_and_gradient(**{name: named[name] for name in wanted})
-        if (self.single and np.ndim(value) != 0) or (self.single and value is None):
+        if self.single and (np.ndim(value) != 0 or value is None):
             raise TypeError(f"value_and_gradient must return the value, a number, not {type(value).__name__}")
         if not self.single and value is not None:
             raise TypeError("value_and_gradient must write the values to f and return nothing")

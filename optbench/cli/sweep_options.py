@@ -6,15 +6,12 @@ Its type, limits and default are those of the key's field in plan/spec.py; the h
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from optbench.cli import completion
 from optbench.cli.groups import HOW, SEEDS, TIME, WHAT, WHERE
-from optbench.cli.options import LABEL_HELP, PLUGIN_HELP
+from optbench.cli.options import LABEL_HELP, PLUGIN_HELP, option
 from optbench.contract.columns import MEASURES
 
 
@@ -41,11 +38,8 @@ class KeyOption:
     @property
     def parameter(self) -> inspect.Parameter:
         """The parameter of a command from which typer makes the option."""
-        option = typer.Option(
-            self.flag, metavar=self.metavar, help=self.help, rich_help_panel=self.heading, autocompletion=self.complete
-        )
         wanted: Any = self.type | None
-        kind = Annotated[wanted, option]
+        kind = Annotated[wanted, option(self.flag[2:], self.metavar, self.help, self.heading, self.complete)]
         return inspect.Parameter(self.key, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
 
 
@@ -114,24 +108,16 @@ FLAGS = {option.key: option.flag for option in KEY_OPTIONS}
 
 
 def with_key_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command whose last parameter, ``**keys``, has become an option for each key, for typer to read.
+    """Let typer read an option for each key in the place of a command's last parameter, ``**keys``; return the command.
 
-    Options come in the order of their headings; of one heading the keys come first, but under WHERE, where the folder
-    does.
+    On the help page the keys stand behind the argument, and those under WHERE at its end, for the folder comes first
+    there.
     """
     signature = inspect.signature(command, eval_str=True)
-    own = list(signature.parameters.values())[:-1]
-    keys = [option.parameter for option in KEY_OPTIONS]
-    before = [each for each, option in zip(keys, KEY_OPTIONS, strict=True) if option.heading != WHERE]
-    parameters = [own[0], *before, *own[1:], *(each for each in keys if each not in before)]
-    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
-
-    @wraps(command)
-    def run(**given: Any) -> None:
-        """Run the command with what was typed."""
-        command(**given)
-
-    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {each.name: each.annotation for each in parameters}
-    del run.__wrapped__
-    return run
+    argument, *own, _ = signature.parameters.values()
+    first = [each.parameter for each in KEY_OPTIONS if each.heading != WHERE]
+    last = [each.parameter for each in KEY_OPTIONS if each.heading == WHERE]
+    parameters = [each.replace(kind=each.KEYWORD_ONLY) for each in (argument, *first, *own, *last)]
+    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in parameters}
+    return command

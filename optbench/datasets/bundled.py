@@ -5,7 +5,6 @@ its own functions give the same numbers.
 """
 
 import gzip
-import itertools
 import math
 import os
 import struct
@@ -137,8 +136,8 @@ def find_fashion_files(path: str) -> list[Path]:
     """
     folders = [path] if path else [os.environ.get("OPTBENCH_DATA", ""), _SYSTEM]
     for folder in filter(None, (find_copy(path), *(Path(each).expanduser() for each in folders if each))):
-        pairs = [filter(Path.is_file, (folder / name, folder / f"{name}.gz")) for name in _IDX]
-        found = [file for pair in pairs for file in itertools.islice(pair, 1)]
+        places = [next(filter(Path.is_file, (folder / name, folder / f"{name}.gz")), None) for name in _IDX]
+        found = [place for place in places if place]
         if len(found) == len(_IDX):
             return found
     raise OptbenchError(
