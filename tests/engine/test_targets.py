@@ -7,7 +7,7 @@ import pytest
 from harness import CATALOGUE, lane, problem_of
 from quick import slow
 
-from optbench.contract.columns import TARGETS, target_column
+from optbench.contract.columns import PER_STEP, TARGETS, target_column
 from optbench.engine.cohort import Cohort
 from optbench.engine.outcome import Outcome, samples_to_targets
 from optbench.engine.run_cohorts import run
@@ -22,7 +22,9 @@ def planted(losses, steps=8, minimum=0.0, diverged_at=0):
     cohort = Cohort(problem, CATALOGUE.optimizer("gd")[0], [lane("gd", 0.1)], batch_size=2, steps=8)
     train = np.array(losses, dtype=np.float64).reshape(-1, 1, 1)
     points = POINTS[: len(losses)]
-    part = Outcome(steps, points, {}, train, train, train, train[:, :0], np.zeros((1, 4)), np.array([diverged_at]), 0.0)
+    measures = dict.fromkeys(PER_STEP, train[:, 0])
+    ends = np.zeros((1, 4)), np.array([diverged_at]), 0.0
+    part = Outcome(steps, points, measures, train, train, train, train[:, :0], *ends)
     values = samples_to_targets(cohort, part, 2 * points)
     assert values.shape == (len(TARGETS), 1)
     return dict(zip(TARGETS, values[:, 0].tolist(), strict=True))
