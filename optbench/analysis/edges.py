@@ -287,10 +287,10 @@ def _round_shortest(value: float, error: float) -> float:
 
 
 def _join_rate_ranges(table: pd.DataFrame, searched: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
-    """Return `table` with one range of the rate, which includes all ranges of all optimizers.
+    """Set the range of all rows of the rate that have one to a range that includes them all; return the same table.
 
-    table: rows of `find_edges`. A sweep has one range of the rate for all optimizers, and the wider one must not
-    exclude what any of them searched, at either end.
+    table: rows of `find_edges`, changed in place. searched: the ranges by optimizer and parameter. A sweep has one
+    range of the rate for all optimizers, and the wider one must not exclude what any of them searched, at either end.
     """
     drawn = (table["parameter"] == RATE) & (table["range"] != "")
     texts = [*(ranges[RATE] for ranges in searched.values() if RATE in ranges), *table.loc[drawn, "range"].unique()]

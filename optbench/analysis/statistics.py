@@ -106,8 +106,8 @@ def resample_counts(n: int, seed: int = 0) -> np.ndarray:
 def percentile_bounds(values: np.ndarray, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return (measured, low, high), (...) each: the measured values and their bootstrap percentile intervals.
 
-    values: (1 + resamples, ...), the first row measured; they may be inf but not NaN. The intervals are widened to
-    include the measured values.
+    values: (1 + resamples, ...), the first row measured, one resample at least; they may be inf but not NaN. The
+    intervals are widened to include the measured values.
 
     Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, section 13.3.
     """

@@ -129,7 +129,11 @@ SECOND, SECOND_OF_LABELS = Stage(start_second, _SECOND), Stage(start_second, (*_
 
 
 def stages_of(problem: Problem, optimizer: Optimizer | Eager, noisy: bool) -> tuple[Stage, ...]:
-    """Return the stages of a cohort, in order; ``noisy``: whether its steps draw gradient noise."""
+    """Return the stages that a cohort uses, in order; ``noisy``: whether its steps draw gradient noise.
+
+    They are what happens to a gradient between problem and rule: a minimum that moves, the loss and the labels that a
+    rule reads, noise, stress (a direction and the change along it), rounding, delay, and a second gradient.
+    """
     reads = optimizer.inputs if isinstance(optimizer, Optimizer) else ("loss",) * noisy
     used = {
         MOVE: problem.drift is not None,

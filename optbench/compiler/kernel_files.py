@@ -58,7 +58,7 @@ def one_writer(folder: str | os.PathLike) -> Iterator[bool]:
 
     numba keeps an index of a function's kernels: of two writers at once one loses its entry, or both take one name for
     two kernels. The lock is held for milliseconds. Where another process keeps it for longer, because it is suspended,
-    a warning names that process, once, and nothing waits for it again. Raises OSError if the file cannot be made.
+    a warning names that process, once, and later calls try without waiting. Raises OSError if the file cannot be made.
     """
     path, held = Path(folder) / "kernels.lock", False
     # A link, in a folder in which others can write, may lead to any file of the user's.

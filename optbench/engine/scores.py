@@ -43,7 +43,8 @@ def _f1(y: np.ndarray, made: np.ndarray) -> float:
 def _auc(y: np.ndarray, made: np.ndarray) -> float:
     """Return the area under the ROC curve; of more than two classes the mean of each against the rest.
 
-    NaN where a class is not there, or is the only one.
+    y: (rows,) numbers of classes; made: (rows, classes) their probabilities, two columns for two classes. NaN where a
+    class is not there, or is the only one.
     """
     classes = [1] if made.shape[1] == 2 else range(made.shape[1])
     areas = []
@@ -96,7 +97,9 @@ def score_constant(problem: Problem) -> tuple[str, dict[str, float]]:
     """Return the best constant answer, by the training rows, and what it has on the test rows, by metric.
 
     That is the most frequent class, with the probability of each class by its frequency (for F1 of two classes: always
-    class 1), or the mean. "loss" is the problem's test loss. ("", {}) for a problem without such targets.
+    class 1), or the mean. The values are those of all of SCORES, and "loss", the problem's test loss, where that is
+    cross-entropy, log loss or a squared error. ("", {}) for a problem without a network or without test rows, and for
+    a network that does not fit the kind of target.
     """
     data, net = problem.data_set, problem.architecture
     if data is None or net is None or problem.test is None or net.classifies != bool(data.classes):

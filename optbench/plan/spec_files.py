@@ -92,7 +92,9 @@ def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec",
     """Return the spec of ``raw`` with the non-None values of ``changes``; a changed budget replaces the old one.
 
     Either may have ``data`` and ``target``, which stand for other keys: see data_sweep.py. label: the file of ``raw``,
-    for errors; empty without one. folder: what paths in ``raw`` are relative to.
+    for errors; empty without one. folder: what paths in ``raw`` are relative to; those in ``changes`` are relative to
+    the working directory. Labels of both are joined. Where neither gives rates or trials there are the usual rates, and
+    the seeds for tuning follow changed seeds. Raises OptbenchError.
     """
     raw, changes = dict(raw), dict(changes or {})
     place = Path() if changes.get("data") is not None else Path(folder)

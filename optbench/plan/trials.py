@@ -163,9 +163,10 @@ class Space:
         return found
 
     def _draw(self, sizes: int, block: int | None) -> list[tuple[int, Lane]]:
-        """Return ``count`` different settings, or all of a smaller space, each with the index of its batch size.
+        """Return `self.count` different settings, or all of a smaller space, each with the index of its batch size.
 
-        sizes: the number of batch sizes. Raises OptbenchError if ranges are too narrow, as in `lanes`.
+        sizes: the number of batch sizes. block: whose settings are drawn, None: those of all. Raises OptbenchError if
+        ranges are too narrow, as in `lanes`.
         """
         seed = self.seed if block is None else draw_number(self.seed, block, self.optimizer.name)
         # What all optimizers share comes first, so that it reads the same coordinates for each of them.

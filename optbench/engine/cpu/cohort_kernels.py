@@ -90,7 +90,7 @@ class CohortCode(ProblemCode):
     called_from_python = False  # the loop calls the gradient by its address
 
     def __init__(self, problem: Problem, optimizer: Optimizer, runs: int, dtype: DtypeName, noisy: bool):
-        """Compile the kernels of both.
+        """Compile the kernels of both, of which neither may be plain Python or eager.
 
         runs: the lanes of the cohort, divided into calls of ``lanes_per_call``; noisy: whether steps draw noise.
         """

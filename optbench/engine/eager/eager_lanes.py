@@ -207,9 +207,10 @@ class EagerLanes(CpuLanes):
 
     def _compute_gradients(self, chosen: np.ndarray | None, w: np.ndarray, g: np.ndarray, f: np.ndarray,
                            labels: np.ndarray | None = None) -> None:  # fmt: skip
-        """Fill f and g on the examples of these numbers, None: all; a lane whose problem raises an error fails.
+        """Fill f and g on the examples of these numbers, None: all.
 
-        labels: those to take in place of the data's.
+        labels: those of these examples, in their order, to take in place of the data's. Where lanes run one at a time,
+        dead ones are left out, and one whose problem raises an error keeps that and is dead from then on.
         """
         x, y = self.arrays.train
         if chosen is not None:

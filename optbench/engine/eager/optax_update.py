@@ -140,7 +140,7 @@ class _Group:
     ):
         """Put weights and numbers on JAX's device, initialize the state, and compile by a step that is thrown away."""
         init, self._step, self._reported = functions
-        self.lanes, self._rates = np.array(lanes), rates
+        self.lanes, self._rates = np.array(lanes), rates.copy()
         self._numbers = jax.device_put({"": rates.astype(w.dtype), **numbers})
         self._w, self._w_on_host = jax.device_put(w), np.array(w)
         self._state = init(self._w, self._numbers)
@@ -148,9 +148,12 @@ class _Group:
         jax.block_until_ready(self._step(self._w, self._state, np.zeros_like(w), w[:, 0], self._numbers))
 
     def step(self, w: np.ndarray, g: np.ndarray, f: np.ndarray, rates: np.ndarray) -> np.ndarray:
-        """Return the weights after a step from ``w`` (lanes, dim) along ``g``, at losses ``f`` (lanes,)."""
+        """Return the weights after a step from ``w`` (lanes, dim) along ``g``, at losses ``f`` and ``rates`` (lanes,).
+
+        What is returned is read-only.
+        """
         if not np.array_equal(rates, self._rates):
-            self._rates = rates
+            self._rates = rates.copy()
             self._numbers[""] = jax.device_put(rates.astype(g.dtype))
         before = self._w if np.array_equal(w, self._w_on_host) else w  # equal weights need no second transfer
         after, state = self._step(before, self._state, g, f, self._numbers)
