@@ -188,11 +188,11 @@ def _code(runs, judge_by, of, choose_by):
 
 
 def answer_of(
-    runs, tuning_seeds=(), judge_by="time", searched=None, choose_by=("time", "loss"), look=1, problems=None, given=None
+    runs, tuning_seeds=(), judge_by="time", searched=None, choose_by=("time", "loss"), look=1, problems=None, **others
 ):  # fmt: skip
     """Return the answer of a table `runs`, of a sweep with this provenance."""
     made = {"tuning_seeds": list(tuning_seeds), "searched": searched, "choose_by": choose_by, "looks": [""] * look}
-    return ask(Results(runs, problems=problems, provenance=made | {"given": given}), judge_by)
+    return ask(Results(runs, problems=problems, provenance=made | others), judge_by)
 
 
 def planted_answer(ranking, verdicts, of="optimizer", judge_by="time", **parts):

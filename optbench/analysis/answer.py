@@ -153,7 +153,10 @@ class Answer:
         targets = None
         if timed and self.of != "optimizer":
             targets = ask(self.everything, TIME, choose_by=TIME, plan=False).coded.targets
-        return check_levels(code_runs(self.runs, by, self.of, self.judge_by, targets), self.runs)
+        runs = self.runs
+        if self.of != "optimizer" and self.tables.incumbents:  # they have a batch size and a schedule, and choose none
+            runs = runs[~runs["optimizer"].isin(self.tables.incumbents)].reset_index(drop=True)
+        return check_levels(code_runs(runs, by, self.of, self.judge_by, targets), runs)
 
     @cached_property
     def _draws(self) -> pd.DataFrame | None:
@@ -236,7 +239,9 @@ class Answer:
         Raises OptbenchError where fewer than two blocks did: no more than chance has run that.
         """
         of, by = self.tables, self.question.choose_by
-        table = compare_levels(self.coded, self.question.confidence, of.look, self.edges, self.question.plan)
+        table = compare_levels(
+            self.coded, self.question.confidence, of.look, self.edges, self.question.plan, of.incumbents
+        )
         if by in of.choose_by or not is_staged(self.runs):
             return table
         blocks = count_folds(self.runs) or self.blocks
@@ -452,7 +457,8 @@ class Answer:
     @cached_property
     def unequal(self) -> frozenset[str]:
         """The problems, and ALL with them, whose optimizers had unequal numbers of trials; nothing is bold there."""
-        counts = self.best[self.best["trials"] > 0].groupby("problem")["trials"].nunique()
+        tuned = (self.best["trials"] > 0) & ~self.best["optimizer"].isin(self.tables.incumbents)
+        counts = self.best[tuned].groupby("problem")["trials"].nunique()
         found = frozenset(counts.index[counts > 1])
         return found | {ALL} if found else found
 

@@ -131,6 +131,11 @@ class Tables:
         return [str(name) for name in self.runs["optimizer"].unique() if name in named]
 
     @property
+    def incumbents(self) -> list[str]:
+        """The optimizers that ran with one setting as they are, beside those that were tuned."""
+        return [str(name) for name in self.provenance.get("incumbents") or ()]
+
+    @property
     def colors(self) -> dict[str, str]:
         """The colors that optimizers were given, by their names."""
         return dict(self.provenance.get("colors") or {})

@@ -9,7 +9,7 @@ given these.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -77,13 +77,15 @@ def compare_levels(
     look: int = 1,
     edges: pd.DataFrame | None = None,
     plan: bool = True,
+    untuned: Collection[str] = (),
 ) -> pd.DataFrame:
     """Return one row for each problem and pair of levels; with several problems, also the rows of problem "all".
 
     table: the runs of a sweep, staged or plain, coded for the levels and the measures (`check_levels`). look: how often
     these blocks, or fewer of them, have been looked at (`spent_alpha`), where the runs do not say since when they are
     there (`keep_looks`): what is added later pays for its own pairs. edges: the recommended settings that lie at a
-    limit of the search (`find_edges`). plan: with blocks_needed.
+    limit of the search (`find_edges`). plan: with blocks_needed. untuned: optimizers that run as they are, for which
+    tuning the others is what is asked, and no advantage.
 
     Every pair has one row, a before b in order of appearance; verdict and ratio are about a. D_k is the difference
     y_b - y_a in block k, or on seed k in common (`CodedRuns.reporting`), and ratio = exp(mean D): above 1 a is better,
@@ -139,10 +141,10 @@ def compare_levels(
         rows = _cap_ratios(rows, pair, ~table.timed[a], table.solved[a])
     optimizers = "optimizer" in table.cells  # how many trials draw a batch size or a schedule varies by chance
     if optimizers:
-        rows = withhold_unequal(rows, trials[a] > trials[b], trials[b] > trials[a])
+        rows = withhold_unequal(rows, *_find_more_trials(rows, untuned))
     rows["bound"] = _find_bounds(pair.missed, find_limits(table, edges)[np.stack([a, b])])
     rows = rows[list(COLUMNS)]
-    over = _compare_over_problems(rows, confidence, optimizers)
+    over = _compare_over_problems(rows, confidence, untuned if optimizers else None)
     return pd.concat([rows, over[list(COLUMNS)]], ignore_index=True) if len(over) else rows
 
 
@@ -290,10 +292,17 @@ def judge_problems(logs: np.ndarray, levels: int | None = None, confidence: floa
     return judged.assign(**ends, blocks=judged["n"], blocks_needed=np.nan, reason=reason)
 
 
-def _compare_over_problems(rows: pd.DataFrame, confidence: float, optimizers: bool) -> pd.DataFrame:
+def _find_more_trials(pairs: pd.DataFrame, untuned: Collection[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return where a, and where b, had more trials than the other; untuned: as for `compare_levels`."""
+    tuned = ~(pairs["a"].isin(untuned) | pairs["b"].isin(untuned))
+    more, fewer = pairs["trials_a"] > pairs["trials_b"], pairs["trials_a"] < pairs["trials_b"]
+    return (more & tuned).to_numpy(), (fewer & tuned).to_numpy()
+
+
+def _compare_over_problems(rows: pd.DataFrame, confidence: float, untuned: Collection[str] | None) -> pd.DataFrame:
     """Return the rows of problem "all", one for each pair; none if no pair is compared by two problems at least.
 
-    optimizers: whether the levels are such, so that unequal trials count.
+    untuned: as for `compare_levels`; None for levels that are no optimizers, whose trials do not count.
     """
     with np.errstate(divide="ignore"):
         pairs = _orient_pairs(rows).assign(log=lambda each: np.log(each["ratio"]).replace([-np.inf, np.inf], np.nan))
@@ -310,10 +319,9 @@ def _compare_over_problems(rows: pd.DataFrame, confidence: float, optimizers: bo
     judged = judge_problems(logs.reindex(sums.index).to_numpy(), levels, confidence)
     table = pd.concat([sums.join(means).reset_index(), judged], axis=1)
     table["reason"] = table["reason"].mask(table["blocks"] == 0, Known("no_two_problems"))
-    if optimizers:
-        more = pairs[["a", "b"]].assign(
-            first=pairs["trials_a"] > pairs["trials_b"], second=pairs["trials_b"] > pairs["trials_a"]
-        )
+    if untuned is not None:
+        first, second = _find_more_trials(pairs, untuned)
+        more = pairs[["a", "b"]].assign(first=first, second=second)
         more = more.groupby(["a", "b"], sort=False).any()
         table = withhold_unequal(table, more["first"].to_numpy(), more["second"].to_numpy())
     return table.assign(problem=ALL, bound="")[list(COLUMNS)]

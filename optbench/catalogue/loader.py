@@ -1,5 +1,6 @@
 """Load the files that define optimizers, schedules and problems: shipped ones and the user's own."""
 
+import copy
 import inspect
 import itertools
 import os
@@ -33,6 +34,7 @@ MOST_FILES = 1000
 """Plug-ins in one call."""
 # Bytes of a plug-in: 16 MiB are 400,000 lines: nobody has written more by hand
 _MOST_BYTES = 1 << 24
+_VARIANT = "variant"
 _WIDEST = 300
 """Characters of a line of a traceback."""
 _KINDS = {
@@ -79,6 +81,8 @@ class Catalogue:
             raise OptbenchError(f"{text.__name__} itself is no name: {_advise_name(text)}")
         if (found := self._find_in_library(text)) is not None:
             return found
+        if (variant := self._find_variant(text)) is not None:
+            return variant
         plain = self.optimizers | self.baselines | self.eager
         record, inner, given = self._find_record("optimizer", text, plain, self.wrappers)
         if isinstance(record, Eager):  # to list it does not need the library
@@ -91,6 +95,23 @@ class Catalogue:
             raise OptbenchError(f"optimizer {record.name} cannot go around {base.name}, which is {owner}'s")
         composed = wrap(record, base)
         return composed, composed.with_values(values | given)
+
+    def _find_variant(self, text: str) -> tuple[AnyOptimizer, dict[str, float]] | None:
+        """Return the optimizer and hyperparameters for ``variant(adam(beta1=0.5))``; None for any other text.
+
+        A variant is the same optimizer under a name of its own, which holds the hyperparameters that it fixes: it
+        stands beside the others in a sweep, and is tuned by itself.
+        """
+        try:
+            name, given = names.parse(text)
+        except OptbenchError:
+            return None  # reported by the search among the rest
+        if name != _VARIANT or names.INNER not in given:
+            return None
+        base, values = self.optimizer(inner := given.pop(names.INNER))
+        named = copy.copy(base)  # its values are checked
+        object.__setattr__(named, "name", name_variant(inner))
+        return named, named.with_values(values | given)
 
     def _find_in_library(self, text: str) -> tuple[Eager, dict[str, float]] | None:
         """Return the optimizer and hyperparameters for a text such as ``torch:AdamW(beta1=0.8)``.
@@ -185,6 +206,11 @@ class Catalogue:
             hint = f"; these do: {', '.join(sorted(wrappers))}" if wrappers else ""
             raise OptbenchError(f"{kind} {name} does not go around another one, as {text!r} says{hint}")
         return (plain | wrappers)[name], inner, given
+
+
+def name_variant(text: str) -> str:
+    """Return the name of the variant of an optimizer that a text with hyperparameters fixes."""
+    return names.canonical(_VARIANT, {names.INNER: text})
 
 
 def load(files: tuple[str | Path, ...] = ()) -> Catalogue:

@@ -50,6 +50,14 @@ KEY_OPTIONS = (
         "problems", "LIST", "Problems: 'rosenbrock, quadratic(dim=100, condition=1e4)'.", WHAT, completion.problems,
     ),
     KeyOption("optimizers", "LIST", "Optimizers: 'gd, adam(beta1=[0.8, 0.9])'.", WHAT, completion.optimizers),
+    KeyOption(
+        "ablate", "LIST", "Variants side by side, each tuned by itself: 'adam(beta1=0.5|0.9)'.", WHAT,
+        completion.optimizers,
+    ),
+    KeyOption(
+        "have", "SETTING", "What you have, as it is, beside what is tuned: 'adam_torch, lr=0.001, batch 256, cosine'.",
+        WHAT, type=list[str],
+    ),
     KeyOption("batch_sizes", "LIST", "Batch sizes: 16,64,full.", WHAT),
     KeyOption("schedules", "LIST", "Schedules: 'constant, inverse(decay_rate=0.1)'.", WHAT, completion.schedules),
     KeyOption(

@@ -86,6 +86,7 @@ def _identify_setting(entry: Mapping[str, Any]) -> tuple:
 _IDENTITY: dict[str, Callable[[Any], Any]] = {
     "schedules": to_canonical,
     "problems": lambda entry: to_canonical(entry["name"]),
+    "have": lambda text: text,
     "chosen": _identify_setting,
     "batch_sizes": lambda size: size,
     "dtypes": lambda dtype: dtype,

@@ -30,6 +30,7 @@ from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.scores import scores_of
 from optbench.plan.common_ranges import SharedRanges, share_ranges
 from optbench.plan.display_names import find_labels
+from optbench.plan.incumbents import label_variants, read_incumbents
 from optbench.plan.own_records import OwnRecords
 from optbench.plan.spec import MOST_COMMON, ProblemEntry, Spec
 from optbench.plan.spec_files import USUAL_RATES
@@ -292,6 +293,8 @@ class Plan:
     """The problems of the spec by name, in its order; a part of the plan has them all."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """The labels of problems and optimizers, by their names in tables."""
+    incumbents: tuple[str, ...] = ()
+    """The names of the optimizers that run as they are, and are not tuned."""
     given: OwnRecords = field(default_factory=OwnRecords)
     """What was given as objects of Python."""
 
@@ -342,6 +345,8 @@ class Plan:
         """A sentence on optimizers that try unequal numbers of settings on a problem; "" if there is none."""
         numbers: dict[str, dict[str, int]] = {}
         for (problem, optimizer), number in self.trials.items():
+            if optimizer in self.incumbents:
+                continue
             numbers.setdefault(problem, {})[optimizer] = number
         for each in numbers.values():
             if len(set(each.values())) > 1:
@@ -413,6 +418,7 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
     not exist.
     """
     tried = [] if spec.chosen else expand_settings(spec, catalogue)
+    incumbents = read_incumbents(spec.have, catalogue)
     shared = SharedRanges((), {})
     if spec.trials is not None:
         shared = share_ranges([each for each in tried if isinstance(each, Space)], spec.ranges)
@@ -426,7 +432,11 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
     cohorts = [
         found
         for problem, entry in problems
-        for setting in (list_chosen_settings(spec, problem, catalogue) if spec.chosen else tried)
+        for setting in (
+            list_chosen_settings(spec, problem, catalogue)
+            if spec.chosen
+            else [*tried, *(each.on(problem) for each in incumbents)]
+        )
         for found in _expand_pair(spec, entry, problem, setting, device)
     ]
     hashes = {id(cohort.lanes): LaneHashes(cohort.lanes) for cohort, _ in cohorts}
@@ -435,15 +445,19 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
     series = tuple(SeedSeries(cohort, seeds, hashes[id(cohort.lanes)], stage, blocks) for cohort, seeds in cohorts)
     searched = {each.optimizer.name: each.searched for each in tried if isinstance(each, Space)}
     names = tuple(problem.name for problem, _ in problems)
-    plan = Plan(spec, Cohorts(series), device, device_note, searched, shared.notes, shared.doubts, names=names)
-    return replace(plan, labels=_find_labels(plan)) if spec.labels else plan
+    plan = Plan(
+        spec, Cohorts(series), device, device_note, searched, shared.notes, shared.doubts, names=names,
+        incumbents=tuple(each.optimizer.name for each in incumbents),
+    )  # fmt: skip
+    return replace(plan, labels=_find_labels(plan))
 
 
 def _find_labels(plan: Plan) -> dict[str, str]:
     """Return the labels of the spec by the names in tables. Raises OptbenchError for the label of an unknown name."""
     typed = {entry.name: name for entry, name in zip(plan.spec.problems, plan.names, strict=True)}
     given = {typed.get(text, text): label for text, label in plan.spec.labels.items()}
-    return find_labels(given, [*plan.names, *(optimizer.name for optimizer in plan.optimizers)])
+    found = find_labels(given, [*plan.names, *(optimizer.name for optimizer in plan.optimizers)])
+    return label_variants(plan.optimizers, plan.incumbents) | found
 
 
 def _expand_pair(

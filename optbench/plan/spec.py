@@ -17,6 +17,7 @@ from optbench.compiler import device as devices
 from optbench.contract import names
 from optbench.contract.arguments import Real, Whole
 from optbench.contract.errors import OptbenchError, shown
+from optbench.contract.names import split_list
 from optbench.contract.types import Stage
 from optbench.engine import settings
 from optbench.engine.settings import BatchSize, Dtype, Points, Rate, RunTimeout, Seed
@@ -32,6 +33,7 @@ from optbench.plan.spec_values import (
     read_rates,
     read_seeds,
     read_sizes,
+    read_texts,
     to_list,
 )
 
@@ -101,6 +103,8 @@ class Spec(BaseModel):
     learning_rates: Annotated[tuple[float, ...] | str | None, BeforeValidator(read_rates)] = None
     """Rates; a grid, whose offset is drawn anew in each block; or a range that trials are drawn from, which need none,
     for each optimizer has its own."""
+    have: Annotated[tuple[str, ...], BeforeValidator(read_texts)] = ()
+    """Settings that run as they are beside what is tuned: "adam_torch, lr=0.001, batch 256, cosine"."""
     chosen: tuple[SettingEntry, ...] = ()
     """In the place of optimizers, batch sizes, schedules and rates: what runs on each problem, one by one."""
     seeds: Annotated[tuple[Seed, ...], BeforeValidator(read_seeds)] = tuple(range(9))
@@ -255,7 +259,7 @@ class Spec(BaseModel):
 
     def _check_chosen(self) -> None:
         """Raise ValueError if ``chosen`` stands beside keys that it replaces, or names another problem."""
-        for key in (*LISTS, "trials", "blocks"):
+        for key in (*LISTS, "have", "trials", "blocks"):
             if getattr(self, key) != type(self).model_fields[key].default:
                 raise ValueError(f"chosen names whole settings: leave {key} out")
         problems = {entry.name for entry in self.problems}
@@ -331,7 +335,11 @@ class Spec(BaseModel):
     @property
     def optimizer_texts(self) -> list[str]:
         """The texts of all optimizers, those of chosen settings among them."""
-        return [*self.optimizers, *(entry.optimizer for entry in self.chosen)]
+        return [
+            *self.optimizers,
+            *(split_list(text)[0] for text in self.have if split_list(text)),
+            *(entry.optimizer for entry in self.chosen),
+        ]
 
     def split_seeds(self) -> tuple[list[int], list[int]]:
         """Return the seeds that choose settings, and those that report; all seeds and [] if one of the two is empty."""
@@ -347,7 +355,7 @@ class Spec(BaseModel):
         Returns numbers, texts, lists and dictionaries.
         """
         hidden = {*(("seeds", "tuning_seeds") if self.blocks else BLOCK_KEYS), *(LISTS if self.chosen else ("chosen",))}
-        hidden |= {key for key in ("labels", "given") if not getattr(self, key)}
+        hidden |= {key for key in ("have", "labels", "given") if not getattr(self, key)}
         hidden |= {"folds"} if self.folds == 1 else set()
         hidden |= {"ranges"} if self.trials is None else set()
         raw = self.model_dump(exclude_none=True, mode="json", exclude=hidden)

@@ -3,6 +3,7 @@
 A file that an optimizer names, ``torch:Mine(file=mine.py)``, becomes a plug-in of the spec.
 """
 
+import re
 import shlex
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -14,6 +15,7 @@ from pydantic import (
 )
 
 from optbench.catalogue.library_optimizers import find_unasked
+from optbench.catalogue.loader import name_variant
 from optbench.contract import names
 from optbench.contract.arguments import refusal
 from optbench.contract.errors import OptbenchError, in_one_line, near, shown, unknown
@@ -24,10 +26,11 @@ from optbench.datasets.files import ENDINGS
 from optbench.plan.data_sweep import design_sweep
 from optbench.plan.display_names import find_name, read_labels
 from optbench.plan.spec import BLOCK_KEYS, ProblemEntry, SettingEntry, Spec
-from optbench.plan.spec_values import list_measures, read_plugins, read_seeds, to_list, to_plain
+from optbench.plan.spec_values import list_measures, read_plugins, read_seeds, read_texts, to_list, to_plain
 
 DATA_KEYS = ("data", "target")
-"""Keys of a file, flags and keywords that stand for others; a spec has those."""
+ABLATE = "ablate"
+"""Keys of a file, flags and keywords that stand for others, as do DATA_KEYS; a spec has those."""
 SHIPPED = {file.stem: file for file in sorted(Path(__file__).parent.glob("*.toml"))}
 FORMER = {"search": "sobol", "weigh_by": "problem"}
 """Keys that 0.19 took out, with the only value that a spec may still give them: that of the folders before."""
@@ -35,6 +38,7 @@ _SYNONYMS = {"lr": "learning_rates", "learning_rate": "learning_rates"}
 """Other words for keys of a spec: those of the command, and of a single run."""
 USUAL_RATES = ":".join([*(names.number_text(float(end)) for end in RATES.ends), "11"])
 """The grid of a spec without rates: the range from which trials of most optimizers are drawn, in half decades."""
+_ALTERNATIVES = re.compile(r"=\s*([^,()\[\]=]*\|[^,()\[\]=]*)")
 _FILE = "file"
 """The parameter of another library's optimizer that names its file."""
 
@@ -96,7 +100,7 @@ def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec",
     the working directory. Labels of both are joined. Where neither gives rates or trials there are the usual rates, and
     the seeds for tuning follow changed seeds. Raises OptbenchError.
     """
-    raw, changes = dict(raw), dict(changes or {})
+    raw, changes = _add_variants(dict(raw)), _add_variants(dict(changes or {}))
     place = Path() if changes.get("data") is not None else Path(folder)
     old, new = [raw.pop(key, None) for key in DATA_KEYS], [changes.pop(key, None) for key in DATA_KEYS]
     data, target = (second if first is None else first for first, second in zip(new, old, strict=True))
@@ -135,6 +139,24 @@ def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec",
         line = refusal(error, "", {"problems": ProblemEntry.model_fields, "chosen": SettingEntry.model_fields})
         file = f"{label}: " if label and line.partition(":")[0].partition(".")[0] not in changes else ""
         raise OptbenchError(f"{file}{line}") from None
+
+
+def _add_variants(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys with an optimizer for each value that ``ablate`` lists, beside those that are named.
+
+    ``mine(kappa=0.25|0.5)``, or a list in square brackets, is two variants, each of which is tuned by itself. Raises
+    OptbenchError for a text without such a list.
+    """
+    texts = values.pop(ABLATE, None)
+    if texts is None:
+        return values
+    variants: list[str] = []
+    for text in to_list(texts):
+        listed = _ALTERNATIVES.sub(lambda match: f"=[{match[1].replace('|', ', ')}]", text)
+        if len(each := names.expand_alternatives(listed)) < 2:
+            raise OptbenchError(f"ablate: {shown(text)} has no values to compare: write 'adam(beta1=0.5|0.9)'")
+        variants += map(name_variant, each)
+    return {**values, "optimizers": [*to_list(values.get("optimizers") or []), *variants]}
 
 
 def _leave_out_replaced(raw: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -180,7 +202,7 @@ def _check_keys(raw: Mapping, label: str) -> dict:
         if key in FORMER and value == FORMER[key]:
             continue
         if key not in Spec.model_fields:
-            raise unknown(f"key in {label}" if label else "key", key, [*Spec.model_fields, *DATA_KEYS])
+            raise unknown(f"key in {label}" if label else "key", key, [*Spec.model_fields, *DATA_KEYS, ABLATE])
         try:
             found[key] = to_plain(value)
         except OptbenchError as error:
@@ -269,6 +291,9 @@ def _take_files(raw: dict[str, Any], folder: Path) -> list[str]:
 
     if isinstance(texts := raw.get("optimizers"), str | list | tuple):
         raw["optimizers"] = [leave_out(text) for text in to_list(texts)]
+    if isinstance(texts := read_texts(raw.get("have")), list | tuple):
+        divided = (names.split_list(text) if isinstance(text, str) else [text] for text in texts)
+        raw["have"] = [", ".join([leave_out(first), *rest]) if rest else first for first, *rest in divided]
     if isinstance(entries := raw.get("chosen"), list | tuple):
         raw["chosen"] = [dict(each) if isinstance(each, dict) else each for each in entries]
         for entry in raw["chosen"]:

@@ -59,6 +59,11 @@ def to_list(value: Any) -> Any:
     return value
 
 
+def read_texts(value: Any) -> Any:
+    """Return texts as a list, whose commas do not part them: a text alone is a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
 def read_rates(value: Any) -> Any:
     """Return learning rates: a tuple of numbers; of a grid, ``1e-4:1:9``, and of a range, its text; None of None.
 

@@ -75,7 +75,7 @@ def plan_widening(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     rows = pd.concat(best)[keys].assign(best=True)
     if plan.spec.rate_grid is not None:  # at a smaller batch size another schedule may be the best
         rows = pd.concat([rows, *(each[keys].assign(best=False) for each in _select_by_schedule(coded, runs))])
-    rows = rows.drop_duplicates(keys, ignore_index=True)
+    rows = rows[~rows["optimizer"].isin(plan.incumbents)].drop_duplicates(keys, ignore_index=True)
     full = runs[["problem", "batch_size"]].assign(full_batch=find_full_batch_runs(runs)).drop_duplicates()
     rows = rows.merge(full, on=["problem", "batch_size"], how="left")
     limits = {each.name: each.all_limits for each in plan.optimizers}
@@ -238,8 +238,9 @@ def _divide(plan: Plan, runs: pd.DataFrame) -> Iterator[protocol.CodedRuns]:
         yield (coded := protocol.code_runs(runs, measure, judge_by=by))
         targets = coded.targets if by == TIME else None
     levels = runs["problem"].map({problem.name: _list_levels(plan, problem) for problem in plan.problems})
+    tuned = ~runs["optimizer"].isin(plan.incumbents).to_numpy()
     for name in ("batch_size", "schedule"):
-        there = levels.map(lambda found, name=name: name in found).to_numpy(dtype=bool)
+        there = tuned & levels.map(lambda found, name=name: name in found).to_numpy(dtype=bool)
         if there.any():
             yield protocol.code_runs(runs[there].reset_index(drop=True), by, name, targets=targets)
 

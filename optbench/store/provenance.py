@@ -38,6 +38,7 @@ def make_provenance(command: str, plan: Plan) -> dict[str, Any]:
         "data": {problem.name: problem.digest for problem in plan.problems if problem.data is not None},
         **({"labels": dict(plan.labels)} if plan.labels else {}),
         **({"own": own} if (own := plan.own_optimizers) else {}),
+        **({"incumbents": list(plan.incumbents)} if plan.incumbents else {}),
         **({"shard": plan.shard} if plan.shard else {}),
         **({"given": given} if (given := _find_given(spec)) else {}),
         **({} if spec.trials is None else _record_trials(plan)),

@@ -8,11 +8,20 @@ from collections.abc import Sequence
 import numpy as np
 
 from optbench.analysis.answer import Answer
+from optbench.analysis.ranking import FAILED
 from optbench.analysis.verdicts import ALL
 from optbench.contract.names import join_with_and
 from optbench.wording import labels
 from optbench.wording.answers import compare_models
-from optbench.wording.judged import describe_best, format_ratio, tell_end, tested_over_all
+from optbench.wording.judged import (
+    SAMPLES,
+    describe_best,
+    format_interval,
+    format_ratio,
+    name_unit,
+    tell_end,
+    tested_over_all,
+)
 
 NAMED = 2
 """Optimizers that a line names; of more it says how many."""
@@ -41,6 +50,8 @@ def headline(answer: Answer, short: bool = False, levels: bool = True) -> str:
         most = max(costs, key=costs.__getitem__)
         shown = f"its {most} matters most" if costs[most] > 1 else "there is nothing to compare it with"
         return f"Only {answer.label(rows['optimizer'].iloc[0])} ran: {shown}"
+    if answer.tables.incumbents and not short:
+        return compare_with_incumbent(answer)
     if answer.is_one_table and (models := compare_models(answer)):
         return models
     if tested := tested_over_all(answer):
@@ -54,6 +65,33 @@ def headline(answer: Answer, short: bool = False, levels: bool = True) -> str:
     matters = f"{join_with_and(found).capitalize()} {verb} more than the optimizer{than}"
     best = f"{best[0].lower()}{best[1:]}" if best.startswith(("All ", "No ")) else best
     return matters if short else f"{matters}; {best}"
+
+
+def compare_with_incumbent(answer: Answer) -> str:
+    """Return how many times what the user's own setting needs the best on each problem needs, as far as that is shown.
+
+    Where several are the user's, the first one counts.
+    """
+    mine = answer.tables.incumbents[0]
+    found: list[str] = []
+    ends: dict[str, list[str]] = {}
+    for problem in answer.best["problem"].unique():
+        name = labels.shorten(labels.short_name(answer.label(problem)), 60)
+        row = next((each for each in answer.records[problem] if each["optimizer"] == mine), None)
+        leader, unit = answer.leader(problem), name_unit(answer, problem)
+        pair = answer.pairs.get((problem, leader, mine))
+        if row is None or pair is None or row["may_be_best"]:
+            ends.setdefault("nothing is shown to be better than what you have", []).append(name)
+        elif row["state"] == FAILED:
+            ends.setdefault(f"what you have {tell_end(answer, problem, mine)}", []).append(name)
+        elif unit == SAMPLES and row["reached"] == 0:
+            ends.setdefault("what you have never reaches the target", []).append(name)
+        else:
+            ratio = f"{format_ratio(1 / pair.ratio)}× {format_interval(1 / pair.high, 1 / pair.low)}"
+            found.append(f"{answer.label(leader)} needs {ratio} the {unit} of what you have on {name}")
+    found += [f"{text} on {join_with_and(where)}" for text, where in ends.items()]
+    text = "; ".join(found)
+    return text[0].upper() + text[1:] if text.startswith(tuple(ends)) else text
 
 
 def weigh(answer: Answer) -> float:

@@ -79,3 +79,14 @@ def test_what_a_test_over_many_problems_shows_is_the_title():
     assert "has the best mean rank" in text and text.endswith("adam wins against 1 of 2 others")
     assert headline(answer).startswith("adam wins against 1 of 2 others over 40 problems")
     assert "over" not in headline(answer_of_many(12)), "fewer than 20 problems are no test"
+
+
+def test_the_title_of_who_has_an_optimizer_already_is_about_it():
+    """On p adam has a third of the loss of gd, the user's own; on q nothing tells them apart."""
+    runs = table_of({"p": (A, CLEAR), "q": (NEAR, NOISY)})
+    text = headline(answer_of(runs, [], "loss", incumbents=["gd"]))
+    assert text.startswith("adam needs 0.33× [0.3") and " the loss of what you have on p; " in text
+    assert text.endswith("; nothing is shown to be better than what you have on q")
+    assert headline(answer_of(table_of({"q": (NEAR, NOISY)}), [], "loss", incumbents=["gd"])) == (
+        "Nothing is shown to be better than what you have on q"
+    )

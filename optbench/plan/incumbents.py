@@ -1,0 +1,88 @@
+"""What a user has already: settings that run as they are in a sweep, beside those that are tuned.
+
+``adam_torch(beta2=0.99), lr=0.001, batch 256, cosine`` is an optimizer and, in any order, its rate, its batch size and
+its schedule. In the tables it is a variant of its optimizer, so that the optimizer itself may be tuned beside it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from optbench.catalogue.loader import Catalogue, name_variant
+from optbench.contract import names
+from optbench.contract.arguments import BatchSize, check
+from optbench.contract.eager import AnyOptimizer
+from optbench.contract.errors import OptbenchError, shown
+from optbench.contract.optimizers import Baseline
+from optbench.contract.problems import Problem
+from optbench.engine.cohort import Lane, batch_size_of
+from optbench.engine.settings import Rate
+from optbench.plan.spec_values import read_sizes
+from optbench.plan.trials import SettingList, has_equal_batches
+
+_EXAMPLE = "'adam_torch, lr=0.001, batch 256, cosine'"
+_WORDS = {"lr": "lr", "learning_rate": "lr", "batch": "batch", "batch_size": "batch"}
+
+
+@dataclass(frozen=True)
+class Incumbent:
+    """A setting that runs as it is on every problem."""
+
+    optimizer: AnyOptimizer
+    lane: Lane
+    batch_size: BatchSize
+
+    def on(self, problem: Problem) -> SettingList:
+        """Return its setting on a problem; a batch of more examples than there are is the full one."""
+        size = problem.examples if has_equal_batches(problem) else batch_size_of(self.batch_size, problem)
+        return SettingList(self.optimizer, {size: (self.lane,)})
+
+
+def read_incumbents(texts: Iterable[str], catalogue: Catalogue) -> list[Incumbent]:
+    """Return the incumbents of a spec. Raises OptbenchError for an unknown name or value, and one without a rate."""
+    found: dict[str, Incumbent] = {}
+    for text in texts:
+        given, *parts = names.split_list(text) or [""]
+        optimizer, values = catalogue.optimizer(name_variant(given))
+        if isinstance(optimizer, Baseline):
+            raise OptbenchError(f"have: {given} is SciPy's and has no setting: name it in optimizers")
+        if optimizer.name in found:
+            raise OptbenchError(f"have names {given} twice: two settings of one optimizer are nothing that one has")
+        rate, batch_size, schedule = _read_setting(text, parts)
+        found[optimizer.name] = Incumbent(optimizer, Lane(rate, catalogue.schedule(schedule), values), batch_size)
+    return list(found.values())
+
+
+def _read_setting(text: str, parts: Iterable[str]) -> tuple[float, BatchSize, str]:
+    """Return rate, batch size and schedule of the parts behind an optimizer; text: all of it, for errors."""
+    found: dict[str, str] = {}
+    for part in parts:
+        words = part.replace("=", " ").split()
+        key, value = "schedule", part
+        if len(words) == 2 and words[0] in _WORDS:
+            key, value = _WORDS[words[0]], words[1]
+        elif part == "full" or (part[0] == "b" and part[1:].isdecimal()):
+            key, value = "batch", part.removeprefix("b")
+        if key in found:
+            raise OptbenchError(f"have: {shown(text)} has two of what may be its {key}: write {_EXAMPLE}")
+        found[key] = value
+    if "lr" not in found:
+        raise OptbenchError(f"have: {shown(text)} lacks its learning rate: write {_EXAMPLE}")
+    try:
+        rate = float(found["lr"])
+    except ValueError:
+        raise OptbenchError(f"have: lr={shown(found['lr'])} must be a number") from None
+    (size,) = read_sizes(found.get("batch", "full"))
+    return check(Rate, rate, "have: lr="), check(BatchSize, size, "have: batch "), found.get("schedule", "constant")
+
+
+def label_variants(optimizers: Iterable[AnyOptimizer], incumbents: Iterable[str]) -> dict[str, str]:
+    """Return what variants are called: those of incumbents "yours: adam", others by what they fix, adam(beta1=0.5).
+
+    incumbents: their names.
+    """
+    found, mine = {}, set(incumbents)
+    for name in (each.name for each in optimizers):
+        inner = names.parse(name)[1].get(names.INNER, "")
+        if name == name_variant(inner) and (name in mine or names.parse(inner)[1]):
+            found[name] = f"yours: {inner}" if name in mine else inner
+    return found

@@ -1,0 +1,111 @@
+"""What a user has beside what is tuned, and variants side by side: the runs that they make, and no others."""
+
+import pytest
+
+import optbench
+from optbench.analysis.answer import ask
+
+DATA = "logistic(data=gaussian(examples=60, features=3, classes=2), l2=0.1)"
+BOTH = ["gd", "momentum"]
+SPEC = {"problems": [DATA], "optimizers": BOTH, "batch_sizes": [16, "full"], "schedules": "constant",
+        "lr": "1e-2:1:3", "epochs": 4, "blocks": 3, "widen": 2, "final": 4, "report": 20}  # fmt: skip
+HAVE = "momentum(beta1=0.8), lr=0.1, batch 4, cosine"
+YOURS, HALF, MOST = "variant(momentum(beta1=0.8))", "variant(momentum(beta1=0.5))", "variant(momentum(beta1=0.9))"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("incumbents")
+    optbench.sweep(SPEC, have=HAVE, optimizers=BOTH, ablate="momentum(beta1=0.5|0.9)", out=folder, workers=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(folder):
+    return optbench.load(folder)
+
+
+def test_an_incumbent_runs_with_its_setting_alone_in_every_stage(results):
+    runs = results.runs[results.runs["optimizer"] == YOURS]
+    setting = runs[["lr", "batch_size", "schedule", "beta1"]].drop_duplicates()
+    assert setting.values.tolist() == [[0.1, 4, "cosine(final=0.0)", 0.8]]
+    assert {*runs["stage"]} == {"screen", "race", "holdout", "final", "report"}
+
+
+def test_it_takes_the_steps_of_its_optimizer(results):
+    run = results.runs[results.runs["optimizer"] == YOURS].iloc[0]
+    setting = {"lr": 0.1, "batch_size": 4, "schedule": "cosine", "epochs": 4, "seed": int(run["seed"])}
+    alone = optbench.minimize(DATA, optimizer="momentum(beta1=0.8)", **setting)
+    assert run["loss_final"] == pytest.approx(alone.fun, rel=1e-12)
+
+
+def test_batch_sizes_and_schedules_are_those_of_what_is_tuned(results):
+    for of in ("batch_size", "schedule"):
+        assert not {"4", "cosine(final=0.0)"} & {*ask(results, of=of).ranking[of]}
+
+
+def test_tuning_is_no_unfair_advantage_over_it(results):
+    rows = results.verdicts()
+    mine = rows[(rows["a"] == YOURS) | (rows["b"] == YOURS)]
+    assert (mine["trials"] == 1).all() and "wins" in {*mine["verdict"]} | {*mine["verdict"].replace("loses", "wins")}
+
+
+def test_variants_are_tuned_each_by_itself(results):
+    runs = results.runs
+    tried = {name: part for name, part in runs[runs["stage"] == "screen"].groupby("optimizer")}
+    assert {*tried[HALF]["beta1"]} == {0.5} and {*tried[MOST]["beta1"]} == {0.9}
+    assert len(tried[HALF]) == len(tried[MOST]) == len(tried["gd"])
+    assert results.label_of(HALF) == "momentum(beta1=0.5)" and results.label_of(YOURS) == "yours: momentum(beta1=0.8)"
+
+
+def test_the_others_are_screened_as_they_are_without_them(results):
+    plain = optbench.sweep(SPEC, blocks=2, final=1, report=1, workers=1).runs
+    screened = [{*each.loc[each["stage"] == "screen", "run_id"]} for each in (plain, results.runs)]
+    assert screened[0] and screened[0] < screened[1]
+
+
+def test_a_folder_with_both_resumes_and_runs_again_from_its_settings(folder, results):
+    again = optbench.sweep(folder / "spec.toml", out=folder, workers=1)
+    assert again.runs["run_id"].tolist() == results.runs["run_id"].tolist()
+    chosen = optbench.sweep(folder / "chosen.toml", seeds=2, workers=1)
+    assert len(chosen.runs["optimizer"].unique()) == 5
+    assert chosen.label_of(next(name for name in chosen.runs["optimizer"] if "0.8" in name)).startswith("yours")
+
+
+@pytest.mark.parametrize(
+    ("text", "setting"),
+    [
+        ("adam, lr=0.1", (0.1, "full", "constant")),
+        ("adam, cosine, b32, lr = 1e-3", (0.001, 32, "cosine")),
+        ("adam, batch_size 8, learning_rate=2, inverse(decay_rate=0.1)", (2.0, 8, "inverse(decay_rate=0.1)")),
+        ("adam, full, lr=1", (1.0, "full", "constant")),
+        ("adam, batch=full, lr=1", (1.0, "full", "constant")),
+    ],
+)
+def test_settings_as_they_are_typed(text, setting):
+    from optbench.plan.incumbents import _read_setting
+
+    assert _read_setting(text, [part.strip() for part in text.split(",")][1:]) == setting
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"have": "adam"}, "have: 'adam' lacks its learning rate"),
+        ({"have": "adam, lr=fast"}, "have: lr='fast' must be a number"),
+        ({"have": "adam, lr=-1"}, "have: lr=-1.0 must be a positive"),
+        ({"have": "adam, lr=1, cosine, inverse"}, "has two of what may be its schedule"),
+        ({"have": "adam, lr=1, b0"}, "have: batch 0"),
+        ({"have": "adm, lr=1"}, "did you mean 'adam'"),
+        ({"have": "adam, lr=1, cosin"}, "did you mean 'cosine'"),
+        ({"have": "lbfgs, lr=1"}, "lbfgs is SciPy's"),
+        ({"have": ["adam, lr=1", "adam, lr=2"]}, "have names adam twice"),
+        ({"have": 3}, "have"),
+        ({"ablate": "adam"}, "ablate: 'adam' has no values to compare: write 'adam(beta1=0.5|0.9)'"),
+        ({"ablate": "adam(beta7=1|2)"}, "unknown parameter of optimizer adam 'beta7'"),
+    ],
+)
+def test_what_is_refused(changes, said):
+    with pytest.raises(optbench.OptbenchError) as error:
+        optbench.sweep({**SPEC, "problems": ["rosenbrock"]}, **changes)
+    assert said in str(error.value) and "\n" not in str(error.value)
