@@ -18,7 +18,10 @@ _LONG = 600
 
 
 def print_plan(plan: Plan, workers: int) -> dict[str, Any]:
-    """Print the numbers of cohorts, runs and run-steps, and an estimate of the time; return them for ``--json``."""
+    """Print what each optimizer runs on each problem, and an estimate of its time, the longest first.
+
+    Returns the same for ``--json``.
+    """
     from rich.table import Table
 
     from optbench.cli.console import console, paragraph
@@ -26,34 +29,43 @@ def print_plan(plan: Plan, workers: int) -> dict[str, Any]:
     from optbench.plan.stages import plan_largest_stages
     from optbench.wording.answers import describe_data
 
-    table = Table(box=None)
-    for name, least in (("problem", 12), ("optimizer", 12), ("batch sizes", 8)):
-        table.add_column(name, overflow="fold", min_width=least)
-    for name in ("cohorts", "trials", "runs", "run-steps"):
-        table.add_column(name, justify="right", no_wrap=True)
+    later = plan_largest_stages(plan)
     groups: dict[tuple[str, str], list[SeedSeries]] = {}
     for series in plan.series:
         groups.setdefault((series.cohort.problem.name, series.cohort.optimizer.name), []).append(series)
+    seconds: dict[tuple[str, str], float] = dict.fromkeys(groups, 0.0)
+    for series in [] if plan.device == "cuda" else _list_series(plan, later):
+        seconds[series.cohort.problem.name, series.cohort.optimizer.name] += estimate_duration([series], workers)
+    timed = plan.device != "cuda"
     trials, rows = plan.trials, []
-    for (problem, optimizer), group in groups.items():
+    table = Table(box=None)
+    for name, least in (("problem", 12), ("optimizer", 12), ("batch sizes", 8)):
+        table.add_column(name, overflow="fold", min_width=least)
+    for name in ("trials", "runs", "run-steps", *["time"] * timed):
+        table.add_column(name, justify="right", no_wrap=True)
+    for problem, optimizer in sorted(groups, key=lambda pair: -seconds[pair]):
+        group = groups[problem, optimizer]
         sizes = dict.fromkeys(
             "full" if cohort.batch_size == cohort.problem.examples else str(cohort.batch_size)
             for cohort in (each.cohort for each in group)
         )
         cohorts = sum(len(each.seeds) for each in group)
-        steps = sum(each.runs * each.cohort.steps for each in group)
-        numbers = (cohorts, trials[problem, optimizer], sum(each.runs for each in group), steps)
+        numbers = (
+            trials[problem, optimizer], sum(each.runs for each in group),
+            sum(each.runs * each.cohort.steps for each in group),
+        )  # fmt: skip
         names_shown = (plan.labels.get(name, name) for name in (problem, optimizer))
-        table.add_row(*names_shown, ", ".join(sizes), *(f"{number:,}" for number in numbers))
-        names = ("problem", "optimizer", "batch_sizes", "cohorts", "trials", "runs", "run_steps")
-        rows.append(dict(zip(names, (problem, optimizer, list(sizes), *numbers), strict=True)))
+        times = ["< 1 s" if (each := seconds[problem, optimizer]) < 1 else format_duration(each)] * timed
+        table.add_row(*names_shown, ", ".join(sizes), *(f"{number:,}" for number in numbers), *times)
+        names = ("problem", "optimizer", "batch_sizes", "cohorts", "trials", "runs", "run_steps", "seconds")
+        values = (problem, optimizer, list(sizes), cohorts, *numbers, seconds[problem, optimizer] if timed else None)
+        rows.append(dict(zip(names, values, strict=True)))
     console.print(table, width=max(console.width, _NARROWEST), crop=False)
     for text in describe_data((each.name, each.data_text) for each in plan.problems if not each.digest):
         paragraph(text, hang=2)
     for optimizer, ranges in plan.searched.items():
         words = ", ".join(f"{key}={text}" for key, text in ranges.items()) or "nothing"
         paragraph(f"{optimizer} searches {words}", hang=2)
-    later = plan_largest_stages(plan)
     paragraph(f"{len(plan.cohorts):,} cohorts, {plan.runs:,} runs{_describe_stages(plan, later)}", hang=2)
     largest = {stage: cohorts.runs for stage, cohorts in later.items()}
     planned: dict[str, Any] = {"cohorts": len(plan.cohorts), "runs": plan.runs, "later": largest, "rows": rows}
@@ -63,11 +75,11 @@ def print_plan(plan: Plan, workers: int) -> dict[str, Any]:
     if plan.device == "cuda":
         paragraph("there is no estimate of the time on a GPU", hang=2)
         return planned
-    seconds = estimate_duration(_list_series(plan, later), workers)
+    total = estimate_duration(_list_series(plan, later), workers)
     paragraph(
-        f"{_format_time(seconds, workers)}, by the size of the work: it may be ten times as much or as little", hang=2
+        f"{_format_time(total, workers)}, by the size of the work: it may be ten times as much or as little", hang=2
     )
-    return planned | {"seconds": seconds}
+    return planned | {"seconds": total}
 
 
 def print_estimate_if_long(plan: Plan, workers: int, directory: Path) -> None:
