@@ -85,12 +85,11 @@ def print_plan(plan: Plan, workers: int) -> dict[str, Any]:
 def print_estimate_if_long(plan: Plan, workers: int, directory: Path) -> None:
     """Print an estimate on standard error if a sweep takes more than ten minutes."""
     from optbench.cli.console import errors
-    from optbench.plan.estimate import estimate_duration
-    from optbench.plan.stages import plan_largest_stages
+    from optbench.plan.fitting import estimate_plan
 
     if plan.device == "cuda":
         return
-    seconds = estimate_duration(_list_series(plan, plan_largest_stages(plan)), workers)
+    seconds = estimate_plan(plan, workers)
     if seconds >= _LONG:
         begun = " from the beginning" if (directory / "cohorts").is_dir() else ""
         spec = plan.spec

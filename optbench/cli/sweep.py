@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +23,8 @@ from optbench.contract.paths import is_file
 
 if TYPE_CHECKING:
     from optbench.plan.planned_cohorts import Plan
+    from optbench.plan.spec import Spec
+    from optbench.run.isolation import Isolation
 
 
 @with_key_options
@@ -33,6 +36,9 @@ def sweep(
     time_limit: Annotated[str | None, option(
         "time-limit", "TIME", "End the sweep after 10m, or 1h, and report what is complete; it can be resumed.",
         TIME,
+    )] = None,
+    fit: Annotated[str | None, option(
+        "fit", "TIME", "Choose blocks, and lengths of runs if need be, so that it takes about 30m, or 8h.", TIME,
     )] = None,
     worker_timeout: Annotated[str, option(
         "worker-timeout", "TIME", "End a worker process that makes no progress for this long.", TIME,
@@ -98,6 +104,8 @@ def sweep(
     try:
         with handle_signals(on_kill=stopping.print_exit_text):
             checked = extend_spec(out, spec, changes, warn) if extend else read_spec(spec, changes, out)
+            if fit is not None:
+                checked = _fit(checked, fit, session.checked_workers(workers), isolation, extend)
 
             def make_plan() -> Plan:
                 """Return the plan of the sweep, or of one shard of it."""
@@ -152,6 +160,20 @@ def sweep(
         raise OptbenchError(failed)
     if late:
         raise typer.Exit(UNFINISHED)
+
+
+def _fit(spec: Spec, time: str, workers: int, isolation: Isolation, extend: bool) -> Spec:
+    """Return the spec with the blocks and lengths that fit a time, and print them. Raises OptbenchError."""
+    from optbench.cli.console import paragraph
+    from optbench.engine import settings
+    from optbench.plan.fitting import fit_spec
+    from optbench.run.session import load_and_plan
+
+    if extend:
+        raise OptbenchError("--fit chooses the blocks that --extend keeps: give one of the two")
+    fitted, text = fit_spec(spec, settings.checked("fit", time), workers, partial(load_and_plan, isolation=isolation))
+    paragraph(text, hang=2)
+    return fitted
 
 
 def print_notes(plan: Plan) -> None:

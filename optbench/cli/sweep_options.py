@@ -49,7 +49,10 @@ KEY_OPTIONS = (
     KeyOption(
         "problems", "LIST", "Problems: 'rosenbrock, quadratic(dim=100, condition=1e4)'.", WHAT, completion.problems,
     ),
-    KeyOption("optimizers", "LIST", "Optimizers: 'gd, adam(beta1=[0.8, 0.9])'.", WHAT, completion.optimizers),
+    KeyOption(
+        "optimizers", "LIST", "Optimizers: 'gd, adam(beta1=[0.8, 0.9])'; or all, 'adam*', family:signs.", WHAT,
+        completion.optimizers,
+    ),
     KeyOption(
         "ablate", "LIST", "Variants side by side, each tuned by itself: 'adam(beta1=0.5|0.9)'.", WHAT,
         completion.optimizers,

@@ -78,6 +78,7 @@ _Epochs = Annotated[float, BeforeValidator(to_python), _in_budget, condition(is_
 _KINDS: dict[str, Any] = {
     "lr": Rate, "batch_size": BatchSize, "seed": Seed, "dtype": Dtype, "deadline": RunTimeout, "points": Points,
     "run_timeout": RunTimeout, "worker_timeout": Seconds, "check_timeout": Seconds, "time_limit": RunTimeout,
+    "fit": Seconds,
 }  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from optbench.contract.search import RATES
 from optbench.datasets.files import ENDINGS
 from optbench.plan.data_sweep import design_sweep
 from optbench.plan.display_names import find_name, read_labels
+from optbench.plan.optimizer_groups import expand_groups
 from optbench.plan.spec import BLOCK_KEYS, ProblemEntry, SettingEntry, Spec
 from optbench.plan.spec_values import list_measures, read_plugins, read_seeds, read_texts, to_list, to_plain
 
@@ -100,7 +101,7 @@ def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec",
     the working directory. Labels of both are joined. Where neither gives rates or trials there are the usual rates, and
     the seeds for tuning follow changed seeds. Raises OptbenchError.
     """
-    raw, changes = _add_variants(dict(raw)), _add_variants(dict(changes or {}))
+    raw, changes = _expand_optimizers(dict(raw)), _expand_optimizers(dict(changes or {}))
     place = Path() if changes.get("data") is not None else Path(folder)
     old, new = [raw.pop(key, None) for key in DATA_KEYS], [changes.pop(key, None) for key in DATA_KEYS]
     data, target = (second if first is None else first for first, second in zip(new, old, strict=True))
@@ -141,12 +142,14 @@ def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec",
         raise OptbenchError(f"{file}{line}") from None
 
 
-def _add_variants(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys with an optimizer for each value that ``ablate`` lists, beside those that are named.
+def _expand_optimizers(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys with each optimizer that a word such as ``all`` names, and one for each value in ``ablate``.
 
     ``mine(kappa=0.25|0.5)``, or a list in square brackets, is two variants, each of which is tuned by itself. Raises
     OptbenchError for a text without such a list.
     """
+    if isinstance(given := values.get("optimizers"), str | list | tuple):
+        values["optimizers"] = expand_groups(to_list(given))
     texts = values.pop(ABLATE, None)
     if texts is None:
         return values
