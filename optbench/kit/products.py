@@ -4,11 +4,17 @@ In kernels ``np.matmul(a, b, out)`` calls BLAS on matrices with one contiguous a
 an array's columns without a copy.
 """
 
-import numpy as np
+import sys
 
-# Multiplications of a matrix product up to which OpenBLAS does not pack the matrices first, where it knows AVX-512.
-# Measured, 64 x 784 x 64 as one product, and 16 columns at a time: 44 and 87 GFLOP/s in float64, 94 and 173 in float32.
-UNPACKED = 1_000_000
+import numpy as np
+from threadpoolctl import threadpool_info
+
+_AVX512 = {"SkylakeX", "Cooperlake", "SapphireRapids"}
+"""OpenBLAS's names of the processors with AVX-512, on which it does not pack small matrices first."""
+# Multiplications of a product up to which it does not. On other processors no product is divided: each piece would
+# pack the undivided matrix again. Measured, 64 x 784 x 64 as one product, and 16 columns at a time, GFLOP/s: with
+# AVX-512 44 and 87 in float64, 94 and 173 in float32; without (OPENBLAS_CORETYPE=Haswell) 27 and 17, 39 and 32.
+UNPACKED = 1_000_000 if any(each.get("architecture") in _AVX512 for each in threadpool_info()) else sys.maxsize
 # Rows or columns of a piece: as many float64 as an AVX-512 register holds, so that pieces leave no rest. Measured, 64
 # x 32 slopes over 1,438 examples, whole, 16 and 8 columns at a time: 36, 26, 86 GFLOP/s in float64, 77, 53, 174 in
 # float32.
