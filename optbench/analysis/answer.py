@@ -134,7 +134,7 @@ class Answer:
 
     # What settings are chosen
 
-    @cached_property
+    @property
     def _choice(self) -> Answer:
         """The answer for the measure that settings are chosen by, which has all that depends on the choice alone."""
         by = self.question.choose_by

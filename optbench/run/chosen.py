@@ -11,8 +11,7 @@ from typing import Any, Literal, NamedTuple
 import pandas as pd
 import pyarrow as pa
 
-from optbench.analysis import best_configurations
-from optbench.analysis.protocol import CodedRuns
+from optbench.analysis.answer import Answer
 from optbench.analysis.run_columns import count_folds
 from optbench.contract import names
 from optbench.contract.equals import LIBRARIES
@@ -44,21 +43,17 @@ CodeOf = Callable[[Cohort, Lane, int, str], Code]
 class Recommended(NamedTuple):
     """The best setting of each problem and optimizer, as the answer of a sweep names them."""
 
-    best: pd.DataFrame
-    """`best_configurations` of its runs."""
     rows: pd.DataFrame
-    """The same rows, each once, in the order of `places`."""
+    """`Answer.settings`, in the order of `places`."""
     places: list[tuple[Cohort, Lane]]
     """The cohort and lane of the plan that each of the rows comes from."""
+    reported_runs: pd.DataFrame
+    """`Answer.reported_runs`."""
 
 
-def recommend(plan: Plan, runs: pd.DataFrame, coded: CodedRuns) -> Recommended:
-    """Return the best setting of each problem and optimizer.
-
-    runs: of the whole sweep, without pairs of which nothing could run; coded: `code_runs` of these, by its measure.
-    """
-    best = best_configurations(runs, plan.spec.split_seeds()[0], choose_by=plan.spec.judge_by, coded=coded)
-    return Recommended(best, *find_places(plan, best))
+def recommend(plan: Plan, answer: Answer) -> Recommended:
+    """Return the best setting of each problem and optimizer. answer: of the whole sweep."""
+    return Recommended(*find_places(plan, answer.settings), answer.reported_runs)
 
 
 def make_chosen_spec(plan: Plan, settings: Recommended) -> Spec | None:

@@ -14,9 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from optbench.analysis import reported_runs
 from optbench.analysis.picture_limits import find_picture_limits
-from optbench.analysis.run_columns import drop_lost_runs
 from optbench.catalogue import functions
 from optbench.contract.problems import Problem
 from optbench.engine.cohort import Cohort, Lane
@@ -48,7 +46,6 @@ SCHEMA = make_schema("paths")
 def make_paths_table(
     settings: Recommended,
     runs: pd.DataFrame,
-    tuning_seeds: list[int],
     trajectory_of: Callable[[PlannedCohort], pa.Table | None],
     until: float | None = None,
 ) -> pa.Table:
@@ -59,12 +56,11 @@ def make_paths_table(
     Args:
         settings: the recommended settings.
         runs: the table of the sweep's runs.
-        tuning_seeds: the seeds that settings were chosen on.
         trajectory_of: runs a cohort as :func:`run_trajectory` does; None if that failed.
         until: the value of time.monotonic() after which no further run begins.
     """
     parts = [SCHEMA.empty_table()]
-    for row, planned in _select_runs(settings, runs, tuning_seeds):
+    for row, planned in _select_runs(settings, runs):
         if until is not None and time.monotonic() > until:
             break
         parts.append(_make_path(row, trajectory_of(planned)))
@@ -101,12 +97,9 @@ def run_trajectory(planned: PlannedCohort) -> pa.Table:
     )
 
 
-def _select_runs(
-    settings: Recommended, runs: pd.DataFrame, tuning_seeds: list[int]
-) -> Iterator[tuple[dict[str, Any], PlannedCohort]]:
+def _select_runs(settings: Recommended, runs: pd.DataFrame) -> Iterator[tuple[dict[str, Any], PlannedCohort]]:
     """Yield (row of ``runs``, cohort) for each run to repeat; the cohort is evaluated after every step."""
-    reported = reported_runs(drop_lost_runs(runs), settings.best, tuning_seeds)
-    first = reported.sort_values("seed", kind="stable").drop_duplicates(["problem", "optimizer"])
+    first = settings.reported_runs.sort_values("seed", kind="stable").drop_duplicates(["problem", "optimizer"])
     by_pair = {(run["problem"], run["optimizer"]): run for run in first.to_dict("records")}
     sizes, steps_left = runs.value_counts(_COHORT_COLUMNS, dropna=False), MOST_IN_ALL
     pairs = zip(settings.rows["problem"], settings.rows["optimizer"], strict=True)

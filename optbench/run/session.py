@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from optbench.analysis.answer import Answer, Question
 from optbench.analysis.measures import TIME
-from optbench.analysis.protocol import code_runs, digest_reports
-from optbench.analysis.run_columns import drop_lost_runs, find_lost_runs
+from optbench.analysis.protocol import digest_reports
+from optbench.analysis.run_columns import find_lost_runs
+from optbench.analysis.sweep_tables import Tables
 from optbench.catalogue import loader
 from optbench.catalogue.loader import Catalogue
 from optbench.compiler import device as devices
@@ -237,15 +239,17 @@ def write_tables(
     """
     runs = store.runs(only)
     settings, targets, reports = None, dict[str, float](), dict[str, dict[str, str]]()
-    if not (known := drop_lost_runs(runs)).empty:
-        coded = code_runs(known, plan.spec.judge_by)
-        settings = recommend(plan, known, coded) if begun and not plan.shard else None
+    # By `ask` the tables would keep the answers, which take as much memory as the runs
+    tables, by = Tables(runs, provenance=store.provenance), plan.spec.judge_by
+    answer = Answer(tables, Question(by, by))
+    if not answer.runs.empty:
+        settings = recommend(plan, answer) if begun and not plan.shard else None
         # Of a plain grid all runs count: to find its choices would take a third of a small sweep's time
-        reports = digest_reports(known.iloc[coded.row[coded.reporting["at"]]] if plan.spec.blocks else known)
+        judged = answer.coded.row[answer.coded.reporting["at"]] if plan.spec.blocks else slice(None)
+        reports = digest_reports(answer.runs.iloc[judged])
         if TIME in plan.spec.choose_by:
-            targets = (coded if coded.judge_by == TIME else code_runs(known, TIME)).targets.shared.to_dict()
-        del coded
-    del known
+            targets = (answer if by == TIME else Answer(tables, Question(TIME, TIME))).targets
+    del answer, tables
     if settings and (left := make_chosen_spec(plan, settings)) is not None:
         store.write_text("chosen.toml", left.to_toml())
     ran = set(runs["problem"][(runs["status"] != "failed").to_numpy()])
@@ -254,8 +258,7 @@ def write_tables(
     files = _list_files(plan) if isolation.mode == "always" or plan.spec.plugins else ()
     with contextlib.closing(UserCode(isolation, files)) as user_code:
         if settings:
-            tuning_seeds = plan.spec.split_seeds()[0]
-            paths = recorded_paths.make_paths_table(settings, runs, tuning_seeds, user_code.run_trajectory, until)
+            paths = recorded_paths.make_paths_table(settings, runs, user_code.run_trajectory, until)
             code = make_snippets(settings, runs, user_code.write_codes)
         problems = recorded_paths.fit_domains(problems, paths)
         grids = user_code.compute_grids(problems)

@@ -240,7 +240,7 @@ class Store:
             drawn, now = (each.get("searched") or {} for each in (before, provenance))
             if any(drawn[name] != now[name] for name in {*drawn} & {*now}):
                 looks = [*looks, 0]  # trials are drawn anew: a further look, whatever the number of blocks
-            self._provenance = {**provenance, **kept, "looks": looks}
+            self.provenance: dict[str, Any] = {**provenance, **kept, "looks": looks}
             self.files.folder.mkdir(parents=True, exist_ok=True)
             for leftover in directory.glob(f"{SCRATCH}*"):
                 leftover.unlink()
@@ -357,7 +357,7 @@ class Store:
         """
         stages = {each.stage for each in planned}
         there = [entry for entry in before if entry.stage in stages and self.has(entry.cohort_id)]
-        if text := _describe_dropped(self.files, planned, there, provenance, self._provenance, prefix):
+        if text := _describe_dropped(self.files, planned, there, provenance, self.provenance, prefix):
             self._warn(text)
 
     def runs(self, only: frozenset[str] | None = None) -> pd.DataFrame:
@@ -370,7 +370,7 @@ class Store:
             parts = [self.files.read(cohort_id)["curves"] for entry, cohort_id in sources if entry.problem in names]
             return pa.concat_tables([part.select(COLUMNS) for part in parts]).to_pandas()
 
-        return keep_targets(fill_unknown(self._runs.read(sources), read_curves), self._provenance["targets"])
+        return keep_targets(fill_unknown(self._runs.read(sources), read_curves), self.provenance["targets"])
 
     def _find_sources(self, only: frozenset[str] | None) -> list[tuple[Entry, str]]:
         """Return the saved cohorts, or of these the ones in ``only``, each with a record that holds runs of it."""
@@ -421,16 +421,16 @@ class Store:
             if all(cohort_id in there for cohort_id, _ in cohorts)
             and any(stage in ("grid", "holdout") for _, stage in cohorts)
         }
-        number, looks = max(Counter(problem for problem, _ in complete).values(), default=0), self._provenance["looks"]
+        number, looks = max(Counter(problem for problem, _ in complete).values(), default=0), self.provenance["looks"]
         ids = sorted(cohort_id for cohorts in complete.values() for cohort_id, _ in cohorts)
         now, last = hashlib.sha256(" ".join(ids).encode()).hexdigest(), self._provenance_before.get("looked_at")
         if number and (looks[-1:] != [number] or (self._extends and last not in (now, None))):
             looks = [*(each for each in looks if each), number]
         if number:
             found = {name: share if math.isfinite(share) else None for name, share in targets.items()}
-            self._provenance |= {"looks": looks, "looked_at": now, "targets": self._provenance["targets"] | found}
-            before, first = self._provenance.get("reports"), {"": {"": len(looks) - 1}}  # of a folder that lacks them
-            self._provenance["reports"] = {
+            self.provenance |= {"looks": looks, "looked_at": now, "targets": self.provenance["targets"] | found}
+            before, first = self.provenance.get("reports"), {"": {"": len(looks) - 1}}  # of a folder that lacks them
+            self.provenance["reports"] = {
                 problem: _number_reports(first if before is None else before.get(problem, {}), digests, len(looks))
                 for problem, digests in reports.items()
             }
@@ -438,7 +438,7 @@ class Store:
 
     def _write_provenance(self) -> None:
         """Write provenance.json."""
-        self.write_text("provenance.json", json.dumps(self._provenance, indent=1) + "\n")
+        self.write_text("provenance.json", json.dumps(self.provenance, indent=1) + "\n")
 
     def _write_manifest(self, manifest: Manifest, tables: Sequence[str] = ()) -> None:
         """Write the manifest with the checksums of the spec, the provenance and these tables."""
