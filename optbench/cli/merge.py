@@ -30,23 +30,22 @@ def merge(
     Exit code 3 if runs are missing; the command that is then printed makes them. JSON: as of optbench sweep.
     """
     from optbench.cli.console import command, paragraph, warn
-    from optbench.figures.data import ReportData
     from optbench.results.results import load
     from optbench.run.merging import merge_folders
     from optbench.store.provenance import typed_command
 
     check_folder(out)
     missing = merge_folders(folders, Path(out), plugin or (), typed_command(), warn)
-    sweep = ReportData(load(Path(out)).ask())
-    print_summary(sweep)
+    answer = load(Path(out)).ask()
+    print_summary(answer)
     files = "".join(f" --plugin {shlex.quote(str(file))}" for file in plugin or () if is_file(file))
     spec = shlex.quote(str(Path(out) / "spec.toml"))
     resume = f"optbench sweep {spec} --out {shlex.quote(out)}{files}" if missing else None
     if resume:
         paragraph("this command runs what is missing:")
         command(resume)
-    page = report_command.draw_report(sweep) if report else None
+    page = report_command.draw_report(answer) if report else None
     if json:
-        print_json(make_answer(sweep, page, not missing, resume))
+        print_json(make_answer(answer, page, not missing, resume))
     if missing:
         raise typer.Exit(UNFINISHED)

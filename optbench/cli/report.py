@@ -19,7 +19,7 @@ from optbench.contract.names import split_list
 from optbench.figures import OF_RESULTS
 
 if TYPE_CHECKING:
-    from optbench.figures.data import ReportData
+    from optbench.analysis.answer import Answer
 
 FIGURES = tuple(OF_RESULTS)
 """The kinds of figures: the keys of `optbench.report.pictures.KINDS`, which takes a while to import."""
@@ -71,7 +71,6 @@ def report(
     by side, the first being the baseline.
     """
     from optbench.cli.console import command, console, warn
-    from optbench.figures.data import ReportData
     from optbench.plan.display_names import read_pairs
     from optbench.results.results import load, share_labels
     from optbench.wording.wider_search import begin_extension
@@ -85,37 +84,28 @@ def report(
         "formats": split_list(formats or ""),
         "tables": split_list(tables or ""),
     }
-    paths = directories or [Path("results")]
-    folders: list[Path | ReportData] = [*paths]
-    unsaved = False
-    if judge_by is not None or label or color:
-        found = [load(folder) for folder in paths]
-        saved = found[0].labels
-        found = share_labels(found, read_pairs(label or ()), read_pairs(color or (), "--color: "))
-        unsaved = found[0].labels != saved
-        folders = [ReportData(each.ask(judge_by)) for each in found]
-    elif len(folders) == 1:
-        folders = [ReportData(load(paths[0]).ask())]
-    if len(folders) > 1:
-        draw_report(folders, warn, **options)
-    elif isinstance(sweep := folders[0], ReportData):
-        said = sweep.results.missing  # by the summary
-        draw_report(sweep, lambda text: None if text == said else warn(text), **options)
-        console.print()
-        print_summary(sweep)
-    if label and unsaved and isinstance(folders[0], ReportData) and len(folders) == 1:
-        sweep = folders[0]
+    found = [load(folder) for folder in directories or [Path("results")]]
+    shown = share_labels(found, read_pairs(label or ()), read_pairs(color or (), "--color: "))
+    answer, *others = (each.ask(judge_by) for each in shown)
+    if others:
+        draw_report([answer, *others], warn, **options)
+        return
+    said = answer.tables.missing  # by the summary
+    draw_report(answer, lambda text: None if text == said else warn(text), **options)
+    console.print()
+    print_summary(answer)
+    if label and answer.labels != found[0].labels:
         console.print("labels: on this page and its files only; to keep them in the folder:")
-        words = [*begin_extension(sweep.directory, sweep.results.provenance)]
+        words = [*begin_extension(str(answer.tables.path), answer.tables.provenance)]
         command(shlex.join([*words, *(word for each in label for word in ("--label", each))]))
 
 
 def draw_report(
-    of: Path | ReportData | Sequence[Path | ReportData],
+    of: Answer | Sequence[Answer],
     warn: Callable[[str], None] = lambda text: None,
     **options: Any,
 ) -> Path:
-    """Write the report of a results folder or loaded sweep, or of several side by side; print and return its path.
+    """Write the report of an answer, or of several side by side; print and return its path.
 
     warn: called with what an unfinished sweep lacks. options: those of `write_report`. Raises OptbenchError.
     """
@@ -137,7 +127,7 @@ def draw_report(
                 page = write_report(of, progress, warn, **options)
     except OSError as error:
         last = of[-1] if isinstance(of, Sequence) else of
-        place = error.filename or options.get("out") or getattr(last, "directory", last)
+        place = error.filename or options.get("out") or last.tables.path
         raise OptbenchError(f"cannot write the report to {str(place)!r}: {error.strerror}") from None
     console.print(f"report: {page}", markup=False, soft_wrap=True)
     if options.get("formats") or options.get("figures"):

@@ -20,7 +20,6 @@ def status(
     from optbench.cli.console import console, paragraph
     from optbench.cli.progress import format_duration
     from optbench.contract.errors import OptbenchError
-    from optbench.figures.data import ReportData
     from optbench.results.results import load
     from optbench.store.sweep_progress import read_progress
     from optbench.wording.summary import lay_out, list_best_so_far
@@ -46,11 +45,10 @@ def status(
         paragraph(f"optbench report {directory} prints the answer.", hang=2)
         return
     try:
-        sweep = ReportData(load(directory).ask())
-        sweep.check()
+        lines = list_best_so_far(load(directory).ask(), console.width)
     except OptbenchError:  # nothing has ended that could be compared
         return
     paragraph("")
     paragraph("Best so far, by the runs that have ended; the end tells what is luck:", hang=2)
-    for line in list_best_so_far(sweep.answer, console.width):
+    for line in lines:
         print(line)

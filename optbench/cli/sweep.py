@@ -79,7 +79,6 @@ def sweep(
     that is not finite is null.
     """
     from optbench.cli.console import command, paragraph, warn
-    from optbench.figures.data import ReportData
     from optbench.plan.display_names import read_pairs
     from optbench.plan.spec_files import read_spec
     from optbench.results.results import load
@@ -126,22 +125,22 @@ def sweep(
                 print_notes(plan)
                 print_estimate_if_long(plan, session.checked_workers(workers), Path(out))
                 status = session.execute(plan, out, execution, command=typed_command(), watch=watch, tell=warn)
-            finished = ReportData(load(Path(out)).ask())
-            print_summary(finished)
-            said = finished.results.missing  # by the summary
+            answer = load(Path(out)).ask()
+            print_summary(answer)
+            said = answer.tables.missing  # by the summary
 
             def warn_of_more(text: str) -> None:
                 """Print a warning of the report."""
                 if text != said:
                     warn(text)
 
-            drawn = report_command.draw_report(finished, warn_of_more) if report else None
+            drawn = report_command.draw_report(answer, warn_of_more) if report else None
             if not report and is_file(page := Path(out) / "report" / "index.html"):
                 paragraph(f"{page} is out of date: optbench report {out} draws it again", hang=2)
             late = bool(time and status.out_of_time)
             retry = "; --retry-failed runs them again, otherwise they stay failed" if status.failed else ""
             if time and late:
-                look = describe_further_look(finished.answer)
+                look = describe_further_look(answer)
                 text = f"stopped by the time limit of {format_duration(time.seconds)}"
                 if plan.spec.blocks:
                     text += ": at the pace so far, pauses included, another block of seeds would not have fitted"
@@ -152,7 +151,7 @@ def sweep(
                 command(stopping.resume_command())
             failed = f"some cohorts could not run: {join_failures(status.failed)}{retry}" if status.failed else ""
             if json:
-                data = make_answer(finished, drawn, not late, stopping.resume_command() if late else None)
+                data = make_answer(answer, drawn, not late, stopping.resume_command() if late else None)
                 print_json(data | ({"error": failed, "exit_code": MISTAKE} if failed else {}))
     except KeyboardInterrupt as error:
         stopping.exit_with_signal(error)

@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from optbench.figures.data import ReportData
+    from optbench.analysis.answer import Answer
 
 
-def make_answer(
-    finished: ReportData, page: Path | None, complete: bool = True, resume: str | None = None
-) -> dict[str, Any]:
+def make_answer(answer: Answer, page: Path | None, complete: bool = True, resume: str | None = None) -> dict[str, Any]:
     """Return the object of ``--json``.
 
     page: the report, if one was drawn. complete: False where cohorts are missing; resume: the command that runs them.
@@ -21,22 +19,23 @@ def make_answer(
     from optbench.analysis.verdicts import ALL
     from optbench.wording.answers import describe_problem
     from optbench.wording.differences import VERSIONS
+    from optbench.wording.failed_runs import describe_failures
     from optbench.wording.headlines import headline
     from optbench.wording.judged import describe_order
     from optbench.wording.verdict_texts import with_texts
 
-    results, answer = finished.results, finished.answer
-    made, status = results.provenance, finished.answer.everything.runs["status"]
+    results, status = answer.tables, answer.everything.runs["status"]
+    made = results.provenance
     ended = {name: int((status == name).sum()) for name in ("ok", "diverged", "deadline", "failed")}
     steps = [("what is missing", resume)] if resume else []
     return {
-        "folder": str(finished.directory),
+        "folder": str(results.path),
         "report": page,
         "finished": complete and not made.get("shard"),
         "part": made.get("shard"),
         "versions": {name: made.get(name) for name in VERSIONS},
         "runs": {"all": len(status)} | ended,
-        "failures": finished.failures,
+        "failures": describe_failures(answer),
         "missing": results.missing,
         "judge_by": answer.judge_by,
         "choose_by": list(results.choose_by),
@@ -49,22 +48,22 @@ def make_answer(
         "ranking": answer.ranking,
         "verdicts": with_texts(answer.verdicts),
         "recommended": answer.best,
-        "next": [{"text": text, "command": line or None} for text, line in [*steps, *list_next_steps(finished)]],
+        "next": [{"text": text, "command": line or None} for text, line in [*steps, *list_next_steps(answer)]],
     }
 
 
-def list_next_steps(finished: ReportData) -> list[tuple[str, str]]:
+def list_next_steps(answer: Answer) -> list[tuple[str, str]]:
     """Return what would tell more: sentences, each with the command that does it, or ""; nothing of a part."""
     from optbench.contract.names import join_names
     from optbench.run.processes import DIED
     from optbench.wording.certainty import advise_more_runs, say_more_runs
     from optbench.wording.wider_search import advise_wider_search, say_wider_search
 
-    results, answer, directory = finished.results, finished.answer, finished.directory
+    results, directory = answer.tables, answer.tables.path or Path()
     made, steps = results.provenance, []
     if made.get("shard") or results.missing:  # what is missing runs first
         return []
-    edges, runs = answer.promising_edges, finished.answer.everything.runs
+    edges, runs = answer.promising_edges, answer.everything.runs
     died = runs[runs["failure"].str.contains(DIED, regex=False, na=False)] if "failure" in runs else runs[:0]
     if len(died):  # where they would have led is not known
         pairs = dict.fromkeys(zip(died["problem"], died["optimizer"], strict=True))

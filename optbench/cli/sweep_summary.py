@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optbench.cli.sweep_json import list_next_steps
@@ -10,27 +11,28 @@ from optbench.contract.paths import is_file
 if TYPE_CHECKING:
     import pandas as pd
 
-    from optbench.figures.data import ReportData
+    from optbench.analysis.answer import Answer
     from optbench.wording.labels import Label
 
 
-def print_summary(finished: ReportData) -> None:
+def print_summary(answer: Answer) -> None:
     """Print the answer, what would tell more, and the folder."""
     from optbench.cli.console import command, console, paragraph
+    from optbench.wording.failed_runs import describe_failures
     from optbench.wording.summary import count_runs, summarize
 
-    results, directory = finished.results, finished.directory
-    for text in filter(None, (*finished.failures, results.missing)):
+    results, directory = answer.tables, answer.tables.path or Path()
+    for text in filter(None, (*describe_failures(answer), results.missing)):
         paragraph(text, hang=2)
         paragraph("")
-    for line in summarize(finished.answer, console.width):
+    for line in summarize(answer, console.width):
         print(line)
     paragraph("")
-    for text, line in list_next_steps(finished):
+    for text, line in list_next_steps(answer):
         paragraph(text + ":" * bool(line), hang=2)
         if line:
             command(line)
-    if text := _describe_cpu_cohorts(results.runs, results.timings, finished.answer.label):
+    if text := _describe_cpu_cohorts(results.runs, results.timings, answer.label):
         paragraph(text, hang=2)
     chosen = " and chosen.toml, these settings as a spec," * is_file(directory / "chosen.toml")
     paragraph(f"{count_runs(results.runs)}; tables{chosen} in {directory}", hang=2)

@@ -6,7 +6,6 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -29,7 +28,6 @@ from optbench.analysis.sweep_tables import Tables
 from optbench.contract.errors import OptbenchError
 from optbench.wording import labels
 from optbench.wording.eager_steps import find_eager_optimizers
-from optbench.wording.failed_runs import describe_failures
 from optbench.wording.judged import ERRORS, PLAIN_LOSS, name_metric
 from optbench.wording.labels import shorten_schedules
 
@@ -68,31 +66,9 @@ class ReportData:
         self._bands: dict[str, pd.DataFrame] = {}
 
     @cached_property
-    def failures(self) -> list[str]:
-        """Texts about runs that failed."""
-        return describe_failures(self.answer.everything.runs, self.label)
-
-    @cached_property
     def eager(self) -> Collection[str]:
         """The names of the optimizers that another library steps."""
         return find_eager_optimizers(self.results.runs, self.results.timings)
-
-    @property
-    def directory(self) -> Path:
-        """The results folder."""
-        return self.results.path or Path()
-
-    def check(self) -> None:
-        """Raise OptbenchError if the sweep has no run left to report on."""
-        if self.results.runs.empty:
-            raise OptbenchError(
-                f"{str(self.directory)!r}: every run failed: there is nothing to report; {self.failures[0]}"
-            )
-
-    @property
-    def best(self) -> pd.DataFrame:
-        """The recommended settings: a row for each problem and optimizer."""
-        return self.answer.best
 
     @property
     def shown_measure(self) -> str:
@@ -126,14 +102,14 @@ class ReportData:
         runs = select_screening_runs(self.results.runs) if self.rate_step else self.results.runs
         if self.rate_step and not self.results.searched:
             keys = ["problem", "optimizer", "batch_size", "schedule"]
-            runs = runs.merge(self.best[keys], on=keys)
+            runs = runs.merge(self.answer.best[keys], on=keys)
         return best_configurations(runs, self.results.tuning_seeds, RATES, choose_by=self.shown_measure)
 
     @cached_property
     def recommended_rates(self) -> pd.DataFrame:
-        """The settings of `best`, measured by `shown_measure` on the seeds that report; columns as of `by_rate`."""
-        table = best_configurations(self.reported_runs, [], RATES, choose_by=self.shown_measure)
-        return table.drop(columns="held_out").merge(self.best[[*RATES, "held_out"]], on=RATES)
+        """The recommended settings, measured by `shown_measure` on the seeds that report; columns as of `by_rate`."""
+        table = best_configurations(self.answer.reported_runs, [], RATES, choose_by=self.shown_measure)
+        return table.drop(columns="held_out").merge(self.answer.best[[*RATES, "held_out"]], on=RATES)
 
     @cached_property
     def by_cell(self) -> pd.DataFrame:
@@ -153,9 +129,9 @@ class ReportData:
         return table.assign(few=table["n"] < table.groupby("problem")["n"].transform("max"))
 
     def runs_of_cells(self, cells: pd.DataFrame) -> pd.DataFrame:
-        """Return the rows of ``runs`` behind rows of `best` and of `by_cell`, whose rate may be rounded.
+        """Return the rows of ``runs`` behind rows of `Answer.best` and of `by_cell`, whose rate may be rounded.
 
-        cells: has the column recommended, True for rows of `best`.
+        cells: has the column recommended, True for rows of `Answer.best`.
         """
         seeds = self.results.tuning_seeds
         if not self.rate_step:
@@ -189,31 +165,21 @@ class ReportData:
         """`analysis.best_of_n` at COUNTS by `shown_measure`, of all problems."""
         return best_of_n(self.results.runs, COUNTS, self.shown_measure)
 
-    @property
-    def reported_runs(self) -> pd.DataFrame:
-        """The rows of ``runs`` of the settings in `best` on the seeds that report."""
-        return self.answer.reported_runs
-
-    @property
-    def curves(self) -> pd.DataFrame:
-        """The rows of ``curves`` of `reported_runs`, with their validation loss."""
-        return self.answer.curves
-
     def bands_of(self, column: str) -> pd.DataFrame:
-        """Return the median and interval over `reported_runs` of a column of ``curves``: see `analysis.curve_bands`.
+        """Return the median and interval over reported runs of a column of ``curves``: see `analysis.curve_bands`.
 
         Failed runs count as the worst, of an accuracy too. A row is a problem, an optimizer and a step.
         """
         if column not in self._bands:
-            curves = self.curves
+            curves = self.answer.curves
             if column not in curves:
-                curves = self.results.curves_of(self.reported_runs["run_id"], [column])
-            self._bands[column] = mirrored_bands(curves, self.reported_runs, column, self.minima_of(column))
+                curves = self.results.curves_of(self.answer.reported_runs["run_id"], [column])
+            self._bands[column] = mirrored_bands(curves, self.answer.reported_runs, column, self.minima_of(column))
         return self._bands[column]
 
     def best_of(self, problem: str) -> pd.DataFrame:
-        """Return the rows of `best` of one problem: its recommended settings."""
-        return self.best[self.best["problem"] == problem]
+        """Return the rows of `Answer.best` of one problem: its recommended settings."""
+        return self.answer.best[self.answer.best["problem"] == problem]
 
     def minimum(self, problem: str) -> float | None:
         """Return the minimum of a problem; None where it is not known."""
@@ -273,9 +239,9 @@ class ReportData:
     def _trajectories(self) -> dict[str, dict[str, Trajectory]]:
         """By problem what `trajectories` returns."""
         columns, names = ["run_id", "step", "w_1", "w_2"], ["problem", "optimizer"]
-        reported = self.reported_runs[["run_id", *names, "seed", "status"]]
+        reported = self.answer.reported_runs[["run_id", *names, "seed", "status"]]
         found: dict[tuple[str, str], Trajectory] = {}
-        for table in (self.curves, self.results.paths):  # every step comes last, and takes the place of few
+        for table in (self.answer.curves, self.results.paths):  # every step comes last, and takes the place of few
             if set(columns) <= set(table.columns):
                 rows = table.loc[np.isfinite(table[["w_1", "w_2"]].astype(float)).all(axis=1), columns]
                 rows = rows.merge(reported, on="run_id").sort_values("step")
@@ -295,7 +261,7 @@ class ReportData:
 
     def step_seconds(self, problem: str) -> dict[str, float]:
         """Return, by optimizer, the median seconds that a step of its reported runs takes."""
-        runs = self.reported_runs[self.reported_runs["problem"] == problem]
+        runs = self.answer.reported_runs[self.answer.reported_runs["problem"] == problem]
         cost = self.results.timings.set_index("cohort_id")["ns_per_run_step"]
         return (runs["cohort_id"].map(cost) * 1e-9).groupby(runs["optimizer"]).median().to_dict()
 
@@ -310,7 +276,7 @@ class ReportData:
         """Problem, or ALL -> optimizers in color -> line style: see `style.assign_line_styles`."""
         from optbench.figures.style import assign_line_styles  # a sweep that is only summed up needs no matplotlib
 
-        found = assign_line_styles(self.best, self.answer.ranking, self.results.own)
+        found = assign_line_styles(self.answer.best, self.answer.ranking, self.results.own)
         return {problem: self.color_by_user(styles) for problem, styles in found.items()}
 
     def color_by_user(self, styles: Mapping[str, dict]) -> dict[str, dict]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from optbench.figures.data import ReportData
+    from optbench.analysis.answer import Answer
 
 __all__ = ["write_report", "write_side_by_side"]
 
@@ -20,12 +20,12 @@ def _ignore(text: str) -> None:
 
 
 def write_report(
-    directory: str | Path | ReportData,
+    directory: str | Path | Answer,
     progress: Callable[[str], None] = _ignore,
     warn: Callable[[str], None] = _ignore,
     **options: Any,
 ) -> Path:
-    """Write the report of a results folder, which may have been loaded already, and return the path of its page.
+    """Write the report of a results folder, or of an answer to what it was asked, and return the path of its page.
 
     The page is directory/report/index.html, one file with all that it shows; it replaces that of an earlier report.
 
@@ -46,7 +46,7 @@ def write_report(
 
 
 def write_side_by_side(
-    directories: Sequence[str | Path | ReportData],
+    directories: Sequence[str | Path | Answer],
     progress: Callable[[str], None] = _ignore,
     warn: Callable[[str], None] = _ignore,
     **options: Any,

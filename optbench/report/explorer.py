@@ -116,8 +116,8 @@ class ExplorerData:
     def __init__(self, data: ReportData):
         """List the optimizers, problems, schedules and labels of batch sizes that the explorer offers."""
         self.data, self.results = data, data.results
-        self.optimizers = list(data.best["optimizer"].unique())
-        self.problems = list(data.best["problem"].unique())
+        self.optimizers = list(data.answer.best["optimizer"].unique())
+        self.problems = list(data.answer.best["problem"].unique())
         self.schedules = list(self.results.runs["schedule"].unique())
         sizes = data.by_cell.drop_duplicates(["batch_size", "full_batch"])
         self.batches = list(dict.fromkeys(_label_batches(sizes.sort_values(["full_batch", "batch_size"]))))
@@ -201,7 +201,7 @@ class ExplorerData:
         would look slow. `single`: of `single_seeds`. `left_out` counts the cells beyond the limit.
         """
         # The recommended setting stands for its cell: it ran on the held-out seeds.
-        table = pd.concat([self.data.best.assign(recommended=True),
+        table = pd.concat([self.data.answer.best.assign(recommended=True),
                            self.data.by_cell.assign(recommended=False)], ignore_index=True)  # fmt: skip
         every = _sort_by_preference(table[~table.duplicated(CELL)], ["problem", "optimizer"])
         cells = every[_rank_of_entry(every) < MAX_CURVES].reset_index(drop=True)
@@ -244,7 +244,7 @@ class ExplorerData:
         Only recommended settings have them. cells, names: the cells and measures of `curves`; rows: the curves of their
         runs; steps: those of each cell's axis.
         """
-        runs = self.data.reported_runs
+        runs = self.data.answer.reported_runs
         ids = runs.groupby(["problem", "optimizer"])["run_id"].agg(list).to_dict()
         rows = rows[rows["run_id"].isin(runs["run_id"])].sort_values(["run_id", "step"])
         values, at = rows[list(names)].to_numpy(dtype=np.float64), rows["step"].to_numpy()
@@ -343,7 +343,7 @@ class ExplorerData:
         geometric mean over all runs, as of verdicts: one that misses counts with two budgets; null: none arrives.
         """
         times, of = self.data.times, self.results
-        most = max(LEAST_TIMES, MAX_TIMES // (len(self.data.best) * len(TARGETS)))
+        most = max(LEAST_TIMES, MAX_TIMES // (len(self.data.answer.best) * len(TARGETS)))
         entries: dict[str, list] = {
             name: [] for name in ("problem", "optimizer", "places", "times", "runs", "reached", "value")
         }
@@ -407,7 +407,7 @@ class ExplorerData:
         if answer.judge_by == TIME:
             bad |= ~np.isnan(targets) & ~read_times(of.runs, targets).reached
         finals = pd.Series(np.where(bad, np.nan, value), of.runs["run_id"])
-        reported = self.data.reported_runs.groupby(["problem", "optimizer"])["run_id"]
+        reported = self.data.answer.reported_runs.groupby(["problem", "optimizer"])["run_id"]
         rows = []
         for problem in self.problems:
             for row in compare_with_leader(answer, problem, self.optimizers).to_dict("records"):
@@ -466,7 +466,8 @@ class ExplorerData:
     def _runs_of_paths(self) -> dict[str, tuple[int, pd.DataFrame]]:
         """By run that has a path, its batch size and its curve."""
         ids = {path.run_id for problem in self.problems for path in self.data.trajectories(problem).values()}
-        runs, curves = (table[table["run_id"].isin(ids)] for table in (self.data.reported_runs, self.data.curves))
+        of = self.data.answer
+        runs, curves = (table[table["run_id"].isin(ids)] for table in (of.reported_runs, of.curves))
         by_run, sizes = curves.groupby("run_id"), runs.set_index("run_id")["batch_size"]
         return {
             name: (int(size), by_run.get_group(name).sort_values("step"))

@@ -209,7 +209,7 @@ def find_looks(sweep: ReportData) -> list[Look]:
     styles: dict[str, dict] = {}
     for problem in (ALL, *sweep.files):
         styles = sweep.line_styles.get(problem, {}) | styles
-    names = [name for name in sweep.best["optimizer"].unique() if name in styles]
+    names = [name for name in sweep.answer.best["optimizer"].unique() if name in styles]
     found = {name: styles[name] for name in names} | {"": GRAY_MARK}
     return [
         Look(name, sweep.label(name) or "others", to_hex(style["color"]), _draw_shape(style["marker"]))

@@ -17,7 +17,7 @@ from optbench.analysis.protocol import WIDEN
 from optbench.analysis.selection import is_staged
 from optbench.analysis.verdicts import ALL
 from optbench.contract.names import count_noun
-from optbench.figures.data import ReportData
+from optbench.figures.data import ReportData, report_data
 from optbench.report.explorer import explorer
 from optbench.report.forest import build_forest, find_looks
 from optbench.report.pictures import (
@@ -30,7 +30,7 @@ from optbench.report.pictures import (
     write_answer,
     write_pictures,
 )
-from optbench.report.report_files import Options, fill, write_file
+from optbench.report.report_files import Options, check_runs, fill, write_file
 from optbench.report.report_tables import SweepTables, remove_earlier_tables, write_answer_tables, write_tables
 from optbench.report.settle import list_steps
 from optbench.results.results import Results, load, with_plain_labels
@@ -38,6 +38,7 @@ from optbench.run.chosen import format_hyperparameters
 from optbench.wording import answers, labels
 from optbench.wording.certainty import state_length
 from optbench.wording.eager_steps import describe_eager
+from optbench.wording.failed_runs import describe_failures
 from optbench.wording.headlines import headline
 from optbench.wording.judged import (
     PLAIN_LOSS,
@@ -77,22 +78,22 @@ TORCH = "PyTorch"
 
 
 def write_page(
-    source: Path | ReportData, options: Options, progress: Callable[[str], None], warn: Callable[[str], None]
+    source: Path | Answer, options: Options, progress: Callable[[str], None], warn: Callable[[str], None]
 ) -> Path:
     """Write the page of a sweep, and the picture and table files that the options ask for; return the page's path.
 
-    source: a results folder, or one that is loaded already; progress, warn: as of `optbench.report.write_report`.
+    source: a results folder, or an answer to what it was asked; progress, warn: as of `optbench.report.write_report`.
     """
     progress("tables")
     chosen = select_kinds(options.figures, options.formats)
-    sweep = ReportData(load(source).ask()) if isinstance(source, Path) else source
-    if sweep.results.missing:
-        warn(sweep.results.missing)
-    sweep.check()
-    page = options.page(sweep.directory / "report")
-    asked = cast(Results, sweep.answer.everything)  # it was loaded
-    plain = with_plain_labels(asked)
-    shown = sweep if plain is asked else ReportData(ask(plain, sweep.answer.judge_by))
+    answer = load(source).ask() if isinstance(source, Path) else source
+    if answer.tables.missing:
+        warn(answer.tables.missing)
+    check_runs(answer)
+    page = options.page((answer.tables.path or Path()) / "report")
+    plain = with_plain_labels(cast(Results, answer.everything))  # it was loaded
+    sweep = report_data(answer)
+    shown = sweep if plain is answer.everything else report_data(ask(plain, answer.judge_by))
     pictures: dict = {}
     left_out = 0
     if options.static:  # elsewhere the explorer draws
@@ -138,7 +139,7 @@ class Page:
         results, answer = sweep.results, sweep.answer
         runs, provenance = results.runs, results.provenance
         self.sweep, self.undrawn = sweep, undrawn
-        self.missing, self.failures = results.missing, sweep.failures
+        self.missing, self.failures = results.missing, describe_failures(answer)
         self.hyperparameters, self.codes = hyperparameter_columns(runs), group_codes(results.snippets)
 
         # The answer, by each measure of the sweep; its own comes first
@@ -171,7 +172,7 @@ class Page:
         drawn = set().union(*(forest.drawn for forest in self.forests.values()))
         self.drawn = [(place, look) for place, look in enumerate(looks) if place in drawn]
         self.cut = any(row.left_out for forest in self.forests.values() for row in forest.rows.values())
-        self.steps, self.at_home = list_steps(sweep), at_home
+        self.steps, self.at_home = list_steps(answer), at_home
 
         # Each problem
         tables = SweepTables(sweep)
@@ -272,7 +273,7 @@ class Page:
         firsts = answer.firsts(problem)
         best = sweep.best_of(problem).set_index("optimizer", drop=False)
         same = {"problem": problem, "optimizer": answer.leader(problem)}
-        runs = select_rows(sweep.reported_runs, same)
+        runs = select_rows(answer.reported_runs, same)
         return {
             "short": describe_best(answer, problem),
             "unit": describe_unit(answer, problem),
@@ -309,7 +310,7 @@ class Page:
 def list_views(sweep: ReportData) -> dict[str, ReportData]:
     """Return by measure the sweep as judged by it: its own measure first, then the others that some problem has."""
     problems = {*sweep.answer.best["problem"]}
-    others = {name: ReportData(each) for name, each in sweep.answer.others.items() if not each.without >= problems}
+    others = {name: report_data(each) for name, each in sweep.answer.others.items() if not each.without >= problems}
     return {sweep.answer.judge_by: sweep, **others}
 
 

@@ -224,7 +224,7 @@ def _has_mean_ranks(data: ReportData, problem: str) -> bool:
 def _has_all_pairs(data: ReportData, problem: str) -> bool:
     """Return True if every optimizer has a recommended setting on every problem, of several."""
     problems, optimizers = (data.results.runs[name].nunique() for name in ("problem", "optimizer"))
-    return problems > 1 and len(data.best) == problems * optimizers
+    return problems > 1 and len(data.answer.best) == problems * optimizers
 
 
 def _find_family(data: ReportData) -> str:

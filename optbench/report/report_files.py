@@ -15,10 +15,12 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from optbench.analysis.answer import Answer
 from optbench.contract.arguments import one_of
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import count_noun
 from optbench.store.atomic_files import refuse_links
+from optbench.wording.failed_runs import describe_failures
 
 FORMATS = ("png", "svg", "pdf", "gif")
 STYLES = ("screen", "paper", "slides")
@@ -85,6 +87,13 @@ class Options:
     def _is_page(path: Path) -> bool:
         """Return whether the path names a page, which need not be there yet, and no folder."""
         return path.suffix.lower() in (".html", ".htm") and not path.is_dir()
+
+
+def check_runs(answer: Answer) -> None:
+    """Raise OptbenchError if the sweep has no run left to report on."""
+    if answer.runs.empty:
+        folder, why = str(answer.tables.path or Path()), describe_failures(answer)[0]
+        raise OptbenchError(f"{folder!r}: every run failed: there is nothing to report; {why}")
 
 
 def fill(template: str, **values: Any) -> str:

@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from optbench.analysis.answer import Answer
 from optbench.analysis.protocol import WIDEN
 from optbench.contract.names import count_noun
-from optbench.figures.data import ReportData
 from optbench.wording import labels
 from optbench.wording.certainty import advise_more_runs, estimate_seconds, format_time
 from optbench.wording.wider_search import advise_wider_search, say_wider_search
@@ -29,28 +29,28 @@ class Step(NamedTuple):
     time: str
 
 
-def list_steps(sweep: ReportData) -> list[Step]:
+def list_steps(answer: Answer) -> list[Step]:
     """Return what would settle what is open, the quickest first, then what lies at a limit; nothing for a shard."""
-    answer, made = sweep.answer, sweep.results.provenance
+    made = answer.tables.provenance
     if made.get("shard"):
         return []
     steps: list[Step] = []
     named: set[tuple[str, str]] = set()
-    for each in advise_more_runs(answer, sweep.results.timings, FOLDER, made):
-        what = _name_pairs(sweep, [key for key in each.pairs if key not in named])
+    for each in advise_more_runs(answer, answer.tables.timings, FOLDER, made):
+        what = _name_pairs(answer, [key for key in each.pairs if key not in named])
         what = f"{'those above, and ' * bool(named)}{what}: {count_noun(each.more, f'more {each.unit}')}"
         steps.append(Step(what, shlex.join(each.command), format_time(each.seconds)))
         named.update(each.pairs)
     for each in advise_wider_search(answer.promising_edges, FOLDER, made):
-        time = format_time(_estimate_wider(sweep, each.command))
-        steps.append(Step(say_wider_search(each, sweep.label), shlex.join(each.command), time))
+        time = format_time(_estimate_wider(answer, each.command))
+        steps.append(Step(say_wider_search(each, answer.label), shlex.join(each.command), time))
     return steps
 
 
-def _estimate_wider(sweep: ReportData, command: Sequence[str]) -> float:
+def _estimate_wider(answer: Answer, command: Sequence[str]) -> float:
     """Return the seconds that a wider search takes here."""
-    runs, timings, cores = sweep.results.runs, sweep.results.timings, sweep.results.provenance.get("cores") or 1
-    whole, (option, value) = estimate_seconds(sweep.answer.runs, timings, cores), command[-2:]
+    runs, timings, cores = answer.runs, answer.tables.timings, answer.tables.provenance.get("cores") or 1
+    whole, (option, value) = estimate_seconds(runs, timings, cores), command[-2:]
     if option == "--widen":  # at most as much again as the rounds before
         widened = runs.loc[runs["stage"] == WIDEN, "cohort_id"].unique() if "stage" in runs else ()
         share = timings.loc[timings["cohort_id"].isin(widened), "seconds"].sum() if "seconds" in timings else 0.0
@@ -60,12 +60,11 @@ def _estimate_wider(sweep: ReportData, command: Sequence[str]) -> float:
     return whole
 
 
-def _name_pairs(sweep: ReportData, pairs: list[tuple[str, str]]) -> str:
+def _name_pairs(answer: Answer, pairs: list[tuple[str, str]]) -> str:
     """Return "mlp: nesterov or adam; rosenbrock: rmsprop or gd": problems with their leader and who may be as good."""
-    shown = labels.short_names(sweep.answer.best["problem"].unique(), sweep.label)
+    shown = labels.short_names(answer.best["problem"].unique(), answer.label)
     texts = [
-        f"{shown[problem]}: {sweep.label(sweep.answer.leader(problem))} or {sweep.label(name)}"
-        for problem, name in pairs
+        f"{shown[problem]}: {answer.label(answer.leader(problem))} or {answer.label(name)}" for problem, name in pairs
     ]
     if len(texts) > NAMED + 1:
         texts[NAMED:] = [f"{len(pairs) - NAMED} more pairs"]

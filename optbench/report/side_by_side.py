@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pandas as pd
 
-from optbench.analysis.answer import ask
+from optbench.analysis.answer import Answer, ask
 from optbench.analysis.folders import Comparison
 from optbench.analysis.verdicts import LOSES, TIE, WINS
 from optbench.analysis.verdicts import OPEN as OPEN_VERDICT
@@ -19,12 +19,13 @@ from optbench.contract.errors import OptbenchError
 from optbench.figures.data import ReportData
 from optbench.report.forest import Look, build_comparison, find_looks
 from optbench.report.overlay import overlay
-from optbench.report.report_files import Options, fill, write_file
+from optbench.report.report_files import Options, check_runs, fill, write_file
 from optbench.report.report_tables import BEST, MARKS, OPEN, Cell, Table, number_cell, text_cell
 from optbench.results.candidates import compare
 from optbench.results.results import Results, load, share_labels, with_plain_labels
 from optbench.wording import answers, comparisons, labels
 from optbench.wording.comparisons import BETTER, IDENTICAL, MIXED, WORSE
+from optbench.wording.failed_runs import describe_failures
 from optbench.wording.judged import SAMPLES, describe_order, name_unit
 from optbench.wording.summary import count_runs
 
@@ -55,7 +56,7 @@ class Side:
 
 
 def write_page(
-    sources: Sequence[Path | ReportData],
+    sources: Sequence[Path | Answer],
     options: Options,
     progress: Callable[[str], None],
     warn: Callable[[str], None],
@@ -67,15 +68,15 @@ def write_page(
         raise OptbenchError(f"{len(sources)} result folders are too many for one page: name at most {MAX_FOLDERS}")
     found = []
     for source in sources:
-        progress(f"tables of {source if isinstance(source, Path) else source.directory}")
-        found.append(load(source).ask() if isinstance(source, Path) else source.answer)
+        progress(f"tables of {source if isinstance(source, Path) else source.tables.path}")
+        found.append(load(source).ask() if isinstance(source, Path) else source)
     sides: list[Side] = []
     labeled = share_labels([cast(Results, answer.everything) for answer in found])  # they were loaded
     for results, answer, letter in zip(labeled, found, ascii_uppercase, strict=False):
         asked = ReportData(ask(with_plain_labels(results), answer.judge_by))
         sides.append(_compare_with_first(asked, letter, sides[0] if sides else None, warn))
     progress("page")
-    page = options.page(sides[-1].sweep.directory / "report", "side-by-side.html")
+    page = options.page((sides[-1].sweep.results.path or Path()) / "report", "side-by-side.html")
     write_file(page, render(sides))
     return page
 
@@ -188,11 +189,11 @@ def _describe_side(side: Side) -> dict:
     sweep, results = side.sweep, side.sweep.results
     return {
         "letter": side.letter,
-        "folder": str(sweep.directory),
+        "folder": str(results.path),
         "version": f"optbench {results.provenance['optbench']}" if "optbench" in results.provenance else "",
         "counts": f"{count_runs(results.runs)}.",
         "overall": describe_order(sweep.answer),
-        "warnings": [*filter(None, [results.missing]), *sweep.failures],
+        "warnings": [*filter(None, [results.missing]), *describe_failures(sweep.answer)],
         "measure": answers.describe_measure(sweep.answer),
     }
 
@@ -203,8 +204,8 @@ def _compare_with_first(sweep: ReportData, letter: str, first: Side | None, warn
     letter: its name on the page; first: None for the first; warn: called with a sentence about what the folder lacks.
     """
     if sweep.results.missing:
-        warn(f"{sweep.directory}: {sweep.results.missing}")
-    sweep.check()
+        warn(f"{sweep.results.path}: {sweep.results.missing}")
+    check_runs(sweep.answer)
     if first is None:
         return Side(letter, sweep)
     try:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import pandas as pd
 
+from optbench.analysis.answer import Answer
 from optbench.analysis.run_columns import find_lost_runs
-from optbench.wording.labels import Label
 
 _SHOWN = 5
 """Reasons of failures that are listed."""
 
 
-def describe_failures(runs: pd.DataFrame, label: Label = str) -> list[str]:
+def describe_failures(answer: Answer) -> list[str]:
     """Return sentences about failed runs; none if no run failed.
 
     First the pairs of problem and optimizer that never ran, then the most frequent other reasons.
     """
+    runs, label = answer.everything.runs, answer.label
     bad = runs[runs["status"] == "failed"] if "failure" in runs else runs[:0]
     if bad.empty:
         return []

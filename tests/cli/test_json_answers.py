@@ -19,7 +19,6 @@ import optbench
 from optbench.cli import app
 from optbench.cli.output import EXIT_CODES
 from optbench.cli.sweep_json import list_next_steps
-from optbench.figures.data import report_data
 
 ROOT = Path(__file__).parents[2]
 PARTS = [*SMALL, "--seeds", "4"]
@@ -128,12 +127,11 @@ def test_a_sweep_answers_in_one_object(run):
 def test_runs_that_died_of_a_signal_run_again_and_are_not_searched_wider(run):
     run(*SMALL, "--out", "a", "--no-report")
     results = optbench.load("a")
-    assert [line for _, line in list_next_steps(report_data(results)) if "--lr" in line]
+    assert [line for _, line in list_next_steps(results.ask()) if "--lr" in line]
     lost = results.runs["lr"] == results.runs["lr"].max()
     reason = "its worker process died of SIGSEGV (segmentation fault)"
     results.runs.loc[lost, ["status", "failure"]] = ["failed", reason]
-    loaded = report_data(results)
-    steps = list_next_steps(loaded)
+    steps = list_next_steps(results.ask())
     assert steps[0][0].startswith(f"{lost.sum()} runs of rosenbrock with gd, rosenbrock with momentum died of a signal")
     assert steps[0][1] == "optbench sweep a/spec.toml --out a --retry-failed"
     assert not [line for _, line in steps if "--lr" in line]

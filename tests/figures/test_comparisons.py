@@ -37,7 +37,7 @@ def results():
 def test_runtimes_are_the_shares_that_were_reached(results, names, target):
     data = report_data(results)
     targets = targets_of(results.runs, results.problems, TARGETS if target is None else [target])
-    times = time_to_target(results, targets, data.reported_runs)
+    times = time_to_target(results, targets, data.answer.reported_runs)
     examples = results.problems.set_index("problem")["examples"]
     cost = np.where(times["reached"], times["samples"] / times["problem"].map(examples), np.inf)
     ax = figures.runtimes(data, optimizers=names, target=target)

@@ -71,7 +71,7 @@ def test_each_rate_that_ran_is_a_point_and_the_recommended_one_stands_where_the_
     assert line.get_ydata() == pytest.approx(tried.to_numpy())
     (ring,) = [line for line in ax.lines if line.get_markeredgecolor() == BLACK and len(line.get_xdata())]
     fresh = runs.query("stage == 'report'")
-    assert ring.get_xdata().tolist() == fresh["lr"].unique().tolist() == data.best["lr"].tolist()
+    assert ring.get_xdata().tolist() == fresh["lr"].unique().tolist() == data.answer.best["lr"].tolist()
     assert ring.get_ydata() == pytest.approx([fresh["suboptimality_final"].median()])
 
 
@@ -83,7 +83,8 @@ def test_cells_are_medians_over_blocks(data):
 
 
 def test_a_cell_shows_the_seeds_that_tune_and_the_recommendation_fresh_ones(data):
-    cells = pd.concat([data.best.assign(recommended=True), data.by_cell.assign(recommended=False)], ignore_index=True)
+    best, cells = data.answer.best.assign(recommended=True), data.by_cell.assign(recommended=False)
+    cells = pd.concat([best, cells], ignore_index=True)
     cells = cells[~cells.duplicated(["batch_size"])]
     runs = data.runs_of_cells(cells)
     assert sorted(runs.loc[runs["batch_size"] == 16, "seed"]) == list(range(1_001_000, 1_001_008))

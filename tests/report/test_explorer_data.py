@@ -76,7 +76,7 @@ def test_clocks_and_measures_are_those_of_the_cell(usual):
 def test_recommended_settings_come_first(usual):
     swept, data = usual
     table = data["curves"]
-    best = {(row.problem, row.optimizer): row for row in swept.best.itertuples()}
+    best = {(row.problem, row.optimizer): row for row in swept.answer.best.itertuples()}
     seen = set()
     for problem, optimizer, recommended, rate in rows(table, "problem", "optimizer", "recommended", "rate"):
         assert recommended == ((problem, optimizer) not in seen)
@@ -132,7 +132,7 @@ def arrival(curve, minimum, share):
 
 def test_runtimes_are_those_counted_from_the_curves_of_what_reports(usual):
     swept, data = usual
-    runs, curves, table = swept.reported_runs, swept.results.curves, data["runtimes"]
+    runs, curves, table = swept.answer.reported_runs, swept.results.curves, data["runtimes"]
     assert len(table["problem"]) == 6 and list(table["targets"]) == list(TARGETS)
     for place, (problem, optimizer) in enumerate(rows(table, "problem", "optimizer")):
         facts, name = data["problems"][problem], data["optimizers"][optimizer]["name"]
@@ -182,7 +182,8 @@ def test_paths_are_told_to_a_part_of_a_pixel(usual):
     (entry,) = data["paths"]
     assert data["problems"][entry["problem"]]["name"] == "rosenbrock" and entry["minimizers"] == [(1.0, 1.0)]
     assert len(entry["z"]) == len(entry["y"]) and len(entry["z"][0]) == len(entry["x"])
-    curves = swept.curves.merge(swept.reported_runs[["run_id", "problem", "optimizer", "seed"]], on="run_id")
+    runs = swept.answer.reported_runs[["run_id", "problem", "optimizer", "seed"]]
+    curves = swept.answer.curves.merge(runs, on="run_id")
     for line in entry["lines"]:
         name = data["optimizers"][line["optimizer"]]["name"]
         path = curves[(curves["problem"] == "rosenbrock") & (curves["optimizer"] == name)]
@@ -234,7 +235,7 @@ def test_a_landscape_without_a_number_is_a_grid_without_heights():
 
 def test_seeds_hold_the_ratios_behind_the_verdicts_and_what_runs_gave(usual):
     swept, data = usual
-    table, runs = data["seeds"], swept.reported_runs
+    table, runs = data["seeds"], swept.answer.reported_runs
     answer = swept.answer
     for place, (problem, optimizer) in enumerate(rows(table, "problem", "optimizer")):
         name, who = data["problems"][problem]["name"], data["optimizers"][optimizer]["name"]

@@ -227,7 +227,7 @@ def test_values_of_all_curves_under_the_pointer(chromium, usual):
 
 def test_seeds_show_what_verdicts_rest_on(chromium, usual):
     results = load(usual.parents[1])
-    verdicts, runs = results.verdicts(), report_data(results).reported_runs
+    verdicts, runs = results.verdicts(), results.ask().reported_runs
     with opened(chromium, usual, "#?view=seeds&problem=rosenbrock") as view:
         found = {}
         for trace in traces(view):

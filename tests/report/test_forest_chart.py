@@ -94,13 +94,13 @@ def test_of_many_optimizers_the_leader_and_the_best_ten_are_drawn():
 
 def test_what_settles_it_names_pairs_commands_and_minutes():
     """Eight blocks took 360 s on two cores, so one more takes 22.5 s."""
-    steps = list_steps(sweep_of({"p": {"a": 1.0, "b": 1.5}}, luck=["b"], far=6.0))
+    steps = list_steps(sweep_of({"p": {"a": 1.0, "b": 1.5}}, luck=["b"], far=6.0).answer)
     (step,) = [step for step in steps if "--blocks" in step.command]
     more = int(step.command.rpartition(" ")[2]) - 8
     assert step.command == f"optbench sweep --extend --out . --blocks {8 + more}" and more > 0
     assert step.what == f"p: a or b: {more} more block{'s' * (more > 1)}"
     number, unit = step.time.split()
     assert float(number) * {"s": 1, "min": 60}[unit] == pytest.approx(22.5 * more, abs=31)
-    assert list_steps(sweep_of({"p": {"a": 1.0, "b": 3.0}})) == []
+    assert list_steps(sweep_of({"p": {"a": 1.0, "b": 3.0}}).answer) == []
     alike = sweep_of({name: {"a": 1.0, "b": 1.5} for name in ("mgh(number=3)", "mgh(number=4)")}, luck=["b"], far=6.0)
-    assert "mgh(number=3): a or b; mgh(number=4): a or b" in list_steps(alike)[-1].what
+    assert "mgh(number=3): a or b; mgh(number=4): a or b" in list_steps(alike.answer)[-1].what

@@ -43,7 +43,7 @@ def read(page):
 
 
 def test_the_answer_in_the_terminal_has_labels(folder, capsys):
-    print_summary(report_data(optbench.load(folder)))
+    print_summary(optbench.load(folder).ask())
     lines = [line for line in capsys.readouterr().out.splitlines() if "optbench sweep" not in line]
     assert "Ours" in "".join(lines) and not [line for line in lines if RAW.search(line)]
 

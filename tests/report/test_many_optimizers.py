@@ -58,6 +58,6 @@ def test_what_is_cut_is_never_the_own_optimizer(monkeypatch):
         monkeypatch.setattr(report_tables, "MAX_ROWS", 4)
         found = report_tables.SweepTables(sweep)
         for table, most in ((found.settings("breast_cancer"), 3), (found.all_settings({"breast_cancer": ""}), 4)):
-            assert len(table.rows) == most and table.left_out == len(sweep.best) - most
+            assert len(table.rows) == most and table.left_out == len(sweep.answer.best) - most
             assert any("Ours" in cell.text for row in table.rows for cell in row) == own
         assert all("Ours" in (row[1].text, row[2].text) for row in found.pairs().rows) == own
