@@ -41,8 +41,6 @@ from optbench.analysis.run_columns import (
     find_full_batch_runs,
     find_lost_runs,
 )
-from optbench.analysis.sampling import group_sampling, sample_folds, widen_intervals
-from optbench.analysis.statistics import grouped_intervals
 from optbench.contract import arguments
 from optbench.contract.columns import FIRST_LOOK, FIRST_TARGET, TARGETS, target_column
 from optbench.contract.errors import OptbenchError
@@ -548,9 +546,7 @@ def select_chosen_runs(runs: pd.DataFrame, choose_by: str = LOSS, of: str = "opt
     return runs.iloc[table.row[used["at"]]].assign(stage=HOLDOUT, block=used["block"].to_numpy())
 
 
-def recommend_settings(
-    runs: pd.DataFrame, choose_by: str = LOSS, confidence: float = 0.95, coded: CodedRuns | None = None
-) -> pd.DataFrame:
+def recommend_settings(runs: pd.DataFrame, choose_by: str = LOSS, coded: CodedRuns | None = None) -> pd.DataFrame:
     """Return one setting for each problem and optimizer: the best of the blocks' choices in their last race.
 
     In a sweep with blocks the race is held on seeds that the choices have in common, and which no block has tuned on.
@@ -558,9 +554,7 @@ def recommend_settings(
     the tuning seeds is taken. Ties: `select_finalists`. coded: what `code_runs` returns, where it is there already.
 
     Returns one row for each (problem, optimizer): the setting; block, the one that drew it (-1 in a plain table);
-    score, failures_tuning, n_tuning of the race or the tuning seeds; trials; and from fresh seeds, which are not used
-    for the choice, median, low, high, coverage (exp of y, failures as inf), n and failures. With folds these are the
-    numbers of all blocks' choices, each on the test rows of its own fold.
+    score, failures and n of the race or the tuning seeds; trials. `best_configurations` measures it on fresh seeds.
     """
     table = coded or code_runs(runs, choose_by)
     best = table.recommended[table.recommended["place"] == 1].reset_index(drop=True)
@@ -571,28 +565,7 @@ def recommend_settings(
         block=drew.reindex(best["setting"]).fillna(-1).astype(np.int64).to_numpy(),
         trials=table.trials[best["cell"]], left_out=0,
     )  # fmt: skip
-    result = _name_rows(table, best).drop(columns=["place", "left_out"])
-    result = result.rename(columns={"failures": "failures_tuning", "n": "n_tuning"})
-    at = np.full(len(table.settings), -1)
-    at[best["setting"]] = np.arange(len(best))
-    mine = (at[table.setting] >= 0) & ~table.cut
-    reports = np.bincount(at[table.setting[mine & (table.stage == REPORTS)]], minlength=len(best)) > 0
-    fresh = np.isin(at[table.setting], np.flatnonzero(reports))
-    used, at = mine & np.where(fresh, table.stage == REPORTS, table.stage == HOLDS_OUT), at[table.setting]
-    if table.fold is not None:  # the validation rows of one fold, by which the settings raced, are test rows of another
-        used = np.isin(np.arange(len(table.y)), table.reporting["at"])
-        at = np.searchsorted(best["cell"], table.cell)
-    y, at = np.where(table.bad, np.inf, table.reported)[used], at[used]
-    median, low, high, coverage, n = grouped_intervals(y, at, len(best), confidence)
-    sampling = None if table.jackknife is None else group_sampling(table.jackknife[used], at, len(best))
-    if table.fold is not None:
-        sampling = sample_folds(y, table.fold[used], at, len(best))
-    if sampling is not None:
-        low, high = widen_intervals(median, low, high, sampling, confidence)
-    failures = np.bincount(at, weights=table.bad[used], minlength=len(best)).astype(np.int64)
-    with np.errstate(over="ignore"):
-        values = {"median": np.exp(median), "low": np.exp(low), "high": np.exp(high)}
-    return result.assign(**values, coverage=coverage, n=n, failures=failures)
+    return _name_rows(table, best).drop(columns=["place", "left_out"])
 
 
 def rank_settings(table: CodedRuns, count: int, used: np.ndarray | None = None, pooled: bool = False) -> pd.DataFrame:

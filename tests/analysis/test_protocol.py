@@ -21,7 +21,14 @@ from staged import (
 )
 from synthetic import failure, runs_table
 
-from optbench.analysis import choose_settings, recommend_settings, select_chosen_runs, select_finalists, tail_values
+from optbench.analysis import (
+    best_configurations,
+    choose_settings,
+    recommend_settings,
+    select_chosen_runs,
+    select_finalists,
+    tail_values,
+)
 from optbench.analysis.protocol import find_targets
 from optbench.contract.columns import TARGETS, target_column
 
@@ -89,10 +96,11 @@ def test_the_recommended_setting_is_the_best_of_the_last_race():
     assert result["block"].tolist() == [0, 0] and result["trials"].tolist() == [3, 3]
     mine = runs[(runs["lr"] == 0.2) & (runs["optimizer"] == "gd")]
     raced = mine.loc[mine["stage"] == "final", "log_tail"]
-    assert result["score"][0] == pytest.approx(raced.mean()) and result["n_tuning"][0] == 3
+    assert result["score"][0] == pytest.approx(raced.mean()) and result["n"][0] == 3
     reports = sorted(np.exp(mine.loc[mine["stage"] == "report", "log_tail"]))
+    result = best_configurations(runs, [], choose_by="loss")
     assert (result[["n", "failures"]] == [4, 1]).all(axis=None)
-    assert result["median"][0] == pytest.approx(math.sqrt(reports[1] * reports[2])) and math.isinf(result["high"][0])
+    assert result["median"][0] == pytest.approx((reports[1] + reports[2]) / 2) and math.isinf(result["high"][0])
 
 
 def test_without_the_last_race_the_best_choice_on_its_own_seeds_is_recommended():
@@ -101,7 +109,9 @@ def test_without_the_last_race_the_best_choice_on_its_own_seeds_is_recommended()
     runs = only(runs, lambda row: row.block >= 0 and (row.stage != "holdout" or row.lr == chosen[row.block]))
     result = recommend_settings(runs)
     assert result["lr"].tolist() == [0.1, 0.1] and result["block"].tolist() == [0, 0]
-    assert (result[["n", "failures", "n_tuning"]] == [3, 0, 3]).all(axis=None)
+    assert result["n"].tolist() == [3, 3]
+    result = best_configurations(runs, [], choose_by="loss")
+    assert (result[["n", "failures"]] == [3, 0]).all(axis=None)
     assert result["median"].to_numpy() == pytest.approx(math.exp(5.0))
 
 
@@ -134,7 +144,7 @@ def test_a_plain_grid_forms_blocks_of_its_seeds():
     ]
     result = choose_settings(runs_table(rows))
     assert result["block"].tolist() == [0, 1, 2, 3] and result["lr"].tolist() == [0.1, 0.1, 0.2, 0.2]
-    assert recommend_settings(runs_table(rows))["n"].tolist() == [5]
+    assert best_configurations(runs_table(rows), [10, 13, 15, 17], choose_by="loss")["n"].tolist() == [5]
 
 
 def test_y_of_runs_and_of_failures():

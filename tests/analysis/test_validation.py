@@ -43,9 +43,7 @@ def planted(validated=True, staged=True):
 def test_settings_are_chosen_on_validation_data_and_judged_on_test_data(measure, staged):
     runs = planted(staged=staged)
     assert set(select_finalists(runs, 1, measure)["lr"]) == set(choose_settings(runs, measure)["lr"]) == {0.1}
-    best = recommend_settings(runs, measure)
-    assert best["lr"].tolist() == [0.1]
-    assert best["median"][0] == pytest.approx(0.6, rel=0.05)
+    assert recommend_settings(runs, measure)["lr"].tolist() == [0.1]
     assert ranking(runs, measure)["value"][0] == pytest.approx(0.6, rel=0.05)
     found = best_configurations(runs, [0, 1, 4, 5, 8, 9, 12, 13], choose_by=measure)
     assert found["lr"].tolist() == [0.1] and found["median"][0] == pytest.approx(0.6, rel=0.05)
@@ -114,7 +112,6 @@ def test_the_column_to_choose_by(column, twin):
 def test_folds_that_were_only_screened_have_a_setting_without_fresh_results(measure):
     runs = planted()
     runs = runs[runs["stage"] == "screen"].reset_index(drop=True).assign(fold=lambda each: each["block"] % 2 + 1)
-    best = recommend_settings(runs, measure)
-    assert best["lr"].tolist() == [0.1] and best[["median", "low", "high"]].isna().all(axis=None)
+    assert recommend_settings(runs, measure)["lr"].tolist() == [0.1]
     found = best_configurations(runs, [0, 1, 4, 5], choose_by=measure)
     assert found["lr"].tolist() == [0.1] and not found["held_out"].any()
