@@ -27,7 +27,7 @@ from optbench.plan.display_names import check_shown, find_name, read_labels
 from optbench.results.best import Best, choose_problem, make_best
 from optbench.store.atomic_files import describe_writer
 from optbench.store.cohort_files import DamagedFile
-from optbench.store.final_tables import FinalTables
+from optbench.store.final_tables import TableReader
 from optbench.store.unknown_minima import fill_unknown
 from optbench.analysis.selection import is_staged
 from optbench.analysis.sweep_tables import Tables
@@ -532,7 +532,7 @@ def load(path: str | Path) -> Results:
 
 def _read(place: Path) -> Results:
     """Return what `load` returns, in one attempt; raise DamagedFile where a file is not what the manifest says."""
-    folder = FinalTables(place)
+    folder = TableReader(place)
     provenance, runs, timings = folder.provenance(), folder.read("runs"), folder.read("timings")
     if runs.empty:
         raise OptbenchError(f"{str(folder.path / 'runs.parquet')!r} holds no runs: run the sweep again")

@@ -184,8 +184,8 @@ def _name_near_folder(path: Path) -> str:
     return f": did you mean {folders[found]!r}?" if found else ""
 
 
-class FinalTables:
-    """The tables of a results folder: final ones, or temporary ones of a sweep that is unfinished.
+class TableReader:
+    """A reader of the tables of a results folder: final ones, or temporary ones of a sweep that is unfinished.
 
     Raises OptbenchError if the folder holds no run, and names what is damaged.
     """

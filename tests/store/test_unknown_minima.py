@@ -10,7 +10,7 @@ import pytest
 import optbench
 from optbench.analysis.protocol import find_targets
 from optbench.contract.columns import TARGETS, target_column
-from optbench.store.final_tables import FinalTables
+from optbench.store.final_tables import TableReader
 
 pytestmark = pytest.mark.slow
 
@@ -58,7 +58,7 @@ def test_no_run_is_measured_against_its_own_last_step(sides):
 
 def test_files_keep_that_it_is_unknown(sides):
     unknown, *_ = sides
-    table = FinalTables(unknown.path).read("runs")
+    table = TableReader(unknown.path).read("runs")
     assert table["suboptimality_final"].isna().all() and table["samples_to_0.5"][table["status"] == "ok"].isna().all()
     assert np.isnan(unknown.problem("bowl")["minimum"])
 
