@@ -485,33 +485,29 @@ def _form_blocks(seed: np.ndarray, tuned: bool) -> tuple[np.ndarray, np.ndarray]
 
 
 def select_finalists(
-    runs: pd.DataFrame,
-    count: int = FINALISTS,
-    choose_by: str = LOSS,
-    of: str = "optimizer",
-    targets: Targets | None = None,
+    runs: pd.DataFrame, count: int = FINALISTS, choose_by: str = LOSS, targets: Targets | None = None
 ) -> pd.DataFrame:
-    """Return the settings that race: the `count` best of each problem, level and block.
+    """Return the settings that race: the `count` best of each problem, optimizer and block.
 
     The best have the lowest mean of y (`tail_values`) over the seeds on which the block screened its settings; the mean
     and not the median, so that a setting which sometimes fails does not win (y of a failure is finite). Ties go to
     fewer failures, then to the smaller rate, then to the order of the remaining columns. A setting that a deadline cut
     on one of these seeds, or that has not run on all of them, is not considered. targets: as for `code_runs`.
 
-    Returns one row for each (problem, level, block, setting): place from 1, the setting, score (the mean), failures,
+    Returns one row for each (problem, block, setting): place from 1, the setting, score (the mean), failures,
     n (its runs), trials (settings screened) and left_out (those not considered). A block without any setting to
     consider has no row.
     """
-    return code_runs(runs, choose_by, of, targets=targets).name_finalists(count)
+    return code_runs(runs, choose_by, targets=targets).name_finalists(count)
 
 
-def choose_settings(runs: pd.DataFrame, choose_by: str = LOSS, of: str = "optimizer") -> pd.DataFrame:
+def choose_settings(runs: pd.DataFrame, choose_by: str = LOSS) -> pd.DataFrame:
     """Return the setting that each block chose: of those that raced, the best by mean y over all its tuning seeds.
 
     Tuning seeds are those of the screening and of the race; without a race all settings that were screened may be
     chosen. Ties, cuts and columns: `select_finalists`.
     """
-    return code_runs(runs, choose_by, of).name_choices()
+    return code_runs(runs, choose_by).name_choices()
 
 
 def select_best_draws(runs: pd.DataFrame, tuning_seeds: Iterable[int], choose_by: str = LOSS) -> pd.DataFrame:

@@ -93,12 +93,12 @@ def median_interval(values: ArrayLike) -> Interval:
     return float(median[0]), float(low[0]), float(high[0])
 
 
-def resample_counts(n: int, seed: int = 0) -> np.ndarray:
+def resample_counts(n: int) -> np.ndarray:
     """Return how often a bootstrap draws each of n units in each resample, (1 + RESAMPLES, n); the first row is ones.
 
     The resamples are those of `bootstrap_interval`, so that weighted sums give the same numbers.
     """
-    draws = np.random.default_rng(seed).integers(n, size=(RESAMPLES, n))
+    draws = np.random.default_rng(0).integers(n, size=(RESAMPLES, n))
     flat = np.bincount((draws + n * np.arange(RESAMPLES)[:, None]).ravel(), minlength=RESAMPLES * n)
     return np.vstack([np.ones(n), flat.reshape(RESAMPLES, n)])
 
@@ -129,14 +129,14 @@ def percentile_interval(values: np.ndarray, confidence: float = 0.95) -> Interva
     return float(effect), float(low), float(high)
 
 
-def bootstrap_interval(values: ArrayLike, statistic: Callable[[np.ndarray], float], seed: int = 0) -> Interval:
+def bootstrap_interval(values: ArrayLike, statistic: Callable[[np.ndarray], float]) -> Interval:
     """Return a statistic with its percentile bootstrap interval over seeds; paired values of a seed stay together.
 
     values: (seeds, ...); statistic: such an array -> number (NaN for a resample without one, which is ignored).
     Returns (statistic of all, low, high); the interval is widened to include the statistic.
     """
     values = np.asarray(values, dtype=np.float64)
-    draws = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
+    draws = np.random.default_rng(0).integers(len(values), size=(RESAMPLES, len(values)))
     return percentile_interval(np.array([statistic(values), *(statistic(values[rows]) for rows in draws)], dtype=float))
 
 
@@ -160,10 +160,10 @@ def expected_times(costs: np.ndarray, reached: np.ndarray, counts: np.ndarray) -
     return np.divide(spent, hits, out=np.full(spent.shape, np.inf), where=hits > 0)
 
 
-def ert_interval(costs: ArrayLike, reached: ArrayLike, seed: int = 0) -> Interval:
+def ert_interval(costs: ArrayLike, reached: ArrayLike) -> Interval:
     """Return `ert` with its bootstrap interval over runs. costs, reached: as for `ert`, (runs,) each."""
     pairs = np.column_stack([np.asarray(costs, dtype=np.float64), np.asarray(reached, dtype=np.float64)])
-    return bootstrap_interval(pairs, lambda rows: ert(rows[:, 0], rows[:, 1] > 0), seed)
+    return bootstrap_interval(pairs, lambda rows: ert(rows[:, 0], rows[:, 1] > 0))
 
 
 def fastest_rate(times: pd.DataFrame, clock: str = "samples") -> float:
@@ -175,7 +175,7 @@ def fastest_rate(times: pd.DataFrame, clock: str = "samples") -> float:
     return min(each, key=lambda rate: (each[rate], rate))
 
 
-def speedup(slow: pd.DataFrame, fast: pd.DataFrame, clock: str, seed: int = 0) -> Interval:
+def speedup(slow: pd.DataFrame, fast: pd.DataFrame, clock: str) -> Interval:
     """Return the expected running time of `slow` over that of `fast`, with its bootstrap interval over paired seeds.
 
     slow, fast: rows of `time_to_target` for one target; clock: the column of the cost. inf where `slow` never reaches
@@ -184,7 +184,7 @@ def speedup(slow: pd.DataFrame, fast: pd.DataFrame, clock: str, seed: int = 0) -
     pair = [table.sort_values("seed") for table in (slow, fast)]
     if not np.array_equal(pair[0]["seed"], pair[1]["seed"]):
         raise ValueError("speedup: both tables need one run for each of the same seeds")
-    counts = resample_counts(len(pair[0]), seed)
+    counts = resample_counts(len(pair[0]))
     a, b = (expected_times(table[clock].to_numpy(), table["reached"].to_numpy(), counts) for table in pair)
     return percentile_interval(paired_ratios(a, b))
 
@@ -231,12 +231,12 @@ def exponent(x: ArrayLike, y: ArrayLike) -> float:
     return float(log_x @ (log_y - log_y[0]) / (log_x @ log_x))
 
 
-def exponent_interval(x: ArrayLike, y: ArrayLike, seed: int = 0) -> Interval:
+def exponent_interval(x: ArrayLike, y: ArrayLike) -> Interval:
     """Return the fitted exponent p of y ~ x^p with its bootstrap interval over seeds.
 
     x: (points,); y: (seeds, points), positive, inf for a failure. The median over seeds is fitted.
     """
-    return bootstrap_interval(y, lambda rows: exponent(x, np.median(rows, axis=0)), seed)
+    return bootstrap_interval(y, lambda rows: exponent(x, np.median(rows, axis=0)))
 
 
 def crossing(x: ArrayLike, y: ArrayLike, target: float) -> float:

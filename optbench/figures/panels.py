@@ -312,15 +312,15 @@ def find_limits(table: pd.DataFrame, y: str, log: bool, reach: float = 100.0) ->
     return bottom - margin, top + margin
 
 
-def set_legend(figure: Figure, ax: Axes, title: str | None = None, below: bool = False) -> None:
+def set_legend(figure: Figure, ax: Axes, below: bool = False) -> None:
     """Set the legend of `ax` in the margin at its right, top aligned; or below it, in columns."""
     box, points = ax.get_position(), current().legend
     handles, texts = ax.get_legend_handles_labels()
     place = (box.x1 + 0.1 / figure.get_figwidth(), box.y1 + 0.06 / figure.get_figheight())
     figure.legend(
-        handles, texts, loc="lower center" if below else "upper left", fontsize=points, title_fontsize=points,
+        handles, texts, loc="lower center" if below else "upper left", fontsize=points,
         bbox_to_anchor=(0.5, 0.03 / figure.get_figheight()) if below else place, handlelength=_HANDLE, borderpad=0,
-        borderaxespad=0, title=title, alignment="left", columnspacing=1.0, labelspacing=0.3 if below else 0.5,
+        borderaxespad=0, alignment="left", columnspacing=1.0, labelspacing=0.3 if below else 0.5,
         ncols=_legend_columns(texts, figure.get_figwidth()) if below else 1,
     )  # fmt: skip
 

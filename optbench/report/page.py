@@ -103,12 +103,12 @@ def write_page(
     write_file(page, fill("report.html", page=content))
     if options.has_folder:
         progress("pictures beside it")
-        write_answer_tables(sweep, page.parent)
+        write_answer_tables(answer, page.parent)
         write_answer(sweep, page.parent)
         if gone := remove_earlier_pictures(page.parent / "figures", sweep.results.foot):
             text = f"{count_noun(gone, 'picture')} of an earlier look removed from {page.parent / 'figures'}"
             warn(f"{text}; --figures and --format, as before, draw new ones")
-        if gone := remove_earlier_tables(sweep, page.parent / "tables"):
+        if gone := remove_earlier_tables(answer, page.parent / "tables"):
             text = f"{count_noun(gone, 'table')} of an earlier look removed from {page.parent / 'tables'}"
             warn(f"{text}; --tables, as before, writes new ones")
     if options.tables:

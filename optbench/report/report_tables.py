@@ -92,11 +92,11 @@ def number_cell(value: float | None, digits: int = 3, **more: Any) -> Cell:
     return Cell(labels.number(value, digits), None if value is None else float(value), **more)
 
 
-def interval_cell(low: float, high: float, under: str = "") -> Cell:
-    """Return a cell with "[low, high]", sorted by low; under: the small print."""
+def interval_cell(low: float, high: float) -> Cell:
+    """Return a cell with "[low, high]", sorted by low."""
     if math.isnan(low) or math.isnan(high):
         return Cell("–")
-    return Cell(f"[{labels.number(low)}, {labels.number(high)}]", f"[{low:.6g}, {high:.6g}]", under)
+    return Cell(f"[{labels.number(low)}, {labels.number(high)}]", f"[{low:.6g}, {high:.6g}]")
 
 
 def _find_states(answer: Answer, problems: Iterable[str]) -> dict[tuple[str, str], str]:
@@ -395,9 +395,9 @@ NAMED = ("results", *ABOUT)
 """The tables, by their names without an ending."""
 
 
-def write_answer_tables(sweep: ReportData, folder: Path) -> None:
+def write_answer_tables(answer: Answer, folder: Path) -> None:
     """Write winners.csv and verdicts.csv into `folder`, with the columns of `write_tables`."""
-    for name, table in (("winners", sweep.answer.winners), ("verdicts", with_texts(sweep.answer.verdicts))):
+    for name, table in (("winners", answer.winners), ("verdicts", with_texts(answer.verdicts))):
         write_file(folder / f"{name}.csv", csv_text(table))
 
 
@@ -426,18 +426,18 @@ def write_tables(sweep: ReportData, folder: Path, formats: Sequence[str], column
     for name, text in texts.items():
         write_file(folder / name, text)
     write_digests(
-        folder / LIST, _read_list(folder) | {name: digest_of(folder / name) for name in texts}, _name_look(sweep)
+        folder / LIST, _read_list(folder) | {name: digest_of(folder / name) for name in texts}, _name_look(answer)
     )
 
 
-def remove_earlier_tables(sweep: ReportData, folder: Path) -> int:
+def remove_earlier_tables(answer: Answer, folder: Path) -> int:
     """Remove the tables of another look from `folder`, if they are as they were written; return how many.
 
     Only what the list names, and what has its sum: a file of the user's stays, and so does a table that was edited.
     """
     if not (sums := _read_list(folder)):
         return 0
-    if (folder / LIST).read_text(encoding="utf-8").splitlines()[0] == _name_look(sweep):
+    if (folder / LIST).read_text(encoding="utf-8").splitlines()[0] == _name_look(answer):
         return 0
     found = [folder / name for name, digest in sums.items() if digest_of(folder / name) == digest]
     for path in (*found, folder / LIST):
@@ -445,10 +445,10 @@ def remove_earlier_tables(sweep: ReportData, folder: Path) -> int:
     return len(found)
 
 
-def _name_look(sweep: ReportData) -> str:
+def _name_look(answer: Answer) -> str:
     """Return the first line of the list of tables, a comment: what they follow from."""
-    results = sweep.results
-    return " ".join(f"# {results.foot} · {sweep.answer.judge_by} · {json_text(results.labels)}".split())
+    foot = answer.tables.foot
+    return " ".join(f"# {foot} · {answer.judge_by} · {json_text(answer.labels)}".split())
 
 
 def _read_list(folder: Path) -> dict[str, str]:

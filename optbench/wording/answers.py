@@ -24,7 +24,6 @@ from optbench.wording.judged import (
     name_scope,
     name_unit,
 )
-from optbench.wording.labels import Label
 from optbench.wording.verdict_texts import BEST_OF_MORE
 
 _FEW_STEPS = 10
@@ -198,14 +197,14 @@ def name_reported_blocks(answer: Answer) -> str:
     return f"{low} to {high}" if low < high else str(high)
 
 
-def describe_data(problems: Iterable[tuple[str, str]], label: Label = str) -> list[str]:
+def describe_data(problems: Iterable[tuple[str, str]]) -> list[str]:
     """Return a text per data set with the problems that learn from it: its rows, features and target.
 
     problems: pairs of a problem's name and the text of its data, "" without data.
     """
     learners: dict[str, dict[str, None]] = {}
     problems = list(problems)
-    shown = labels.short_names((name for name, _ in problems), label)
+    shown = labels.short_names(name for name, _ in problems)
     for name, text in problems:
         if isinstance(text, str) and text:
             learners.setdefault(text.partition("; ")[0], {})[shown[name]] = None

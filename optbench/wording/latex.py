@@ -213,13 +213,12 @@ def latex_escaped(value: str) -> str:
     return f"{{}}{text}" if text[:1] in ("[", "*") else text  # behind the end of a row these are its arguments
 
 
-def latex_number(value: float, digits: int = 3) -> str:
+def latex_number(value: float) -> str:
     """Return a number to three digits: 0.0012, $1.2 \\times 10^{-5}$, 5,860, $\\infty$, or a dash for none."""
     if pd.notna(value) and 1000 <= value < 1e6:
-        return f"{value:,.0f}" if value == int(value) else f"{float(f'{value:.{digits}g}'):,.0f}"
-    if pd.notna(value) and value != 1 and abs(value - 1) < 0.005:
-        digits += 1  # a ratio that is not quite 1
-    short = labels.number(value, digits)
+        return f"{value:,.0f}" if value == int(value) else f"{float(f'{value:.3g}'):,.0f}"
+    near = pd.notna(value) and value != 1 and abs(value - 1) < 0.005
+    short = labels.number(value, 4 if near else 3)
     if short in ("inf", "-inf"):
         return rf"${short.replace('inf', chr(92) + 'infty')}$"
     if power := _POWER.fullmatch(short):

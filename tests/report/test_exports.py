@@ -48,8 +48,8 @@ def test_tables_of_an_earlier_look_are_removed_and_nothing_else(exported, tmp_pa
     (kept / "costs.csv").write_text("edited", encoding="utf-8")
     listed = (kept / report_tables.LIST).read_text(encoding="utf-8")
     (kept / report_tables.LIST).write_text(f"{listed}{'0' * 64}  mine.csv\n{'0' * 64}  ../mine.csv\n", encoding="utf-8")
-    assert report_tables.remove_earlier_tables(report_data(results), kept) == 0, "they are of this look"
-    other = report_data(results.labeled({"adam": "Ours"}))
+    assert report_tables.remove_earlier_tables(results.ask(), kept) == 0, "they are of this look"
+    other = results.labeled({"adam": "Ours"}).ask()
     assert report_tables.remove_earlier_tables(other, kept) == len(listed.splitlines()) - 2
     assert {path.name for path in kept.iterdir()} == {"mine.csv", "costs.csv"}
     assert report_tables.remove_earlier_tables(other, kept) == 0
