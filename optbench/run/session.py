@@ -243,12 +243,12 @@ def write_tables(
     tables, by = Tables(runs, provenance=store.provenance), plan.spec.judge_by
     answer = Answer(tables, Question(by, by))
     if not answer.runs.empty:
-        settings = recommend(plan, answer) if begun and not plan.shard else None
         # Of a plain grid all runs count: to find its choices would take a third of a small sweep's time
         judged = answer.coded.row[answer.coded.reporting["at"]] if plan.spec.blocks else slice(None)
         reports = digest_reports(answer.runs.iloc[judged])
         if TIME in plan.spec.choose_by:
             targets = (answer if by == TIME else Answer(tables, Question(TIME, TIME))).targets
+        settings = recommend(plan, answer) if begun and not plan.shard else None
     del answer, tables
     if settings and (left := make_chosen_spec(plan, settings)) is not None:
         store.write_text("chosen.toml", left.to_toml())
