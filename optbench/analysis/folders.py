@@ -1,36 +1,51 @@
-"""A candidate against its baseline: verdicts of two tables, row by row and over all, and regressions that are shown."""
+"""A candidate against its baseline: two tables paired by seed, verdicts row by row and over all, and regressions.
+
+Both runs of a pair have the same seed, and so the same start and mini-batches: only the two sides differ. Each row of a
+matrix here stands for a problem and a pair of optimizers, each column for one observation: a block of seeds where the
+sides are tuned, else a seed.
+"""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
+from optbench.analysis.held_out import held_out
 from optbench.analysis.judging import judge
-from optbench.analysis.known import Known, flip_known
-from optbench.analysis.measures import LOSS, explain_few_test_rows, explain_unmeasured
+from optbench.analysis.known import Known, flip_known, select_known
+from optbench.analysis.measures import (
+    LOG_TAIL,
+    LOSS,
+    TIME,
+    explain_few_test_rows,
+    explain_unmeasured,
+    jackknife_values,
+    metric_name,
+    tail_values,
+)
 from optbench.analysis.over_problems import LEAST_PROBLEMS
 from optbench.analysis.pair_statistics import signed_ranks, spent_alpha
-from optbench.analysis.pairing import (
-    Effects,
-    Pairs,
-    Side,
-    find_problems_without,
-    have_shared_reports,
-    join_settings,
-    join_sides,
-    pair_settings,
-    pair_timings,
-    pair_tuned,
-)
 from optbench.analysis.power import blocks_needed
-from optbench.analysis.protocol import Targets
-from optbench.analysis.run_columns import count_folds
-from optbench.analysis.verdicts import ALL, LOSES, OPEN, WINS, judge_differences, judge_problems, withhold_unequal
+from optbench.analysis.protocol import HOLDOUT, SCREEN, CodedRuns, Targets, code_runs, find_targets
+from optbench.analysis.run_columns import count_folds, find_failed_runs, find_unfinished_runs, hyperparameter_columns
+from optbench.analysis.sampling import Sampling, fold_sampling, sampling_variance
+from optbench.analysis.verdicts import (
+    ALL,
+    LOSES,
+    OPEN,
+    WINS,
+    judge_differences,
+    judge_problems,
+    pair_cells,
+    withhold_unequal,
+)
+from optbench.contract.columns import is_metric
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import join_names
 
@@ -44,6 +59,16 @@ COLUMNS = (
     "regression_blocks", "known", "blocks_needed", "blocks", "seeds", "runs", "identical", "probability",
     "failures_a", "failures_b", "trials", "trials_a", "trials_b", "reason",
 )  # fmt: skip
+Pairs = Sequence[tuple[str, str]]
+"""Pairs of optimizers to compare: (name in A, name in B)."""
+Side = tuple[pd.DataFrame, pd.DataFrame]
+"""The tables `runs` and `timings` of A or of B."""
+SIDES = ("A", "B")
+_CELL = ["problem", "pair"]
+_OUTCOME = (
+    "status", "steps", "loss_initial", "loss_final", "loss_best", "suboptimality_final", "test_loss_final", LOG_TAIL,
+)  # fmt: skip
+"""The columns that must be equal, besides the metrics, for two runs to be identical."""
 
 
 @dataclass(frozen=True)
@@ -323,3 +348,339 @@ def _sum_up(table: pd.DataFrame) -> dict[str, Any]:
     one = len(table[["a", "b"]].drop_duplicates()) == 1
     names = {side: table[side].iloc[0] if one else ALL for side in ("a", "b")}
     return {"problem": ALL, **names, **{name: table[name].sum() for name in ("seeds", "runs")}}
+
+
+class Effects(NamedTuple):
+    """The differences of both sides, row by row."""
+
+    rows: pd.DataFrame
+    """problem, a and b (the optimizers), and the other columns of the result, without the verdict."""
+    differences: np.ndarray
+    """(rows, blocks or seeds) of y_B - y_A, NaN where a side has no run."""
+    failed: np.ndarray | None = None
+    """(rows, blocks, 2, 2), of A and of B the numbers of failed and of all reporting runs; None where failures are not
+    compared."""
+    sampling: Sampling | None = None
+    """Of the mean difference of each row, by the choice of test examples and by the search."""
+    in_common: ArrayLike = False
+    """(rows,) bool, True where recommended settings are compared (`CodedRuns.reported_in_common`)."""
+
+
+def join_sides(runs_a: pd.DataFrame, runs_b: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
+    """Return the runs of both sides that can be paired: `pair` is the index of the pair of optimizers, `side` A or B.
+
+    Only problems that both sides of a pair have are kept. Hyperparameters that only one side has, with a single value,
+    are set to NaN: an update rule that has gained a hyperparameter keeps its settings.
+    """
+    parts = []
+    for place, names in enumerate(pairs):
+        sides = [runs[runs["optimizer"] == name] for runs, name in zip((runs_a, runs_b), names, strict=True)]
+        both = set(sides[0]["problem"]) & set(sides[1]["problem"])
+        sides = [runs[runs["problem"].isin(both)] for runs in sides]
+        if names[0] == names[1]:
+            sides = _clear_new_columns(*sides)
+        parts += [runs.assign(pair=place, side=side) for runs, side in zip(sides, SIDES, strict=True)]
+    unlike = [LOG_TAIL] if len({LOG_TAIL in part for part in parts}) > 1 else []  # the same measure on both sides
+    parts = [part.drop(columns=["diverged_at", *unlike], errors="ignore") for part in parts]
+    counts = [count_folds(runs) for runs in (runs_a, runs_b)]
+    if counts[0] != counts[1]:
+        each = [f"the data of {side} have {max(count, 1)}" for side, count in zip(SIDES, counts, strict=True)]
+        raise OptbenchError(f"A and B were judged on other test rows: {' and '.join(each)} folds")
+    table = pd.concat(parts, ignore_index=True)
+    if "stage" not in table:
+        table["stage"], table["block"] = "grid", -1
+    return table.assign(stage=table["stage"].fillna("grid"), block=table["block"].fillna(-1).astype(np.int64))
+
+
+def _clear_new_columns(a: pd.DataFrame, b: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the runs of A and of B of one optimizer, with NaN for hyperparameters that are new.
+
+    Those are the ones that only one side has, with a single value.
+    """
+    names = {name for runs in (a, b) for name in hyperparameter_columns(runs)}
+    counts = [{name: runs[name].nunique() if name in runs else 0 for name in names} for runs in (a, b)]
+    new = [name for name in names if {counts[0][name], counts[1][name]} == {0, 1}]
+    return [runs.assign(**{name: np.nan for name in new if name in runs}) for runs in (a, b)]
+
+
+def find_problems_without(table: pd.DataFrame, measure: str) -> tuple[list[str], list[str]]:
+    """Return the names of the problems on which neither side has the measure, and of those on which only one has it."""
+    column = metric_name(table.drop(columns=["pair", "side"]), measure)
+    if column in (TIME, LOG_TAIL):
+        return [], []
+    has = table.assign(has=table[column].notna()).groupby(["problem", "side"], sort=False)["has"].any().unstack()
+    return list(has.index[~has["A"] & ~has["B"]]), list(has.index[has["A"] != has["B"]])
+
+
+def join_settings(table: pd.DataFrame, values: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return the pairs of runs with the same setting and seed, one row each.
+
+    The dtype belongs to the setting only where the sides share one. Of a staged side only the runs of its screening
+    count, as later stages have chosen settings only. values: columns for the rows of `table` to return besides; those
+    of A end in _a, those of B in _b.
+    """
+    settings = _list_setting_columns(table)
+    keys = [*_CELL, *settings, "seed"]
+    runs = table[[*keys, "side"]] if values is None else table[[*keys, "side"]].join(values)
+    runs = runs[table["stage"].isin(["grid", SCREEN])]
+    a, b = (runs[runs["side"] == side].drop(columns="side").drop_duplicates(keys) for side in SIDES)
+    return a.merge(b, on=keys, suffixes=("_a", "_b"))
+
+
+def _list_setting_columns(table: pd.DataFrame) -> list[str]:
+    """Return the columns of a table from `join_sides` that identify a setting.
+
+    The dtype is among them only where the sides share one.
+    """
+    dtypes = [set(table.loc[table["side"] == side, "dtype"]) for side in SIDES]
+    shared = ["dtype"] if dtypes[0] & dtypes[1] else []
+    return [*hyperparameter_columns(table.drop(columns=["pair", "side"])), *shared, "batch_size", "schedule", "lr"]
+
+
+def have_shared_reports(table: pd.DataFrame) -> bool:
+    """Return True if some problem's holdout runs have a block and seed in common on both sides.
+
+    table: runs of both sides, from `join_sides`.
+    """
+    runs = table.loc[table["stage"] == HOLDOUT, [*_CELL, "block", "seed", "side"]].drop_duplicates()
+    return bool(runs.duplicated([*_CELL, "block", "seed"]).any())
+
+
+def pair_settings(
+    table: pd.DataFrame, pairs: Pairs, measure: str, targets: tuple[Targets, Targets] | None = None
+) -> Effects:
+    """Return the differences of the same settings on both sides: the mean over settings of y_B - y_A, seed by seed.
+
+    table: from `join_sides`; pairs: the optimizers of A and B; measure: what y is (`tail_values`); targets: as for
+    `pair_tuned`. Runs that fail on both sides are left out of the mean.
+    """
+    runs = table.drop(columns=["pair", "side"])
+    common = None
+    if measure == TIME:
+        shared = find_targets(runs) if targets is None else join_targets(*targets).shared
+        common = runs["problem"].map(shared).to_numpy(dtype=np.float64)
+    y = tail_values(runs, measure, common)
+    values = {
+        "y": y,
+        "bad": find_failed_runs(table),
+        "cut": find_unfinished_runs(table),
+        "outcome": number_outcomes(table),
+        "at": np.arange(len(table)),
+        "unit": table["fold"] if count_folds(table) else table["seed"],
+    }
+    runs = join_settings(table, pd.DataFrame(values, index=table.index))
+    whole = runs[~(runs["cut_a"] | runs["cut_b"])].assign(difference=lambda each: each["y_b"] - each["y_a"])
+    whole = whole.assign(same=whole["outcome_a"] == whole["outcome_b"])
+    cells, settings = _list_cells(runs), _list_setting_columns(table)
+    rows = _summarize_cells(
+        whole, cells, pairs, identical=("same", "mean"), failures_a=("bad_a", "mean"), failures_b=("bad_b", "mean")
+    )
+    finished = whole[~(whole["bad_a"] & whole["bad_b"])]
+    differences = _average_seeds(finished, cells, "unit_a")
+    tried = table[table["stage"].isin(["grid", SCREEN])]
+    counts = {"trials": whole, **{f"trials_{side.lower()}": tried[tried["side"] == side] for side in SIDES}}
+    for name, part in counts.items():
+        each = part.drop_duplicates([*_CELL, *settings]).groupby(_CELL).size()
+        rows[name] = each.reindex(pd.MultiIndex.from_frame(cells), fill_value=0).to_numpy()
+    rows["seeds"] = np.sum(~np.isnan(_average_seeds(finished, cells)), axis=1)
+    if folds := count_folds(table):
+        sampling: Sampling | None = fold_sampling(folds, len(cells))
+    else:
+        sampling = _sample_seeds(jackknife_values(table.drop(columns=["pair", "side"]), measure), finished, cells)
+    cases = [rows["runs"] == 0, rows["seeds"] == 0, rows["seeds"] == 1]
+    reason = select_known(cases, [Known("all_cut"), Known("all_failed"), Known("one_seed")])
+    return Effects(rows.assign(reason=reason), differences, sampling=sampling)
+
+
+def number_outcomes(table: pd.DataFrame) -> np.ndarray:
+    """Return a number for the outcome of each run, (runs,): the same for runs that are equal to the last bit.
+
+    All columns that both sides recorded must be equal; y alone is the same for all failures and for all runs at the
+    floor.
+    """
+    there = [name for name in (*_OUTCOME, *(name for name in table if is_metric(name))) if name in table]
+    both = [name for name in there if table[name].notna().groupby(table["side"]).any().all()]
+    return table.groupby(both, dropna=False, sort=False).ngroup().to_numpy()
+
+
+def _list_cells(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the distinct pairs of problem and pair, problems in order of appearance and pairs by their index."""
+    cells = runs[_CELL].drop_duplicates()
+    cells = cells.assign(place=pd.factorize(cells["problem"])[0])
+    return cells.sort_values(["place", "pair"], ignore_index=True)[_CELL]
+
+
+def _summarize_cells(runs: pd.DataFrame, cells: pd.DataFrame, pairs: Pairs, **aggregates: Any) -> pd.DataFrame:
+    """Return a row for each cell (problem and pair of optimizers): their names, runs, probability and the aggregates.
+
+    runs: pairs of runs with `difference`, y_B - y_A; probability: that B is lower, ties counting as halves. aggregates:
+    further columns, as for `DataFrameGroupBy.agg`.
+    """
+    lower = np.select([runs["difference"] < 0, runs["difference"] == 0], [1.0, 0.5], 0.0)
+    aggregates = {"runs": ("lower", "size"), "probability": ("lower", "mean"), **aggregates}
+    numbers = runs.assign(lower=lower).groupby(_CELL).agg(**aggregates).reindex(pd.MultiIndex.from_frame(cells))
+    numbers = numbers.reset_index(drop=True).assign(runs=lambda rows: rows["runs"].fillna(0).astype(np.int64))
+    return pd.concat([_name_cells(cells, pairs), numbers], axis=1)
+
+
+def _average_seeds(runs: pd.DataFrame, cells: pd.DataFrame, unit: str = "seed") -> np.ndarray:
+    """Return the mean of `difference` for each cell and seed, (cells, seeds); NaN where there is none.
+
+    unit: the column of the seed, or of the fold where the data are split repeatedly.
+    """
+    wide = runs.pivot_table(index=_CELL, columns=unit, values="difference", aggfunc="mean")
+    return wide.reindex(pd.MultiIndex.from_frame(cells)).to_numpy(dtype=np.float64)
+
+
+def _sample_seeds(jackknife: np.ndarray | None, runs: pd.DataFrame, cells: pd.DataFrame) -> Sampling | None:
+    """Return the sampling error of the mean over seeds of what `_average_seeds` returns; None without a jackknife.
+
+    jackknife: (rows of the table, groups); runs: pairs of runs with the rows of both, `at_a` and `at_b`.
+    """
+    if jackknife is None or runs.empty:
+        return None
+    each = pd.DataFrame(jackknife[runs["at_b"]] - jackknife[runs["at_a"]])
+    means = each.groupby([runs[key].to_numpy() for key in (*_CELL, "seed")]).mean()
+    cell = pd.MultiIndex.from_frame(cells).get_indexer(means.index.droplevel(2))
+    seed = pd.factorize(means.index.get_level_values(2))[0]
+    values = np.full((len(cells), int(seed.max()) + 1, each.shape[1]), np.nan)
+    values[cell, seed] = means.to_numpy()
+    return sampling_variance(values)
+
+
+def _name_cells(cells: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
+    """Return the cells as a table of problem, a and b, with names in place of the pair's index."""
+    names = [pairs[place] for place in cells["pair"]]
+    return pd.DataFrame({"problem": cells["problem"], "a": [a for a, _ in names], "b": [b for _, b in names]})
+
+
+def join_targets(first: Targets, second: Targets) -> Targets:
+    """Return the targets that two sweeps are compared by, the easier of theirs, and that the first one tunes for.
+
+    There is none where one of them has none.
+    """
+    return Targets(pd.concat([first.shared, second.shared], axis=1).max(axis=1, skipna=False), first.by_block)
+
+
+def pair_tuned(
+    table: pd.DataFrame,
+    pairs: Pairs,
+    measure: str,
+    choose_by: tuple[str, str],
+    targets: tuple[Targets, Targets] | None = None,
+) -> Effects:
+    """Return the differences y_B - y_A of the settings that both sides chose, block by block, as in `verdicts`.
+
+    Where the two do not report on the same seeds, or only one is staged, blocks are formed of the seeds that both have
+    and on which all their settings ran. choose_by: the measures by which A and B choose; measure: the one to compare.
+    targets: those of "time" in A and in B, each found from all of its runs, as those of one optimizer alone may be
+    others; None: both have those that follow from the table. Values are compared at the easier one.
+    """
+    if not have_shared_reports(table):
+        table = _keep_shared_seeds(table)
+    label = table["pair"].astype(str) + " " + table["side"]  # each side of a pair is a level of its own
+    runs = table.assign(optimizer=label).drop(columns=["pair", "side"])
+    coded = _code_sides(runs, measure, choose_by, targets)
+    place = {cell: number for number, cell in enumerate(coded.cells.itertuples(index=False, name=None))}
+    found = [
+        (problem, pair, place[problem, f"{pair} A"], place[problem, f"{pair} B"])
+        for problem in coded.cells["problem"].unique()
+        for pair in range(len(pairs))
+        if (problem, f"{pair} A") in place and (problem, f"{pair} B") in place
+    ]
+    cells = pd.DataFrame(found, columns=[*_CELL, *SIDES])
+    a, b = (cells.pop(side).to_numpy(dtype=np.int64) for side in SIDES)
+    trials, pair = coded.trials, pair_cells(coded, a, b)
+    ends = held_out(coded, values=number_outcomes(table)[coded.row].astype(np.float64)).y
+    there = ~np.isnan(ends[a] + ends[b])
+    with np.errstate(invalid="ignore"):
+        same = np.sum((ends[a] == ends[b]) & there, axis=(1, 2)) / there.sum(axis=(1, 2))
+    rows = _name_cells(cells, pairs).assign(
+        seeds=pair.seeds, runs=there.sum(axis=(1, 2)), identical=same, probability=1 - pair.probability,
+        failures_a=pair.failures_a, failures_b=pair.failures_b, trials=np.minimum(trials[a], trials[b]),
+        trials_a=trials[a], trials_b=trials[b],
+    )  # fmt: skip
+    blocks = np.sum(~np.isnan(pair.differences), axis=1)
+    most = count_folds(runs) or int(coded.block.max(initial=0)) + 1
+    none = (trials[a] == 0) | (trials[b] == 0)
+    missing = (blocks < most) & bool((runs["stage"] == HOLDOUT).any())
+    missing &= (pair.failures_a != 1) & (pair.failures_b != 1)
+    cases = [none, pair.missed.all(axis=1), missing]
+    lost = np.array([Known("lost_blocks", (each, most)) for each in blocks.tolist()], dtype=object)
+    return Effects(
+        rows.assign(reason=select_known(cases, [Known("no_setting"), Known("neither_reaches"), lost])),
+        pair.differences,
+        pair.failed,
+        pair.sampling,
+        coded.reported_in_common[a],
+    )
+
+
+def _code_sides(
+    runs: pd.DataFrame,
+    measure: str,
+    choose_by: tuple[str, str],
+    targets: tuple[Targets, Targets] | None,
+) -> CodedRuns:
+    """Return `code_runs` of both sides, judged by `measure`; each side chooses by its own measure and targets.
+
+    choose_by, targets: those of A and B.
+    """
+    joined = None if targets is None else join_targets(*targets)
+    coded = code_runs(runs, choose_by[0], judge_by=measure, targets=joined)
+    if targets is None and choose_by[0] == choose_by[1]:
+        return coded
+    side, y = coded.cells["optimizer"].str[-1].to_numpy(dtype=object)[coded.cell], coded.y.copy()
+    for name, by, own in zip(SIDES, choose_by, targets or (None, None), strict=True):
+        mine = side == name
+        y[mine] = code_runs(runs, by, judge_by=measure, targets=own).y[mine]
+    return replace(coded, y=y)
+
+
+def _keep_shared_seeds(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs on which all settings ran, on seeds that both sides of a pair have, as a plain table.
+
+    Raises OptbenchError where the sides have no seed in common.
+    """
+    runs = table[table["stage"].isin(["grid", SCREEN])]
+    both = runs.groupby([*_CELL, "seed"])["side"].transform("nunique") == 2
+    if not both.any():
+        seeds = [_describe_seeds(table.loc[table["side"] == side, "seed"], side) for side in SIDES]
+        raise OptbenchError(f"A and B have no seed in common: {seeds[0]} and {seeds[1]}")
+    return runs[both].assign(stage="grid", block=-1)
+
+
+def _describe_seeds(seeds: pd.Series, side: str) -> str:
+    """Return the seeds of a side in words: "0 to 9 in A", or at most eight of them in a list."""
+    each = np.unique(seeds)
+    whole = len(each) > 1 and each[-1] - each[0] == len(each) - 1
+    return f"{each[0]} to {each[-1]} in {side}" if whole else f"{', '.join(map(str, each[:8]))} in {side}"
+
+
+def pair_timings(a: Side, b: Side, pairs: Pairs, column: str = "seconds") -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the rows (problem, a, b, runs, seeds), and the differences in time, ln of B's over A's, (rows, seeds).
+
+    A difference is the mean over the cohorts of a seed. Cohorts are paired that have the same problem, stage, batch
+    size, seed, lanes and steps, and dtype where the sides share one; those without a positive time are left out.
+
+    a, b: the tables `runs` and `timings` of each side. pairs: (optimizer of A, optimizer of B). column: a column of
+    `timings`: "seconds" and "evaluation_seconds" are compared per lane, "ns_per_run_step" as it is.
+    """
+    dtypes = set(a[0]["dtype"]) & set(b[0]["dtype"])
+    keys = [*_CELL, "batch_size", *(["dtype"] if dtypes else []), "seed", "stage", "lanes", "steps"]
+    sides = []
+    for place, (runs, timings) in enumerate((a, b)):
+        runs = runs if "stage" in runs else runs.assign(stage="grid")
+        cohorts = runs.drop_duplicates("cohort_id").drop(columns="steps").merge(timings, on="cohort_id")
+        cohorts = pd.concat(
+            [cohorts[cohorts["optimizer"] == names[place]].assign(pair=k) for k, names in enumerate(pairs)]
+        )
+        value = cohorts[column] / (1.0 if column == "ns_per_run_step" else cohorts["lanes"])
+        sides.append(cohorts[keys].assign(value=value).groupby(keys, sort=False).median().reset_index())
+    both = sides[0].merge(sides[1], on=keys, suffixes=("_a", "_b"))
+    both = both[(both["value_a"] > 0) & (both["value_b"] > 0)]
+    both = both.assign(difference=np.log(both["value_b"] / both["value_a"]))
+    cells = _list_cells(both)
+    differences = _average_seeds(both, cells) if len(cells) else np.empty((0, 1))
+    rows = _summarize_cells(both, cells, pairs).assign(seeds=np.sum(~np.isnan(differences), axis=1))
+    return rows, differences

@@ -11,10 +11,8 @@ import pandas as pd
 from annotated_types import Ge
 
 from optbench.analysis.answer import chosen_for
-from optbench.analysis.run_columns import drop_lost_runs, find_standing_in
-from optbench.analysis.folders import TUNED, Comparison, compare_tables, compare_timings, paired_times
+from optbench.analysis.folders import TUNED, Comparison, compare_tables, compare_timings, join_targets, paired_times
 from optbench.analysis.measures import LOSS, TIME
-from optbench.analysis.pairing import join_targets
 from optbench.analysis.protocol import code_runs
 from optbench.analysis.run_columns import drop_lost_runs, find_standing_in
 from optbench.analysis.verdicts import ALL
@@ -25,11 +23,10 @@ from optbench.contract.names import join_names, split_list
 from optbench.contract.paths import path_of
 from optbench.plan.display_names import to_canonical
 from optbench.results.results import Results, load, share_labels
-from optbench.store.rows import summarize_reasons
 from optbench.wording import labels
 from optbench.wording.caveats import warn_of_high_minima
-from optbench.wording.failed_runs import summarize_reasons
 from optbench.wording.differences import Tried, compare_tried_values, list_differences, list_provenance
+from optbench.wording.failed_runs import summarize_reasons
 from optbench.wording.verdict_texts import SECONDS_VARY, with_texts
 
 
