@@ -19,7 +19,7 @@ from optbench.analysis.edges import find_edges
 from optbench.analysis.failures import failure_shares
 from optbench.analysis.held_out import held_out
 from optbench.analysis.known import Known
-from optbench.analysis.measures import LOSS, TEST_LOSS, TIME, clip_intervals, metric_name
+from optbench.analysis.measures import LOSS, TEST_LOSS, TIME, clip_intervals, find_problems_without, metric_name
 from optbench.analysis.protocol import HOLDOUT, LEVELS, SCREEN, WIDEN, CodedRuns, code_runs, select_best_draws
 from optbench.analysis.ranking import FAILED, measure_levels, rank_levels
 from optbench.analysis.run_columns import count_folds, drop_lost_runs, hyperparameter_columns
@@ -287,11 +287,7 @@ class Answer:
     @cached_property
     def without(self) -> frozenset[str]:
         """The problems without the metric, where loss stands in."""
-        if self.judge_by in (TIME, LOSS):
-            return frozenset()
-        column = self.runs[metric_name(self.runs, self.judge_by)]
-        has = column.notna().groupby(self.runs["problem"], sort=False).any()
-        return frozenset(has.index[~has])
+        return find_problems_without(self.runs, self.judge_by)
 
     @cached_property
     def macro(self) -> frozenset[str]:

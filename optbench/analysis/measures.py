@@ -245,6 +245,14 @@ def below_minimum(runs: pd.DataFrame) -> pd.Series:
     return pd.Series(depth[below]).groupby(runs["problem"].to_numpy()[below], sort=False).max()
 
 
+def find_problems_without(runs: pd.DataFrame, measure: str) -> frozenset[str]:
+    """Return the problems of which no run has the measure, so that loss stands in."""
+    if (column := metric_name(runs, measure)) in (TIME, LOG_TAIL):
+        return frozenset()
+    has = runs[column].notna().groupby(runs["problem"], sort=False).any()
+    return frozenset(has.index[~has])
+
+
 def explain_unmeasured(runs: pd.DataFrame, measure: str = LOSS) -> dict[str, Known]:
     """Return the problems whose runs y cannot compare, with the reason: losses lie below the stated minimum."""
     column = metric_name(runs, measure)

@@ -193,14 +193,7 @@ def judge_differences(
     rows = judge(differences, family, levels, alpha, failures, sampling, in_common)
     # Where all levels report on seeds in common, as many of these as it takes have run.
     open_ = (rows["verdict"] == OPEN).to_numpy() & ~np.asarray(in_common)
-    count = rows.groupby(family)["n"].transform(lambda n: (n > 1).sum())
-    sizes = {"rows": count[open_]} if levels is None else {"levels": levels[open_]}
-    needed = np.full(len(rows), np.nan)
-    if plan and open_.any() and not (sampling and sampling.share):  # more blocks would have the same folds
-        mean, sd, n = (rows.loc[open_, name] for name in ("mean", "sd", "n"))
-        common = 0.0 if sampling is None else sampling.variance[open_]
-        later = spent_alpha(np.broadcast_to(look, len(rows))[open_] + 1, 1 - confidence)
-        needed[open_] = blocks_needed(mean, sd, n, **sizes, alpha=later, common=common)
+    needed = count_needed(rows, open_ & plan, family, levels, confidence, look, sampling)
     with np.errstate(over="ignore"):
         ends = {to: np.exp(rows[name]) for to, name in (("ratio", "mean"), ("low", "low"), ("high", "high"))}
     if failures is not None:  # a side whose every run fails has no results to compare
@@ -211,6 +204,31 @@ def judge_differences(
     cases = [few & (rows["n"] == 0), few & (rows["n"] == 1)]
     reason = select_known(cases, [Known("no_seeds"), Known("one_block")])
     return rows.assign(**ends, blocks=rows["n"], blocks_needed=needed, reason=reason)
+
+
+def count_needed(
+    judged: pd.DataFrame,
+    open_: np.ndarray,
+    family: np.ndarray,
+    levels: np.ndarray | None,
+    confidence: float,
+    look: ArrayLike,
+    sampling: Sampling | None,
+    above: float | None = None,
+) -> np.ndarray:
+    """Return the blocks that would decide each pair that is open at the next look (`blocks_needed`), (pairs,).
+
+    NaN for the others. judged: of `judge`; open_: (pairs,) bool; the others are those of `judge_differences`.
+    """
+    needed = np.full(len(judged), np.nan)
+    if open_.any() and not (sampling and sampling.share):  # more blocks would have the same folds
+        count = judged.groupby(family)["n"].transform(lambda n: (n > 1).sum())
+        sizes = {"rows": count[open_]} if levels is None else {"levels": levels[open_]}
+        mean, sd, n = (judged.loc[open_, name] for name in ("mean", "sd", "n"))
+        common = 0.0 if sampling is None else sampling.variance[open_]
+        later = spent_alpha(np.broadcast_to(look, len(judged))[open_] + 1, 1 - confidence)
+        needed[open_] = blocks_needed(mean, sd, n, **sizes, alpha=later, common=common, above=above)
+    return needed
 
 
 def pair_cells(table: CodedRuns, a: np.ndarray, b: np.ndarray) -> Paired:
