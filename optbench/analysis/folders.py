@@ -84,6 +84,10 @@ class Comparison:
     """The measure."""
     folds: int = 0
     """The number of folds that take the place of blocks and seeds; 0 without."""
+    above: float | None = None
+    """The share from which a regression is tested; None: none is."""
+    sides: Sequence[Mapping[str, Any]] = ()
+    """Of A and of B: folder, optimizer (where two are compared), the version of optbench, runs, and what is missing."""
     without: Sequence[str] = ()
     """The problems that lack the measure, and are compared by loss."""
     names: Mapping[str, str] = field(default_factory=dict)
@@ -191,7 +195,7 @@ def compare_tables(
     differences = np.where(spoiled.notna().to_numpy()[:, None], np.nan, effects.differences)
     judged = _judge_rows(effects._replace(rows=rows, differences=differences), by, above, confidence, look)
     level = float(1 - spent_alpha(look, 1 - confidence))
-    return Comparison(judged, by, level, judge_by, count_folds(table), sorted(lacking[0]))
+    return Comparison(judged, by, level, judge_by, count_folds(table), above, without=sorted(lacking[0]))
 
 
 def compare_timings(a: Side, b: Side, pairs: Pairs | None = None) -> Comparison:

@@ -83,12 +83,13 @@ def compare(
     identical, probability, failures_a, failures_b, trials, trials_a, trials_b, reason, measure (loss where it stands
     in). A number that is not finite is null.
     """
-    from optbench.cli import compare_formats, compare_next, compare_text
+    from optbench.cli import compare_formats, compare_text
     from optbench.cli.console import warn
     from optbench.contract.names import join_names
     from optbench.plan.display_names import read_pairs
     from optbench.results import candidates
     from optbench.results.results import share_labels
+    from optbench.wording.certainty import advise_both
     from optbench.wording.comparisons import list_missing, list_unsettled
 
     if form not in _FORMATS:
@@ -112,19 +113,18 @@ def compare(
     shown = found.labeled()
     if above is not None and form == "text" and (lacking := list_missing(shown)):
         warn(f"B lacks what A has, and was not compared there: {join_names(lacking, 20)}")
-    steps = compare_next.list_steps(found, [a] if b is None else [a, b], above)
-    sides = [_describe_side(each, pair[place] if pair else None) for place, each in enumerate((a, b or a))]
+    steps = advise_both(found, [a] if b is None else [a, b])
     failed = bool((found.table["regression"] == "shown").any()) or (above is not None and bool(found.lost))
     if strict:
         failed = failed or bool(list_unsettled(found.table) or found.missing)
     if form == "json":
-        print_json(_as_json(found, sides, above, strict, failed) | {"next": steps})
+        print_json(_as_json(found, strict, failed) | {"next": steps})
     elif form == "github":
-        print(*compare_formats.list_annotations(shown, sides, above, strict, steps), sep="\n")
+        print(*compare_formats.list_annotations(shown, strict, steps), sep="\n")
     elif form == "junit":
-        print(compare_formats.make_junit(shown, sides, above, strict, steps))
+        print(compare_formats.make_junit(shown, strict, steps))
     else:
-        compare_text.print_comparison(shown, sides, above, strict, steps)
+        compare_text.print_comparison(shown, strict, steps)
     if failed:
         raise typer.Exit(NO)
 
@@ -163,29 +163,12 @@ def _load_targets(targets: list[str]) -> tuple[Results, Results | None, tuple[st
     return first, load(targets[1]), (targets[2], targets[3])
 
 
-def _describe_side(results: Results, optimizer: str | None) -> dict[str, Any]:
-    """Return a side as JSON has it: folder, optimizer, version, number of runs, and what is missing."""
-    return {
-        "folder": str(results.path),
-        "optimizer": optimizer,
-        "optbench": results.provenance.get("optbench"),
-        "runs": len(results.runs),
-        "missing": results.missing,
-    }
-
-
-def _as_json(
-    found: Comparison, sides: list[dict[str, Any]], above: float | None, strict: bool, failed: bool
-) -> dict[str, Any]:
-    """Return the content of ``--json``.
-
-    sides: A and B, from `_describe_side`; above: the share of --fail-above; strict: that of --strict; failed: True if
-    the command ends with 1.
-    """
+def _as_json(found: Comparison, strict: bool, failed: bool) -> dict[str, Any]:
+    """Return the content of ``--json``. failed: True if the command ends with 1."""
     over = found.table.drop(found.rows.index).to_dict("records")
     return {
-        "a": sides[0], "b": sides[1], "by": found.by, "judge_by": found.judge_by, "level": found.level,
-        "fail_above": above, "strict": strict, "failed": failed,
+        "a": found.sides[0], "b": found.sides[1], "by": found.by, "judge_by": found.judge_by, "level": found.level,
+        "fail_above": found.above, "strict": strict, "failed": failed,
         "differences": found.differences, "missing": found.missing, "provenance": found.provenance, "time": found.time,
         "rows": found.rows.to_dict("records"), "overall": over[0] if over else None,
     }  # fmt: skip

@@ -13,22 +13,16 @@ from optbench.contract.names import join_names
 from optbench.wording import comparisons
 
 
-def list_annotations(
-    found: Comparison,
-    sides: list[dict[str, Any]],
-    above: float | None,
-    strict: bool = False,
-    steps: Sequence[dict[str, Any]] = (),
-) -> Iterator[str]:
+def list_annotations(found: Comparison, strict: bool = False, steps: Sequence[dict[str, Any]] = ()) -> Iterator[str]:
     """Yield GitHub's annotations, a line each: errors for what fails, warnings for losses, gaps of B and what is open.
 
-    Arguments as for `compare_text.print_comparison`, here as below; steps: of `compare_next.list_steps`.
+    Arguments as for `compare_text.print_comparison`, here as below.
     """
-    yield annotate("notice", "optbench compare", "\n".join(comparisons.describe_sides(found, sides)))
+    yield annotate("notice", "optbench compare", "\n".join(comparisons.describe_sides(found)))
     found = comparisons.drop_gaps(found)
-    table = found.table
+    table, above = found.table, found.above
     limit, count = f"{100 * (above or 0):.4g}%", len(found.rows)
-    for folder, missing in _find_unfinished(sides).items():
+    for folder, missing in _find_unfinished(found).items():
         yield annotate("warning", folder, missing)
     for row in table.to_dict("records"):
         if row["regression"] == "shown":
@@ -42,7 +36,7 @@ def list_annotations(
     if lacking := comparisons.list_missing(found):
         level = "error" if strict or (above is not None and found.lost) else "warning"
         yield annotate(level, f"B lacks {len(lacking)} of {count + len(lacking)} rows", join_names(lacking, 20))
-    if rows := comparisons.list_open(found, above):
+    if rows := comparisons.list_open(found):
         words = [f"{comparisons.name_row(row)} ({comparisons.bound_regression(row)})" for row in rows]
         title = "open" if above is None else f"a regression above {limit} is not ruled out"
         level = "error" if strict and comparisons.list_unsettled(table) else "warning"
@@ -51,25 +45,19 @@ def list_annotations(
 
 
 def _list_lines(steps: Sequence[dict[str, Any]]) -> list[str]:
-    """Return the lines of `compare_next.list_steps`: each text, and its commands below it."""
+    """Return the lines of `advise_both`: each text, and its commands below it."""
     return [line for step in steps for line in (step["text"], *step["commands"])]
 
 
-def make_junit(
-    found: Comparison,
-    sides: list[dict[str, Any]],
-    above: float | None,
-    strict: bool = False,
-    steps: Sequence[dict[str, Any]] = (),
-) -> str:
+def make_junit(found: Comparison, strict: bool = False, steps: Sequence[dict[str, Any]] = ()) -> str:
     """Return JUnit's XML: a test case a row, failed where a regression is shown, and skipped if open or missing.
 
-    above: the regression that fails; None: nothing fails. strict: open and missing rows fail, too, in place of missing
-    rows of which no run of B could run alone.
+    strict: open and missing rows fail, too, in place of missing rows of which no run of B could run alone.
     """
-    suite = ElementTree.Element("testsuite", name=clean(f"optbench compare {sides[0]['folder']} {sides[1]['folder']}"))
-    facts = [(f"line {place}", line) for place, line in enumerate(comparisons.describe_sides(found, sides), 1)]
-    facts += [("unfinished", f"{folder}: {missing}") for folder, missing in _find_unfinished(sides).items()]
+    folders = " ".join(side["folder"] for side in found.sides)
+    suite = ElementTree.Element("testsuite", name=clean(f"optbench compare {folders}"))
+    facts = [(f"line {place}", line) for place, line in enumerate(comparisons.describe_sides(found), 1)]
+    facts += [("unfinished", f"{folder}: {missing}") for folder, missing in _find_unfinished(found).items()]
     facts += [("next", line) for line in _list_lines(steps)]
     properties = ElementTree.SubElement(suite, "properties")
     for name, text in facts:
@@ -84,7 +72,7 @@ def make_junit(
         return case
 
     found = comparisons.drop_gaps(found)
-    open_rows = [comparisons.name_row(row) for row in comparisons.list_open(found, above)]
+    open_rows = [comparisons.name_row(row) for row in comparisons.list_open(found)]
     unsettled = [comparisons.name_row(row) for row in comparisons.list_unsettled(found.table)] if strict else []
     for row in found.table.to_dict("records"):
         name, outcome, message = comparisons.name_row(row), "", ""
@@ -96,7 +84,7 @@ def make_junit(
                 f"open: {comparisons.bound_regression(row)}",
             )
         ElementTree.SubElement(add(row, outcome, message), "system-out").text = clean(comparisons.describe_row(row))
-    lost = [] if above is None else found.missing if strict else found.lost
+    lost = [] if found.above is None else found.missing if strict else found.lost
     for each in found.missing:
         add(each, "failure" if each in lost else "skipped", comparisons.describe_gap(each, found))
     found_in = {"tests": "testcase", "failures": "*/failure", "skipped": "*/skipped"}
@@ -104,6 +92,6 @@ def make_junit(
     return to_xml(suite)
 
 
-def _find_unfinished(sides: list[dict[str, Any]]) -> dict[str, str]:
+def _find_unfinished(found: Comparison) -> dict[str, str]:
     """Return by folder what is missing there, of those that are not finished."""
-    return {each["folder"]: each["missing"] for each in sides if each["missing"]}
+    return {each["folder"]: each["missing"] for each in found.sides if each["missing"]}

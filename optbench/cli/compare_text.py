@@ -22,17 +22,15 @@ Row = dict[str, Any]
 _NAME = 20
 
 
-def print_comparison(
-    found: Comparison, sides: list[Row], above: float | None, strict: bool = False, steps: Sequence[Row] = ()
-) -> None:
+def print_comparison(found: Comparison, strict: bool = False, steps: Sequence[Row] = ()) -> None:
     """Print a comparison: both sides, the measure, other differences, a sentence for each problem, table, regressions.
 
-    above: the share from which a regression is reported; None for no check. strict: whether rows in which it is not
-    ruled out, and what B lacks, fail as well. steps: of `compare_next.list_steps`.
+    strict: whether rows in which a regression is not ruled out, and what B lacks, fail as well. steps: of
+    `advise_both`.
     """
     table, missing = found.table, found.missing
     single_pair = len(table[["a", "b"]].drop_duplicates()) == 1 and table["a"].iloc[0] != table["b"].iloc[0]
-    for line in comparisons.describe_sides(found, sides):
+    for line in comparisons.describe_sides(found):
         print_lines(filled(line, 2))
     found = comparisons.drop_gaps(found)
     table, rows = found.table, found.rows
@@ -53,7 +51,7 @@ def print_comparison(
     for row in missing:
         print_lines(filled(f"{comparisons.name_row(row, single_pair)}: {comparisons.describe_gap(row, found)}", 2))
     print_lines("", *_format_table(replace(found, table=rows if same else table), single_pair), "")
-    for line in comparisons.describe_notes(found, above, single_pair):
+    for line in comparisons.describe_notes(found, single_pair):
         print_lines(filled(line, 2))
     for step in steps:
         print_lines(filled(step["text"] + ":" * bool(step["commands"]), 2))
@@ -62,7 +60,7 @@ def print_comparison(
     gaps = [(len(comparisons.list_unsettled(table)), "not ruled out"), (len(missing) - len(found.lost), "missing in B")]
     if strict and (words := [f"{count_noun(count, 'row')} {what}" for count, what in gaps if count]):
         print_lines(f"--strict: fails for {' and '.join(words)}")
-    if above is not None and (lost := [comparisons.name_row(row, single_pair) for row in found.lost]):
+    if found.above is not None and (lost := [comparisons.name_row(row, single_pair) for row in found.lost]):
         print_lines(filled(f"fails: could not run in B: {join_names(lost, 20)}", 2))
 
 

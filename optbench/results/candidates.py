@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from math import inf, nan
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -74,9 +74,9 @@ def compare(
         that would probably show it or rule it out), known (of what is open), blocks_needed (for a verdict), blocks,
         seeds, runs, identical (the share of pairs of runs that are equal in all that was recorded), probability (that B
         is lower), failures_a, failures_b, trials, trials_a, trials_b, reason and measure (by which the row is
-        compared). Beside it ``by``, ``judge_by``, ``level`` (of the intervals, 0.975 at the first look), ``names`` (of
-        a and b, those of the results), ``differences`` (what else is not the same in A and B, a sentence each),
-        ``missing`` (what A alone has: problem, optimizer, a and b as in the rows, and the reason), ``lost`` (those of
+        compared). Beside it ``by``, ``judge_by``, ``level`` (of the intervals, 0.975 at the first look), ``above``
+        (``fail_above``), ``sides`` (of A and of B: folder, optimizer, optbench, runs, missing), ``names`` (of a and b,
+        those of the results), ``differences`` (what else is not the same in A and B, a sentence each), ``missing`` (what A alone has: problem, optimizer, a and b as in the rows, and the reason), ``lost`` (those of
         ``missing`` that B has, too, but of which no run could run; their reason is the first error), ``provenance``
         (what differs in provenance.json, by key) and ``time`` (the ratios of a "step" and of "evaluation", without a
         test).
@@ -96,6 +96,7 @@ def compare(
         raise OptbenchError("name a second result folder, or two optimizers of this one")
     pair = None if pair is None else _check_pair(pair)
     whole = _load_sides(a, b)
+    sides = [_describe_side(side, pair and pair[place]) for place, side in enumerate(whole)]
     tried = compare_tried_values(*whole)
     if pair is not None:
         pair = _drop_values(pair[0], whole, tried, 0), _drop_values(pair[1], whole, tried, 1)
@@ -167,9 +168,16 @@ def compare(
         a=[lengthen(name, 0) for name in table["a"]], b=[lengthen(name, 1) for name in table["b"]]
     )
     return replace(
-        found, table=table, names=names, labels=called, differences=lines, missing=missing, lost=lost,
+        found, table=table, sides=sides, names=names, labels=called, differences=lines, missing=missing, lost=lost,
         provenance=list_provenance(first.provenance, second.provenance), time=paired_times(*times, pairs),
     )  # fmt: skip
+
+
+def _describe_side(results: Results, optimizer: str | None) -> dict[str, Any]:
+    """Return a side as JSON has it: folder, optimizer, version, number of runs, and what is missing."""
+    version = results.provenance.get("optbench")
+    side = {"folder": str(results.path), "optimizer": optimizer, "optbench": version}
+    return side | {"runs": len(results.runs), "missing": results.missing}
 
 
 def _add_values(name: str, tried: list[Tried], place: int, label: labels.Label = str) -> str:

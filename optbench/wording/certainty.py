@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from optbench.analysis.advice import Advice
 from optbench.analysis.answer import Answer, Beside
-from optbench.analysis.verdicts import ALL
+from optbench.analysis.folders import SECONDS, TUNED, Comparison
+from optbench.analysis.sweep_tables import Tables
+from optbench.analysis.verdicts import ALL, OPEN
 from optbench.contract.names import count_noun
 from optbench.wording import labels
 from optbench.wording.judged import MOST_BLOCKS
@@ -27,15 +31,70 @@ def advise_more_runs(
     """
     needed, there = count_blocks(answer), answer.seeds or answer.blocks
     unit: Literal["block", "seed"] = "seed" if answer.seeds else "block"
-    counts, cores = sorted(needed.values()), provenance.get("cores") or 1
     return [
         Advice(
             (*begin_extension(directory, provenance), f"--{unit}s", str(there + more)),
             tuple(key for key in needed if needed[key] <= more), more, unit,
-            seconds=estimate_seconds(answer.runs, timings, cores, more / max(there, 1)),
+            seconds=estimate_seconds(answer.runs, timings, provenance.get("cores") or 1, more / max(there, 1)),
         )
-        for more in dict.fromkeys([counts[(len(counts) - 1) // 2], counts[-1]] if counts else ())
+        for more in _pick_counts(needed.values())
     ]  # fmt: skip
+
+
+def advise_both(found: Comparison, sides: Sequence[Tables]) -> list[dict[str, Any]]:
+    """Return what would settle the open rows of a comparison: its "text" and the "commands", which may be none.
+
+    More blocks are to show or rule out a regression, or, where none is tested, to give a verdict. sides: the folders,
+    one where two of its optimizers are compared. Nothing for times, parts, and folders that are unfinished.
+    """
+    what, column = ("verdict", "blocks_needed") if found.above is None else ("regression", "regression_blocks")
+    rows = found.rows[(found.rows[what] == OPEN) & found.rows[column].notna()]
+    if found.by == SECONDS or any(side.missing or not side.path or side.provenance.get("shard") for side in sides):
+        return []
+    subject = f"{len(rows):,} open row{'s' * (len(rows) > 1)}"
+    if found.above is not None:
+        subject = f"a regression above {100 * found.above:.4g}% is open in {count_noun(len(rows), 'row')}"
+    steps = []
+    for most in _pick_counts(rows.loc[np.isfinite(rows[column]), column].unique()):
+        settled = rows[rows[column] <= most]
+        times = float((settled[column] / settled["blocks"]).max())  # of the runs that there are
+        who = "it" if len(rows) == 1 else "all" if len(settled) == len(rows) else f"{len(settled):,} of them"
+        verb = "need" if who == "all" or len(settled) > 1 else "needs"
+        text, commands = _plan_extension(found.by, sides, most, times)
+        steps.append({"text": f"{subject}: {who} {verb} at most {text}", "commands": commands})
+    return steps
+
+
+def _plan_extension(by: str, sides: Sequence[Tables], most: float, times: float) -> tuple[str, list[str]]:
+    """Return how many blocks or seeds each folder is to have, with the time, and the commands that extend them.
+
+    by: the kind of comparison; most: the blocks in all, where blocks are compared; times: as many times the runs that
+    there are, for seeds.
+    """
+    commands, seconds, counts = [], 0.0, []
+    versions = {side.provenance.get("optbench") for side in sides}
+    for side in sides:
+        made = side.provenance
+        blocks = int(made.get("blocks") or 0)
+        there, unit = blocks or len(made.get("seeds") or ()), "block" if blocks else "seed"
+        total = math.ceil((most if blocks and by == TUNED else there * times) - 1e-9)
+        counts.append((total, unit))
+        if total > there:
+            version = f"  # with optbench {made.get('optbench')}" * (len(versions) > 1)
+            words = (*begin_extension(side.path or "", made), f"--{unit}s", str(total))
+            commands.append(f"{shlex.join(words)}{version}")
+            more = (total - there) / max(there, 1)
+            seconds += estimate_seconds(side.runs, side.timings, made.get("cores") or 1, more)
+    total, unit = max(counts)
+    where = " in both folders" * (len(commands) > 1)
+    took = f" (about {format_time(seconds)} here)" * (seconds > 0)
+    return f"{total:,} {unit}s in all{where}{took}", commands
+
+
+def _pick_counts(counts: Iterable) -> list:
+    """Return the numbers of blocks that half of what is open takes, and all of it: one where they are the same."""
+    each = sorted(counts)
+    return list(dict.fromkeys([each[(len(each) - 1) // 2], each[-1]] if each else ()))
 
 
 def say_more_runs(answer: Answer, advice: Advice) -> str:

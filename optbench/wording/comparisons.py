@@ -73,7 +73,7 @@ def list_verdicts(table: pd.DataFrame, problem: str, is_time: bool, label: Label
     found: dict[str, list[str]] = {}
     for row in table[table["problem"] == problem].to_dict("records"):
         state = IDENTICAL if row["identical"] == 1 else {WINS: BETTER, LOSES: WORSE}.get(row["verdict"], row["verdict"])
-        factor = 1 / row["ratio"] if state == BETTER and row["ratio"] > 0 else row["ratio"]
+        factor = _find_factor(row)[0]
         is_clear = state in (BETTER, WORSE) and np.isfinite(factor)
         text = f"{label(row['name'])} {format_ratio(factor)}×" if is_clear else label(row["name"])
         found.setdefault(state, []).append(text)
@@ -97,20 +97,15 @@ def describe_over_all(table: pd.DataFrame, a: str, b: str) -> str:
     rows = table[(table["problem"] == ALL) & (table["verdict"] != OPEN)].to_dict("records")
     if not rows:
         return ""
-    verdict, *factor = (rows[0][name] for name in ("verdict", "ratio", "low", "high"))
-    if verdict == WINS:
-        factor = [1 / rows[0][name] for name in ("ratio", "high", "low")]
+    verdict, factor = rows[0]["verdict"], _find_factor(rows[0])
     who = f"{a} and {b} tie, {b} over {a}" if verdict == TIE else f"{b} {verdict} by a factor of"
     return f"over all problems {who} {format_ratio(factor[0])} {format_interval(*factor[1:])}"
 
 
-def describe_sides(found: Comparison, sides: Sequence[Row]) -> Iterator[str]:
-    """Yield the lines above the table: both sides, the measure, unequal trials and other differences.
-
-    sides: folder, optimizer, version and runs of A and of B.
-    """
+def describe_sides(found: Comparison) -> Iterator[str]:
+    """Yield the lines above the table: both sides, the measure, unequal trials and other differences."""
     rows = found.rows
-    for name, side in zip("AB", sides, strict=True):
+    for name, side in zip("AB", found.sides, strict=True):
         what = f"{side['optimizer']} of {side['folder']}" if side["optimizer"] else side["folder"]
         yield f"{name}: {what} (optbench {side['optbench'] or 'of unknown version'}, {count_noun(side['runs'], 'run')})"
     by, seeds = found.by, _format_range(rows["seeds"], "seed")
@@ -221,8 +216,15 @@ def _format_factor(row: Row, where: str = "") -> str:
     """
     if np.isnan(row["ratio"]):
         return f"as every run of {'B' if row['verdict'] == LOSES else 'A'} failed"
-    factor = row["ratio"] if row["verdict"] == LOSES else 1 / row["ratio"] if row["ratio"] else np.inf
-    return f"by a factor of {format_number(factor)}{where} {bracket(row)}"
+    return f"by a factor of {format_number(_find_factor(row)[0])}{where} {bracket(row)}"
+
+
+def _find_factor(row: Row) -> tuple[float, float, float]:
+    """Return the ratio of a row with its interval: B over A, or, where B wins, A over B."""
+    if row["verdict"] != WINS:
+        return row["ratio"], row["low"], row["high"]
+    ratio, low, high = (1 / row[name] if row[name] else np.inf for name in ("ratio", "high", "low"))
+    return ratio, low, high
 
 
 def bracket(row: Row, as_factor: bool = True) -> str:
@@ -230,11 +232,9 @@ def bracket(row: Row, as_factor: bool = True) -> str:
 
     as_factor: invert it where B wins, so that it is around the number of `_format_factor`.
     """
-    low, high = row["low"], row["high"]
-    if np.isnan(low):
+    _, low, high = _find_factor(row) if as_factor else (0.0, row["low"], row["high"])
+    if np.isnan(row["low"]):
         return ""
-    if as_factor and row["verdict"] == WINS:
-        low, high = (1 / end if end else np.inf for end in (high, low))
     return f"[{format_number(low)}, {format_number(high)}]"
 
 
@@ -245,11 +245,8 @@ def format_number(value: float) -> str:
     return f"{value:.6g}" if value != 1 and f"{value:.3g}" == "1" else f"{value:.3g}"
 
 
-def describe_notes(found: Comparison, above: float | None, single_pair: bool) -> Iterator[str]:
-    """Yield the lines below the table: the time and the regressions.
-
-    above: the share from which a regression is reported, None for none.
-    """
+def describe_notes(found: Comparison, single_pair: bool) -> Iterator[str]:
+    """Yield the lines below the table: the time and the regressions."""
     table, time, count = found.table, found.time, len(found.rows)
     if time and found.by != SECONDS:
         names = {"step": "a step", "evaluation": "an evaluation"}
@@ -257,9 +254,9 @@ def describe_notes(found: Comparison, above: float | None, single_pair: bool) ->
         cohorts = count_noun(int(next(iter(time.values()))["cohorts"]), "cohort")
         times = f"{', '.join(parts)} times as long in B ({cohorts} in common)"
         yield f"time (not tested): {times}"
-    if above is None:
+    if found.above is None:
         return
-    limit = f"{100 * above:.4g}%"
+    limit = f"{100 * found.above:.4g}%"
     shown = table[table["regression"] == "shown"].to_dict("records")
     words = [f"{name_row(row, single_pair)}, {format_times(row)}" for row in shown]
     where = " where both ran" * bool(found.lost)
@@ -269,7 +266,7 @@ def describe_notes(found: Comparison, above: float | None, single_pair: bool) ->
             if shown
             else f"no regression above {limit} is shown{where}"
         )
-    if still := list_open(found, above):
+    if still := list_open(found):
         words = [f"{name_row(row, single_pair)} ({bound_regression(row)})" for row in still]
         yield f"not ruled out in {len(still)} of {count_noun(count, 'row')}: {join_names(words, _OPEN)}"
 
@@ -281,11 +278,14 @@ def format_times(row: Row) -> str:
     return f"{format_number(row['ratio'])} times {bracket(row, as_factor=False)}"
 
 
-def list_open(found: Comparison, above: float | None) -> list[Row]:
-    """Return the rows in which a regression is not ruled out (above=None: no verdict is reached), the widest first."""
+def list_open(found: Comparison) -> list[Row]:
+    """Return the rows in which a regression is not ruled out, or, where none is tested, no verdict is reached.
+
+    The widest come first.
+    """
     if found.by == SECONDS:
         return []
-    column = "verdict" if above is None else "regression"
+    column = "verdict" if found.above is None else "regression"
     rows = [row for row in found.table.to_dict("records") if row[column] == OPEN]
     rows = [row for row in rows if row["problem"] != ALL or not row["reason"]]
     return sorted(rows, key=lambda row: -np.nan_to_num(row["high"], nan=np.inf, posinf=np.inf))

@@ -16,10 +16,9 @@ from synthetic import make_tables, runs_table, write_folder
 import optbench
 from optbench.analysis.folders import Comparison
 from optbench.cli import app, compare_text
-from optbench.cli.compare_next import list_steps
 from optbench.figures.data import report_data
 from optbench.wording import comparisons
-from optbench.wording.certainty import advise_more_runs
+from optbench.wording.certainty import advise_both, advise_more_runs
 
 SPEC = {"problems": ["rosenbrock", "quadratic(dim=4)"], "optimizers": ["gd", "momentum"], "batch_sizes": ["full"],
         "learning_rates": [1e-4, 3e-4], "seeds": 6, "steps": 20}  # fmt: skip
@@ -141,12 +140,12 @@ def test_what_is_open_has_its_interval_and_what_is_known(run, tmp_path):
 def test_what_is_open_comes_with_the_commands_that_would_settle_it():
     row = {"problem": "p", "verdict": "open", "regression": "open", "blocks": 8, "blocks_needed": math.inf}
     table = pd.DataFrame([row | {"regression_blocks": 19.2}, row | {"problem": "q", "regression_blocks": math.inf}])
-    found = Comparison(table, "tuned")
+    found = Comparison(table, "tuned", above=0.05)
     runs, timings = pd.DataFrame({"cohort_id": ["c"]}), pd.DataFrame({"cohort_id": ["c"], "seconds": [160.0]})
     made = {"blocks": 8, "seeds": range(56), "cores": 2, "plugin_files": ["my rule.py"], "optbench": "0.2"}
     a = SimpleNamespace(path="old", provenance=made, runs=runs, timings=timings, missing="")
     b = SimpleNamespace(path="new", provenance=made | {"blocks": 10}, runs=runs, timings=timings, missing="")
-    (step,) = list_steps(found, [a, b], 0.05)
+    (step,) = advise_both(found, [a, b])
     assert step["text"] == (  # of the 80 s that 8 and 10 blocks took, 12 and 10 more
         "a regression above 5% is open in 2 rows: 1 of them needs at most 20 blocks in all in both folders (about 3 "
         "min here)"
@@ -154,18 +153,18 @@ def test_what_is_open_comes_with_the_commands_that_would_settle_it():
     assert step["commands"] == [
         f"optbench sweep --extend --out {name} --plugin 'my rule.py' --blocks 20" for name in ("old", "new")
     ]
-    assert list_steps(found, [a], None) == []
+    assert advise_both(replace(found, above=None), [a]) == []
     b.provenance |= {"blocks": 20, "optbench": "0.0.1"}
-    (step,) = list_steps(replace(found, table=table[:1]), [a, b], 0.05)
+    (step,) = advise_both(replace(found, table=table[:1]), [a, b])
     assert step["commands"] == [
         "optbench sweep --extend --out old --plugin 'my rule.py' --blocks 20  # with optbench 0.2"
     ]
-    more = list_steps(replace(found, table=table.assign(regression_blocks=[19.2, 341.0])), [a], 0.05)
+    more = advise_both(replace(found, table=table.assign(regression_blocks=[19.2, 341.0])), [a])
     assert [step["commands"][0].split()[-1] for step in more] == ["20", "341"]
     plain = SimpleNamespace(path="old", provenance={"seeds": range(10)}, runs=runs, timings=timings, missing="")
-    assert list_steps(replace(found, table=table[:1]), [plain], 0.05)[0]["commands"][0].endswith(" --seeds 24")
+    assert advise_both(replace(found, table=table[:1]), [plain])[0]["commands"][0].endswith(" --seeds 24")
     plain.missing = "half"
-    assert not list_steps(found, [plain], 0.05) and not list_steps(replace(found, table=table[:0]), [a], 0.05)
+    assert not advise_both(found, [plain]) and not advise_both(replace(found, table=table[:0]), [a])
 
 
 def test_a_sweep_and_a_comparison_of_its_optimizers_say_one_number_of_blocks(tmp_path):
@@ -185,7 +184,7 @@ def test_a_sweep_and_a_comparison_of_its_optimizers_say_one_number_of_blocks(tmp
         results.path = tmp_path
         (advice,) = advise_more_runs(report_data(results).answer, results.timings, tmp_path, given)
         more = " ".join(advice.command[-2:])
-        (other,) = list_steps(optbench.compare(results, pair=("gd", "adam"), judge_by="loss"), [results], None)
+        (other,) = advise_both(optbench.compare(results, pair=("gd", "adam"), judge_by="loss"), [results])
         assert more.startswith(option) and int(more.split()[1]) > 100
         assert other["commands"][0].endswith(more)
 

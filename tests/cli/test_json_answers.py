@@ -329,9 +329,8 @@ def test_junit_of_a_hostile_name(tmp_path):
     for name, runs in zip("ab", with_effects([(np.log(2), 0.2)]), strict=True):
         write_folder(tmp_path / name, {**tables, "runs": runs.assign(problem="<p>\x00\x1b&\"'::\n,%")})
     found = optbench.compare(tmp_path / "a", tmp_path / "b", judge_by="loss", fail_above=0.05)
-    sides = [{"folder": "a", "optimizer": None, "optbench": None, "runs": 1, "missing": ""}] * 2
-    assert ElementTree.fromstring(make_junit(found, sides, 0.05)).find("testsuite/testcase/failure") is not None
-    lines = list(list_annotations(found, sides, 0.05))
+    assert ElementTree.fromstring(make_junit(found)).find("testsuite/testcase/failure") is not None
+    lines = list(list_annotations(found))
     assert len(lines) == 2 and all("\n" not in line for line in lines)
 
 
