@@ -308,6 +308,11 @@ class ReportData:
         """Schedule -> its short name in labels."""
         return shorten_schedules(self.results.runs["schedule"].unique())
 
+    def name_setting(self, row: labels.Row) -> tuple[str, str, str]:
+        """Return the batch size, the schedule and the rate of a row of `best` in words."""
+        batch = "full batch" if row["full_batch"] else f"batch {int(row['batch_size'])}"
+        return batch, self.short_schedules[row["schedule"]], f"rate {labels.number(row['lr'])}"
+
 
 def find_rate_step(runs: pd.DataFrame, drawn: bool = False) -> float:
     """Return the step between the rates of a sweep whose blocks drew their own, a difference of logarithms; else 0.

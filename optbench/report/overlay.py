@@ -23,7 +23,7 @@ class Panel(NamedTuple):
     name: str
     label: str
     lines: tuple[str, str]
-    settings: tuple[str, str]
+    settings: list[str]
     text: str
     """What the panel shows, in words."""
 
@@ -75,8 +75,8 @@ def overlay(
             f"{letter} ends at {labels.number(each['median'].iloc[-1])}"
             for letter, each in zip(letters, (one, two), strict=True)
         ]
-        settings = _describe_setting(a, problem, name), _describe_setting(b, problem, name)
-        label = a.label(name)
+        label, rows = a.label(name), [each.best_of(problem).set_index("optimizer").loc[name] for each in (a, b)]
+        settings = [", ".join(each.name_setting(row)) for each, row in zip((a, b), rows, strict=True)]
         panels.append(Panel(name, label, (draw(one), draw(two)), settings, f"{label}: {', '.join(ends)}"))
     what = "suboptimality" if known else "training loss"
     return Overlay(panels, what, labels.number(lowest), labels.number(highest), is_log, labels.samples_text(longest))
@@ -88,11 +88,3 @@ def _select_medians(sweep: ReportData, problem: str, minimum: float) -> dict[str
     bands = bands[(bands["problem"] == problem) & np.isfinite(bands["median"])]
     bands = bands.assign(median=bands["median"] - minimum)
     return {name: part for name, part in bands.groupby("optimizer") if len(part) > 1}
-
-
-def _describe_setting(sweep: ReportData, problem: str, name: str) -> str:
-    """Return the recommended setting of an optimizer in a few words."""
-    best = sweep.best_of(problem)
-    row = best[best["optimizer"] == name].iloc[0]
-    batch = "full batch" if row["full_batch"] else f"batch {int(row['batch_size'])}"
-    return f"{batch}, {sweep.short_schedules[row['schedule']]}, rate {labels.number(row['lr'])}"

@@ -290,8 +290,7 @@ class Page:
 
         row: of `ReportData.best`; more: hyperparameters that do not vary; codes: of `find_code`.
         """
-        batch = "full batch" if row["full_batch"] else f"batch {int(row['batch_size'])}"
-        parts = [batch, self.sweep.short_schedules[row["schedule"]], f"rate {labels.number(row['lr'])}"]
+        parts = self.sweep.name_setting(row)
         fails = labels.describe_failures(row)
         codes = find_code(self.codes, row, self.hyperparameters)
         other = next((code["rate"] for code in codes if code["name"] == TORCH), math.nan)

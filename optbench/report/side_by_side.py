@@ -131,10 +131,11 @@ def _describe_comparison(side: Side, first: Side, files: Mapping[str, str], look
     names = [look.name for look in looks if look.name]
     states, is_time, short = {}, False, {}
     if found is not None:
-        table, units = found.table, _name_units(found, first)
-        shown = found.labeled().table
-        is_time = units == [SAMPLES]
+        table, shown = found.table, found.labeled().table
         states = comparisons.find_states(table)
+        answer = first.sweep.answer.ask(found.judge_by)
+        units = list(dict.fromkeys(name_unit(answer, problem) for problem in states))
+        is_time = units == [SAMPLES]
         seeds = f"{int(found.rows['seeds'].max()):,} seeds in common"
         kind = "the same settings in both" if found.by == "settings" else "each as it was tuned"
         # By the name that the optimizer has in the tables
@@ -168,14 +169,6 @@ def _describe_comparison(side: Side, first: Side, files: Mapping[str, str], look
         for problem in problems
     ]
     return part
-
-
-def _name_units(found: Comparison, first: Side) -> list[str]:
-    """Return what the ratios of a comparison are of, each once."""
-    answer, measure = first.sweep.answer, found.judge_by
-    return list(
-        dict.fromkeys(name_unit(answer.ask(measure), problem) for problem in comparisons.find_states(found.table))
-    )
 
 
 def _say_where(problem: str, first: Side, side: Side) -> str:

@@ -39,9 +39,7 @@ def list_differences(a: Tables, b: Tables, label: Callable[[str], str] = str) ->
         *_compare_sets("dtype", a.runs["dtype"], b.runs["dtype"]),
         *_compare_names(a.runs, b.runs, label),
         *_compare_problems(a.problems, b.problems, set(a.runs["problem"]) & set(b.runs["problem"]), label),
-        *_compare_starts(a.runs, b.runs, label),
-        *_compare_budgets(a.runs, b.runs, label),
-        *_compare_seeds(a.runs, b.runs),
+        *_compare_runs(a.runs, b.runs, label),
         *_compare_hyperparameters(a.runs, b.runs, label),
         *_compare_tails(a.runs, b.runs, label),
     ]
@@ -191,28 +189,20 @@ def _compare_problems(a: pd.DataFrame, b: pd.DataFrame, shared: set[str], label:
                 yield f"{label(problem)}: {words}: {values[0]:,.8g} in A, {values[1]:,.8g} in B"
 
 
-def _compare_starts(a: pd.DataFrame, b: pd.DataFrame, label: Callable[[str], str]) -> Iterator[str]:
-    """Yield a line with the problems whose first losses differ on the same seed: other data, or another start."""
+def _compare_runs(a: pd.DataFrame, b: pd.DataFrame, label: Callable[[str], str]) -> Iterator[str]:
+    """Yield lines with the problems of other first losses, of other steps at one batch size, and with other seeds."""
     first = [side.groupby(["problem", "seed"])["loss_initial"].median().reset_index() for side in (a, b)]
     both = first[0].merge(first[1], on=["problem", "seed"], suffixes=("_a", "_b"))
     gap = (both["loss_initial_a"] - both["loss_initial_b"]).abs()
     size = np.maximum(both["loss_initial_a"].abs(), both["loss_initial_b"].abs())
     if names := [*map(label, both.loc[gap > SAME_START * size, "problem"].unique())]:
         yield f"other first losses on the same seeds, so another start or other data: {join_names(names)}"
-
-
-def _compare_budgets(a: pd.DataFrame, b: pd.DataFrame, label: Callable[[str], str]) -> Iterator[str]:
-    """Yield a line for each problem whose runs made another number of steps at the same batch size."""
     keys = ["problem", "batch_size"]
     whole = [side[~side["status"].isin(["diverged", "deadline"])] for side in (a, b)]
     most = [side.groupby(keys, sort=False)["steps"].max().reset_index() for side in whole]
     both = most[0].merge(most[1], on=keys, suffixes=("_a", "_b"))
     for row in both[both["steps_a"] != both["steps_b"]].drop_duplicates("problem").itertuples():
         yield f"{label(row.problem)}: {row.steps_a:,} steps in A, {row.steps_b:,} in B (batch {row.batch_size})"
-
-
-def _compare_seeds(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
-    """Yield a line with the numbers of seeds where the two sides have other ones."""
     seeds = [set(side["seed"]) for side in (a, b)]
     if seeds[0] != seeds[1]:
         yield f"seeds: {len(seeds[0])} in A, {len(seeds[1])} in B, {len(seeds[0] & seeds[1])} in common"
