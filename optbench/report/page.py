@@ -37,6 +37,7 @@ from optbench.results.results import Results, load, with_plain_labels
 from optbench.run.chosen import format_hyperparameters
 from optbench.wording import answers, labels
 from optbench.wording.certainty import state_length
+from optbench.wording.decision_texts import describe_decisions
 from optbench.wording.eager_steps import describe_eager
 from optbench.wording.failed_runs import describe_failures
 from optbench.wording.headlines import headline
@@ -145,6 +146,7 @@ class Page:
         # The answer, by each measure of the sweep; its own comes first
         self.counts = f"{count_runs(runs)}."
         self.basis, self.spoils, self.details = answers.split_measure(answer)
+        self.decisions = describe_decisions(answer)
         self.unequal = answers.describe_unequal_trials(answer)
         self.views = list_views(sweep)
         self.own, self.level = answer.judge_by, name_certainty(answer)

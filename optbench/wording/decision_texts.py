@@ -1,0 +1,58 @@
+"""What one decides by a sweep on data, in sentences: which batch size, how exact the rate, how long to train."""
+
+from __future__ import annotations
+
+from optbench.analysis.answer import Answer
+from optbench.analysis.decisions import NEAR, POINTS, LastQuarter, find_good_rates, find_last_quarter, find_quicker
+from optbench.wording import labels
+
+_SMALL = 0.05
+"""The change of a loss that is worth training longer or shorter for."""
+
+
+def describe_decisions(answer: Answer) -> list[str]:
+    """Return a sentence for each problem of a sweep on one table; none for other sweeps."""
+    if not answer.is_one_table:
+        return []
+    found = []
+    for problem in answer.best["problem"].unique():
+        parts = [*_describe_quicker(answer, problem), *_describe_rates(answer, problem)]
+        if last := find_last_quarter(answer, problem):
+            parts.append(_describe_length(last))
+        if parts:
+            found.append(f"{answer.label(problem)}: {'; '.join(parts)}.")
+    return found
+
+
+def _describe_quicker(answer: Answer, problem: str) -> list[str]:
+    """Return that another batch size trains quicker and is not shown to be worse, if there is one."""
+    quicker = find_quicker(answer, problem)
+    if quicker is None:
+        return []
+    row = quicker.setting
+    schedule = labels.name_schedules(answer.schedules).get(row["schedule"], row["schedule"])
+    setting = f"{answer.label(row['optimizer'])} b{row['batch_size']} {schedule} {labels.number(row['lr'])}"
+    seconds = [f"{labels.number(each, 2)} s" for each in (quicker.seconds, quicker.recommended_seconds)]
+    return [
+        f"{setting} is not told apart from the setting above, and trains in about {seconds[0]} instead of {seconds[1]} "
+        "(PyTorch on one core, estimated)"
+    ]
+
+
+def _describe_rates(answer: Answer, problem: str) -> list[str]:
+    """Return the range of rates that are as good as the best, if it is known."""
+    rates = find_good_rates(answer, problem)
+    if rates is None or rates.low == rates.high:
+        return []
+    near = f"{100 * POINTS:.0f} percentage point" if rates.points else f"{100 * (NEAR - 1):.0f}%"
+    return [f"rates from {labels.number(rates.low, 2)} to {labels.number(rates.high, 2)} are within {near} of the best"]
+
+
+def _describe_length(last: LastQuarter) -> str:
+    """Return whether longer runs would help."""
+    loss, change = f"the {'validation' if last.validation else 'training'} loss", abs(last.ratio - 1)
+    if change < _SMALL or not last.steady:
+        return f"{loss} has settled by the last quarter of a run, so longer ones would hardly help"
+    if last.ratio < 1:
+        return f"{loss} still falls by {100 * change:.0f}% in the last quarter of a run, so longer ones may help"
+    return f"{loss} rises by {100 * change:.0f}% in the last quarter of a run, so shorter ones may be better"

@@ -1,0 +1,90 @@
+"""What one decides by a sweep on data, from planted runs: a quicker batch size, good rates, the length of a run."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from staged import answer_of, staged_table
+
+from optbench.analysis.decisions import find_good_rates, find_last_quarter, find_quicker, step_seconds
+from optbench.results.results import Results
+
+RATES = tuple(float(rate) for rate in np.geomspace(1e-4, 1.0, 9))
+
+
+def answer_with(value, **more):
+    return answer_of(staged_table(value, rates=RATES, blocks=4, **more), [], "loss")
+
+
+def test_a_step_has_a_fixed_part_and_one_of_each_weight_and_example():
+    small, large = step_seconds(1_000, 1), step_seconds(1_000, 256)
+    assert large < 1.1 * small, "of a small network the fixed part is nearly all"
+    assert step_seconds(1e6, 512) - step_seconds(1e6, 256) == pytest.approx(1e6 * 256 * 6e-11)
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 8), (2, 5), (3, 4)])
+def test_the_range_of_rates_that_are_as_good(first, last):
+    """Within 4% of each other between two rates, and twice as bad beyond them."""
+
+    def value(problem, optimizer, rate, stage, block, seed):
+        place = RATES.index(rate)
+        bad = math.log(2) * (not first <= place <= last)
+        return bad + 0.04 * math.sin(31 * place) / 2 + 0.001 * seed
+
+    rates = find_good_rates(answer_with(value), "p")
+    assert (rates.low, rates.high) == (RATES[first], RATES[last]) and not rates.points
+
+
+def test_one_good_rate_is_no_range_that_leaves_it_out():
+    """On the first screen another rate was lucky: a range without the recommended rate is no advice."""
+
+    def value(problem, optimizer, rate, stage, block, seed):
+        lucky = stage == "screen" and rate == RATES[7]
+        return -1.0 if lucky else 0.0 if rate == RATES[2] else 2.0
+
+    rates = find_good_rates(answer_with(value), "p")
+    assert rates is None or rates.low <= RATES[2] <= rates.high
+
+
+@pytest.mark.parametrize(("factor", "steady"), [(0.8, True), (1.2, True), (1.0, False)])
+def test_what_the_loss_does_in_the_last_quarter(factor, steady):
+    def value(problem, optimizer, rate, stage, block, seed):
+        return abs(math.log(rate / 0.1)) + (optimizer == "gd") + 0.001 * seed
+
+    runs = staged_table(value, rates=RATES, blocks=4)
+    rows = []
+    for seed, run in zip(runs["seed"], runs["run_id"], strict=True):
+        end = factor * (1 + 0.01 * (-1) ** seed)  # half of those that stand still fall, and half rise
+        for step, loss in ((0, 5.0), (50, 2.0), (75, 1.0), (90, 3.0), (100, end)):
+            rows.append({"run_id": run, "step": step, "epoch": step / 10, "samples": step, "train_loss": loss})
+    results = Results(runs, pd.DataFrame(rows), provenance={"tuning_seeds": [], "choose_by": ("loss",)})
+    last = find_last_quarter(results.ask("loss"), "p")
+    assert last.ratio == pytest.approx(factor, rel=0.02) and last.steady == steady and not last.validation
+
+
+def planted_batches(worse):
+    """Return the answer of a sweep at batch sizes 4 and 64, the loss of the second so many times the first's."""
+
+    def value(problem, optimizer, rate, stage, block, seed):
+        return abs(math.log(rate / 0.1)) + 0.3 * (optimizer == "gd") + 0.1 * math.sin(17 * seed)
+
+    shapes = {"rates": (0.03, 0.1, 0.3), "blocks": 4, "final": 4, "report": 24}
+    small = staged_table(value, **shapes).assign(batch_size=4, steps=1600)
+    noise = np.array([0.1 * math.sin(31 * seed) for seed in small["seed"]])
+    large = small.assign(
+        batch_size=64, steps=100, log_tail=small["log_tail"] + math.log(worse) + noise, run_id=small["run_id"] + "b"
+    )
+    problems = pd.DataFrame([{"problem": "p", "dim": 500, "examples": 640}])
+    return answer_of(pd.concat([small, large], ignore_index=True), [], "loss", problems=problems)
+
+
+def test_a_quicker_batch_size_that_is_not_told_apart():
+    quicker = find_quicker(planted_batches(1.05), "p")
+    assert quicker.setting["batch_size"] == 64 and quicker.setting["optimizer"] == "adam"
+    assert quicker.seconds == pytest.approx(100 * step_seconds(500, 64))
+    assert quicker.recommended_seconds == pytest.approx(1600 * step_seconds(500, 4))
+
+
+def test_what_is_shown_to_be_worse_is_not_quicker():
+    assert find_quicker(planted_batches(3.0), "p") is None
