@@ -1,12 +1,13 @@
 """The Python interface: the words, defaults and errors are those of the commands."""
 
+import inspect
 import shutil
 import signal
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Unpack
 
 from optbench.catalogue import loader
 from optbench.contract.arguments import Count, checked, condition
@@ -16,6 +17,7 @@ from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.paths import path_of
 from optbench.contract.problems import Family, Problem
 from optbench.contract.schedules import Schedule
+from optbench.plan.keywords import Keywords
 
 if TYPE_CHECKING:
     from optbench.results.results import Results
@@ -29,6 +31,7 @@ _OfWeights = Annotated[
 _OfProgress = Annotated[
     Callable[[int, int, str], Any], condition(callable, "a function of three arguments: done, total, last")
 ]
+_Function = TypeVar("_Function", bound=Callable)
 
 
 def optimizers(plugin: Plugins = ()) -> dict[str, Optimizer]:
@@ -260,6 +263,18 @@ def cohort(
     return single.cohort_result()
 
 
+def _with_keywords(function: _Function) -> _Function:
+    """Show the keys of a spec one by one, in the place of ``**keys``, to Tab and help; return the function."""
+    signature = inspect.signature(function)
+    first, *own, _ = signature.parameters.values()
+    made = inspect.Parameter.KEYWORD_ONLY
+    kinds = inspect.get_annotations(Keywords)
+    keys = [inspect.Parameter(key, made, default=None, annotation=kind) for key, kind in kinds.items()]
+    function.__signature__ = signature.replace(parameters=[first, *keys, *own])  # type: ignore[attr-defined]
+    return function
+
+
+@_with_keywords
 @checked
 def sweep(
     spec: str | Path | Mapping[str, Any] | None = None,
@@ -275,7 +290,7 @@ def sweep(
     time_limit: float | str | None = None,
     progress: bool | None = None,
     callback: _OfProgress | None = None,
-    **changes: Any,
+    **keys: Unpack[Keywords],
 ) -> "Results":
     """Run a sweep: algorithm x batch size x schedule over problems, rates and seeds.
 
@@ -283,9 +298,44 @@ def sweep(
     missing and how to resume; where nothing has finished, it is a KeyboardInterrupt.
 
     Args:
-        spec: a TOML file, a mapping of its keys, or None for the built-in default. In the lists ``problems``,
-            ``optimizers`` and ``schedules`` stand names, and objects of Python: (f, x0) or ``optbench.function(f, x0)``
-            for a function of your own, records, rules, and classes of ``torch.optim.Optimizer``'s kind.
+        spec: a TOML file, a mapping of the keys that follow, or None for the built-in default; those below go on top.
+        data: your table, from which all below follow unless it is given: a file, a DataFrame or (X, y).
+        target: its column to be predicted; by default the last.
+        problems: names, with parameters if need be, records, and functions of your own, (f, x0) or
+            ``optbench.function(f, x0)``; one or a list, as below.
+        optimizers: names, "all", "adam*" or "family:signs", records, rules, and classes of PyTorch's kind.
+        ablate: variants side by side, each tuned by itself: "adam(beta1=0.5|0.9)".
+        have: what you have, as it is, beside what is tuned: "adam_torch, lr=0.001, batch 256, cosine".
+        batch_sizes: examples of a step, or "full".
+        schedules: names, with parameters if need be, and records.
+        learning_rates: rates, a log-spaced grid "1e-4:1:9", or a range "log_uniform(1e-4, 1)" for trials.
+        lr: the same as ``learning_rates``.
+        trials: how many settings of each optimizer are drawn from its search space.
+        search_seed: of that draw.
+        ranges: where trials are drawn: "common", one range of a parameter for all optimizers, "own", or ranges by name.
+        choose_by: measures to tune for: "time", "loss", or on held-out data "test_loss", "accuracy", "auc", ...
+        judge_by: the one of them that verdicts are about; by default the first.
+        blocks: blocks of seeds, each of which tunes and confirms its choice by itself.
+        screen: seeds of a block on which all settings run.
+        race: seeds of a block on which its best settings run besides.
+        holdout: seeds of a block that report on its choice.
+        finalists: how many settings of a block race.
+        widen: rounds by which a search goes on around the best; 0 for none.
+        final: seeds in common on which the choices of the blocks race.
+        report: the most seeds in common that report on what is recommended.
+        folds: how many folds of the data the blocks take in turn.
+        seeds: without blocks, how many seeds, or which.
+        tuning_seeds: how many of them choose settings; the others confirm the choice.
+        epochs: the length of a run in passes over the data.
+        steps: the length of a run in updates, instead of epochs.
+        points: steps to evaluate at, besides the first and the last, or "every"; by default some, log-spaced.
+        run_timeout: seconds, or a text such as "2m", after which a run is stopped.
+        chosen: whole settings to run, in the place of lists: what ``chosen.toml`` of a folder has.
+        plugins: files with records of your own.
+        labels: what tables and figures call a problem or an optimizer, by its name.
+        dtypes: "float64", "float32", or both.
+        device: "cpu"; with "cuda" or "auto" a GPU runs what it can, and the table ``timings`` tells where each cohort
+            ran; no card has been tried yet.
         out: the folder to keep it in, and to go on from where it was interrupted. None is a new one among the system's
             temporary files, which nobody but the system deletes; ``results.path`` says where.
         workers: threads, by default as many as there are cores.
@@ -305,10 +355,6 @@ def sweep(
             and at the end of each stage: how many runs are done, how many are planned so far, and which finished last,
             such as "adam on rosenbrock". A StopIteration that it raises ends the sweep as an interrupt does; any other
             exception is passed on, and what has finished is kept.
-        **changes: keys of the spec, on top of it, ``learning_rates`` also under the name ``lr``. ``data``, a file, a
-            DataFrame or (X, y), and ``target``, a column, by default the last, stand for others: problems, optimizers
-            and length follow from your data. With ``device="cuda"`` or ``"auto"`` a GPU runs what it can, and the table
-            ``timings`` tells where each cohort ran; no card has been tried yet.
 
     Returns:
         The tables. A problem or an optimizer that could not run is a warning, and its runs have failed; so is a file
@@ -335,12 +381,12 @@ def sweep(
     from optbench.store.folder import extend_spec
 
     for old in ("budget", "stall"):  # keywords that are no keys of a spec
-        if old in changes:
+        if old in keys:
             raise unknown("keyword", old, [RENAMED[old]])
     folder = None if out is None else path_of("out", out)
     isolation, time = Isolation(isolate, worker_timeout), TimeLimit.of(time_limit)
     options = Options(workers, executor, scheduler, isolation, extend, retry_failed, time)
-    spec, changes, given = take_records(spec, changes, extend)
+    spec, changes, given = take_records(spec, keys, extend)
     if extend:
         if folder is None:
             raise OptbenchError("extend needs the folder of a sweep: out=")
