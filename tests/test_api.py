@@ -225,3 +225,22 @@ def test_betas_are_beta1_and_beta2_wherever_hyperparameters_are_given():
     wrapped = SMALL | {"optimizers": "adam(betas=(0.8, 0.9)), adam, clip(adam(betas=(0.5, 0.6)), norm=1)"}
     rows = optbench.sweep(wrapped, learning_rates=[0.01]).runs[["optimizer", "beta1", "beta2"]].drop_duplicates()
     assert rows.values.tolist() == [["adam", 0.8, 0.9], ["adam", 0.9, 0.999], ["clip(adam)", 0.5, 0.6]]
+
+
+def test_a_record_is_shown_as_a_line():
+    """A notebook shows all optimizers and problems on a screen or two, and no array of a problem's data."""
+    for records in (optbench.optimizers(), optbench.problems(), optbench.schedules()):
+        assert all(name in repr(record) and len(repr(record)) < 200 for name, record in records.items())
+    assert repr(optbench.problems()["mlp"].build()) == (
+        "Problem(mlp, dim=2410, blocks=4, examples=1438, minimum=0, minimum_source='lower bound', target=0.1)"
+    )
+    assert repr(optbench.optimizers()["adamw"].search["lr"]) == "log_uniform(0.0001, 1)"
+
+
+@pytest.mark.slow
+def test_a_setting_and_a_model_are_shown_without_the_file_of_a_table():
+    table = pd.DataFrame({"a": np.arange(60) % 7, "b": np.arange(60) % 2})
+    best = optbench.sweep(SMALL, data=table, problems="logistic", batch_sizes=[10], progress=False).best()
+    setting = "lr=0.001, batch_size=10, schedule=constant, steps=5)"
+    assert repr(best) == f"Best(logistic(data='...'), gd, {setting}"
+    assert repr(best.fit()).startswith("Model(logistic(data='...'), optimizer='gd', lr=")

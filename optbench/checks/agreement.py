@@ -65,6 +65,10 @@ class Agreement:
     failure: str = ""
     """Why nothing is compared: a rule of the user's raised an error, crashed, or took too long."""
 
+    def __repr__(self) -> str:
+        """Return the names and the answer in a line."""
+        return f"Agreement({self.first}, {self.second}, equal={self.equal}, difference={self.difference:.2g})"
+
     @property
     def difference(self) -> float:
         """The largest difference of all; infinite if there is no comparison."""

@@ -36,7 +36,7 @@ RANDOM_NUMBERS = threading.RLock()
 """Held while a cohort sets the random numbers of a library, which are process-wide."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Eager(Tunable):
     """An optimizer of another library; :func:`optbench.torch_optimizer` and its like make it of a class or a function.
 

@@ -205,6 +205,23 @@ def canonical(name: str, parameters: Mapping) -> str:
     return f"{name}({', '.join(parts)})"
 
 
+def written(kind: object, name: str, values: Mapping) -> str:
+    """Return a record of a class as the line that ``repr`` shows: ``Optimizer(adam, beta1=0.9)``."""
+    texts = {key: number_text(value) if isinstance(value, float) else repr(value) for key, value in values.items()}
+    parts = [f"{key}={text}" for key, text in texts.items()]
+    return f"{type(kind).__name__}({', '.join([name, *parts] if name else parts)})"
+
+
+def without_path(text: str) -> str:
+    """Return a problem's name as people read it, where a table is kept in a file whose path tells nothing."""
+    try:
+        *around, (name, given) = split_levels(text)
+    except OptbenchError:
+        return text
+    is_kept = str(given.get("data", "")).startswith("file(")
+    return join_levels([*around, (name, {**given, "data": "..."})]) if is_kept else text
+
+
 def expand_alternatives(text: str) -> list[str]:
     """Expand a text with lists or grids as values into one text for each combination, also inside wrappers.
 

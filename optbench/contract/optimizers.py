@@ -177,6 +177,10 @@ class Tunable:
         owner = check_fields(self.kind, self)
         check_limits(owner, self.limits, self.all_limits, self.hyperparameters)
 
+    def __repr__(self: Any) -> str:
+        """Return the name and the hyperparameters in a line."""
+        return names.written(self, self.name, self.hyperparameters)
+
     @property
     def all_limits(self: Any) -> dict[str, str]:
         """The interval of valid values of each hyperparameter that has one, as text, such as ``"[0, 1)"``."""
@@ -220,7 +224,7 @@ class Tunable:
         return values
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Optimizer(Tunable):
     """An update rule with its state slots and hyperparameters; :func:`optbench.optimizer` makes it of a function.
 
@@ -353,7 +357,7 @@ class Optimizer(Tunable):
         return [name for name in asked if name not in known]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Wrapper(Tunable):
     """Something around any optimizer; :func:`optbench.wrapper` makes it of a function.
 
@@ -411,7 +415,7 @@ class Wrapper(Tunable):
         return _all_limits(self.hyperparameters, self.limits)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Baseline(Tunable):
     """A method of ``scipy.optimize.minimize`` that runs on the full batch and searches its own step length.
 

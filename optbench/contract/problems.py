@@ -71,7 +71,7 @@ _Target = Annotated[
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Problem:
     """An objective with its start points, its data if it has any, and its minimum, if it is known.
 
@@ -203,6 +203,12 @@ class Problem:
     kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """A cache of the engine, such as the record's arrays in another precision."""
 
+    def __repr__(self) -> str:
+        """Return the name, the sizes and the minimum in a line."""
+        sizes = {"dim": self.dim, "blocks": len(self.blocks)} | ({"examples": self.examples} if self.data else {})
+        ends = {"minimum": self.minimum, "minimum_source": self.minimum_source, "target": self.target}
+        return names.written(self, names.without_path(self.name), sizes | ends)
+
     @property
     def levels(self) -> float:
         """The steps up to the largest coordinate to which ``bits`` round a gradient; 0 where it is not rounded."""
@@ -329,7 +335,7 @@ _Default = Annotated[
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Family:
     """A registered problem before its parameters are chosen; :func:`optbench.problem` makes it of a factory.
 
@@ -359,6 +365,10 @@ class Family:
         """Check all fields, and that a spec can say each default; raise PluginError for others."""
         owner = check_fields("problem", self)
         check_limits(owner, self.limits, self.all_limits, self.parameters)
+
+    def __repr__(self) -> str:
+        """Return the name and the parameters in a line."""
+        return names.written(self, self.name, self.parameters)
 
     @property
     def all_limits(self) -> dict[str, Any]:
@@ -417,7 +427,7 @@ class Family:
         return named
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ProblemWrapper(Family):
     """A problem around any other, before both are chosen; :func:`optbench.problem_wrapper` makes it of a factory.
 

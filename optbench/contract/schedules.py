@@ -33,7 +33,7 @@ def _is_parameter(value: Any) -> bool:
 _Parameter = Annotated[Any, condition(_is_parameter, "a finite number, a tuple of them, or a word")]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Described:
     """The common part of schedules and of wrappers around them."""
 
@@ -59,8 +59,12 @@ class _Described:
         owner = check_fields("schedule", self)
         check_limits(owner, self.limits, self.limits, self.parameters)
 
+    def __repr__(self) -> str:
+        """Return the name and the parameters in a line."""
+        return names.written(self, self.name, self.parameters)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Schedule(_Described):
     """The learning rate's factor: ``schedule(step, epoch, total_steps)``.
 
@@ -123,7 +127,7 @@ class Schedule(_Described):
         return replace(self, parameters=filled)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ScheduleWrapper(_Described):
     """A schedule around any other: ``function(inner, step, epoch, total_steps, **parameters)``.
 

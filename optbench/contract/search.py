@@ -58,6 +58,10 @@ class Range:
             positive = ", both above 0" * (self.kind != "uniform")
             raise OptbenchError(f"{self.text} must go from a lower to a higher number{positive}")
 
+    def __repr__(self) -> str:
+        """Return the text that a spec has."""
+        return self.text
+
     @property
     def text(self) -> str:
         """The text of the range in a spec; :func:`parse_range` reads it back."""

@@ -124,6 +124,10 @@ class Dataset:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """Those of the entry, by name."""
 
+    def __repr__(self) -> str:
+        """Return the data in words."""
+        return self.text
+
     @property
     def text(self) -> str:
         """The data in words: "digits: 1,438 training, 179 validation and 180 test rows, 64 features, target: ...".

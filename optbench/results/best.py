@@ -13,7 +13,7 @@ from optbench.catalogue import loader
 from optbench.catalogue.library_optimizers import find_unasked
 from optbench.contract.arguments import one_of
 from optbench.contract.errors import OptbenchError, shown, unknown
-from optbench.contract.names import number_text, parse
+from optbench.contract.names import number_text, parse, without_path
 from optbench.results.models import Model
 from optbench.single.one_cohort import run_single
 from optbench.translation.libraries import TITLES
@@ -60,7 +60,7 @@ class Best:
         """Return problem, optimizer and all values in a line."""
         rest = ((key, value) for key, value in self._setting.items() if key != "optimizer")
         values = [f"{key}={each if isinstance(each, str) else number_text(each)}" for key, each in rest]
-        return f"Best({', '.join([self.problem, self.optimizer, *values])})"
+        return f"Best({', '.join([without_path(self.problem), self.optimizer, *values])})"
 
     def __getattr__(self, name: str) -> Any:
         """Raise AttributeError, which names the way for those who look for it as in other libraries."""

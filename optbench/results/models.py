@@ -8,6 +8,7 @@ import numpy as np
 
 from optbench.contract.architecture import Architecture
 from optbench.contract.errors import OptbenchError
+from optbench.contract.names import without_path, written
 from optbench.datasets.preparation import Preparation
 from optbench.datasets.record import class_values
 
@@ -35,6 +36,10 @@ class Model:
     """(dim,): the weights."""
     setting: Mapping[str, Any] = field(default_factory=dict)
     """What trained it: optimizer, lr, batch_size, schedule and so on."""
+
+    def __repr__(self) -> str:
+        """Return the problem, and what trained it, in a line."""
+        return written(self, without_path(self.problem), self.setting)
 
     @property
     def classes(self) -> tuple[Any, ...]:
