@@ -5,17 +5,17 @@ import copy
 import math
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from optbench.catalogue import loader
-from optbench.contract.equals import find_rate, parse_equal
+from optbench.contract.equals import called_name, find_rate, parse_equal
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import canonical, number_text
 from optbench.contract.optimizers import Baseline
 from optbench.contract.schedules import Schedule
-from optbench.translation.libraries import MODULES, TITLES, dotted_name, owner
+from optbench.translation.libraries import LOOPS, MODULES, TITLES, dotted_name, owner
 
 # Letters of a line of comment: pasted code must fit beside the code that is there
 _WIDTH = 100
@@ -112,14 +112,34 @@ def find_nearest(record: Any, values: Mapping[str, Any], library: str) -> str:
     allows it. Raises OptbenchError as `find_equal` does.
     """
     own = {key: value for key, value in values.items() if value != record.hyperparameters[key]}
+    outside = _move_eps_outside(values)
     shipped = loader.load().optimizers.values()
     others = [each for each in shipped if each.rule is getattr(record, "rule", None) and each.name != record.name]
-    for kept in (own, {}):
+    for moved in (outside, own, {}):
         for other in others:
+            kept = {key: value for key, value in moved.items() if value != other.hyperparameters[key]}
             given = {**other.hyperparameters, **kept, "constant": True}
             if choose_call(f"optimizer {other.name}", other.equals, library, given).call is not None:
                 return canonical(other.name, kept)
     return ""
+
+
+def find_nearly(setting: Setting, library: str) -> ast.expr | None:
+    """Return the call of a library that adds eps outside the root, for a rule with ``eps_root`` inside; or None.
+
+    With the square root of ``eps_root`` there, steps are the same for gradients much larger or much smaller than it,
+    and between them shorter, by a factor of sqrt(2) at most.
+    """
+    values = _move_eps_outside(setting.values)
+    call = find_equal(replace(setting, values=values), library).call if values else None
+    return None if call is None or called_name(call) in LOOPS.get(library, ()) else call
+
+
+def _move_eps_outside(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return hyperparameters with what stands inside the root outside, to four digits; {} if nothing stands there."""
+    if not values.get("eps_root") or "eps" not in values:
+        return {}
+    return {**values, "eps": float(f"{values['eps'] + math.sqrt(values['eps_root']):.4g}"), "eps_root": 0.0}
 
 
 def choose_call(owner: str, stated: Mapping[str, str], library: str, values: Mapping[str, object]) -> Choice:
@@ -203,7 +223,12 @@ def header(setting: Setting, library: str, choice: Choice) -> str:
         equal = f"{owner(setting.optimizer, library)} takes the same steps{at}{shapes}."
     else:
         equal = describe_lack(setting, library, choice, "So optbench's own kernel takes the steps, on the CPU.")
-    return f"{_comment(text)}\n{_comment(equal)}"
+    lines = [_comment(text), _comment(equal)]
+    if choice.call is None and (nearly := find_nearly(setting, library)) is not None:
+        lines.append("# Nearly the same steps, up to 29% shorter where gradients are about as small as eps:")
+        code = rate_code(nearly, repr(setting.lr)).replace("(", "(parameters, ", 1)
+        lines.append(f"# optimizer = {MODULES[library]}.{code}")
+    return "\n".join(lines)
 
 
 def describe_lack(setting: Setting, library: str, choice: Choice, instead: str) -> str:

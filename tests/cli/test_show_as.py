@@ -32,7 +32,7 @@ def test_show_tells_what_equals_it_elsewhere(run):
     code, out, err = run("show", "momentum")
     assert code == 0 and not err and "in torch SGD(lr=lr * (1 - beta1), momentum=beta1)" in out
     assert "in keras SGD(" in out and "if constant # Keras multiplies" in out
-    assert "inside; adam_torch is the nearest that it has" in " ".join(run("show", "adam")[1].split())
+    assert "inside; adam_torch(eps=0.0001) is the nearest that it has" in " ".join(run("show", "adam")[1].split())
 
 
 @pytest.mark.parametrize(("text", "name"), [("AdamW", "adamw"), ("ADAMW(beta1=0.8)", "adamw(beta1=0.8)")])

@@ -123,6 +123,33 @@ def test_why_there_is_no_equal():
     assert "takes the same steps" in optbench.training_code("adam", "torch", eps=1e-8, eps_root=0)
 
 
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("adam", "torch.optim.Adam(parameters, lr=0.01, betas=(0.9, 0.999), eps=0.0001)"),
+        ("rmsprop", "torch.optim.RMSprop(parameters, lr=0.01, alpha=0.9, eps=0.0001)"),
+    ],
+)
+def test_the_line_that_is_nearly_equal_shortens_steps_by_a_square_root_of_two_at_most(name, line):
+    """sqrt(v + e^2) is at most sqrt(v) + e, and at least that over sqrt(2), where sqrt(v) = e."""
+    assert f"\n# optimizer = {line}\n" in optbench.training_code(name, "torch")
+    assert "# optimizer" not in optbench.training_code(f"{name}_torch", "torch")
+    gradients = np.geomspace(1e-9, 1e3, 49) * np.where(np.arange(49) % 2, 1.0, -1.0)
+    weights = [np.zeros(49), np.zeros(49)]
+    inside = optbench.stepper(name, [weights[0]], lr=0.01)
+    outside = optbench.stepper(
+        f"{name}_torch", [weights[1]], lr=0.01, eps=1e-4, **{"rmsprop": {"beta2": 0.9}}.get(name, {})
+    )
+    shares = []
+    for _ in range(40):
+        before = [w.copy() for w in weights]
+        inside.step([gradients])
+        outside.step([gradients])
+        shares.append((weights[1] - before[1]) / (weights[0] - before[0]))
+    assert np.min(shares) > np.sqrt(0.5) - 1e-9 and np.max(shares) < 1 + 1e-9
+    assert np.min(shares) < 0.72 and np.allclose([shares[-1][0], shares[-1][-1]], 1, atol=1e-4)
+
+
 def test_a_plug_in_is_said_by_its_file_and_its_schedule_by_its_source(tmp_path):
     file = tmp_path / "mine.py"
     file.write_text(OWN, encoding="utf-8")
@@ -157,9 +184,9 @@ def test_values_that_a_library_refuses_have_no_equal(text, library, why):
 @pytest.mark.parametrize(
     ("name", "given", "nearest"),
     [
-        ("adam", {}, "adam_torch"),
-        ("adam", {"beta1": 0.8}, "adam_torch(beta1=0.8)"),
-        ("rmsprop", {"eps_root": 1e-4}, "rmsprop_torch"),
+        ("adam", {}, "adam_torch(eps=0.0001)"),
+        ("adam", {"beta1": 0.8}, "adam_torch(beta1=0.8, eps=0.0001)"),
+        ("rmsprop", {"eps_root": 1e-4}, "rmsprop_torch(beta2=0.9, eps=0.01)"),
         ("lion", {}, ""),
     ],
 )
