@@ -490,6 +490,17 @@ class Answer:
         found = table.groupby(level=[0, 1]).agg({"step": "min", "whole": "all"})
         return found.loc[found["whole"], ["step"]].astype(np.int64).reset_index()
 
+    def constant_of(self, problem: str) -> float:
+        """Return what the best constant answer has on test data, by this measure as rows have it: of gains, 1 - gain.
+
+        NaN where it is not known, or verdicts rest on no measure on test data.
+        """
+        name = self.judge_by.removesuffix("_final").removeprefix(TEST)
+        if self.judge_by in (TIME, LOSS) or problem in self.without:
+            return math.nan
+        value = float(self.constants.get(problem, {}).get(f"{CONSTANT}{name}", math.nan))
+        return 1 - value if is_gain(name) else value
+
     @cached_property
     def unlearned(self) -> dict[str, tuple[str, float]]:
         """By problem where nothing tells its optimizers from a constant answer, a measure and what that answer has."""
@@ -499,14 +510,13 @@ class Answer:
     def _compare_with_constant(self, problem: str) -> tuple[str, float] | None:
         """Return a measure by which no interval on a problem excludes a constant answer, and its value; else None."""
         for measure, answer in {self.judge_by: self, **self.others}.items():
-            name = measure.removesuffix("_final").removeprefix(TEST)
-            value = self.constants[problem].get(f"{CONSTANT}{name}", math.nan)
-            if measure in (TIME, LOSS) or problem in answer.without or pd.isna(value):
+            if math.isnan(constant := answer.constant_of(problem)):
                 continue
+            name = measure.removesuffix("_final").removeprefix(TEST)
             rows = answer.rows(problem)
             ends = rows["high"].where(np.isfinite(rows["high"].astype(float)), rows["value"])
-            learned = not rows["value"].notna().any() or ends.min() < (1 - value if is_gain(name) else value)
-            return None if learned else (measure, float(value))
+            learned = not rows["value"].notna().any() or ends.min() < constant
+            return None if learned else (measure, float(self.constants[problem][f"{CONSTANT}{name}"]))
         return None
 
     @property

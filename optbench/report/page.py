@@ -48,6 +48,7 @@ from optbench.wording.judged import (
     describe_further_look,
     describe_order,
     name_certainty,
+    name_constant,
     name_metric,
     name_scope,
     name_unit,
@@ -338,7 +339,8 @@ def describe_unit(answer: Answer, problem: str) -> str:
     unit = name_unit(answer, problem)
     if unit == SAMPLES:
         return f"samples to {labels.share_text(answer.targets[problem])}"
-    return "loss at the end" if unit == PLAIN_LOSS else unit
+    constant = name_constant(answer, [problem])
+    return "loss at the end" if unit == PLAIN_LOSS else f"{unit}; {constant}" if constant else unit
 
 
 def group_codes(snippets: pd.DataFrame) -> dict[tuple, list[dict]]:

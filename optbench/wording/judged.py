@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -12,7 +12,7 @@ from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.pair_statistics import spent_alpha
 from optbench.analysis.ranking import FAILED
 from optbench.analysis.verdicts import ALL, WINS
-from optbench.contract.columns import SCORES, TEST, is_gain
+from optbench.contract.columns import CONSTANT, SCORES, TEST, is_gain
 from optbench.contract.names import join_with_and
 from optbench.wording import labels
 from optbench.wording.verdict_texts import say
@@ -78,6 +78,20 @@ def name_goal(answer: Answer, problem: str) -> str:
         return labels.share_text(answer.targets[problem])
     value = rows.loc[rows["leader"], "value"]
     return unit if unit == PLAIN_LOSS or value.empty else f"{unit} {labels.number(value.iloc[0])}"
+
+
+def name_constant(answer: Answer, problems: Sequence[str]) -> str:
+    """Return what always the same answer has on test data, "always the most frequent class: 0.37", or "" if unknown."""
+    values = {each: value for each in problems if math.isfinite(value := answer.constant_of(each))}
+    if not values or len(values) > _LISTED:
+        return ""
+    texts = {problem: labels.number(value) for problem, value in values.items()}
+    listed = [f"{text} on {answer.label(problem)}" for problem, text in texts.items()]
+    numbers = [*dict.fromkeys(texts.values())] if len({*texts.values()}) == 1 else listed
+    of_numbers = all(math.isnan(answer.constants[each].get(f"{CONSTANT}accuracy", math.nan)) for each in values)
+    of_errors = all(name_unit(answer, each) == ERRORS for each in values)
+    what = "always the most frequent class" if of_errors else "always the mean" if of_numbers else "a constant answer"
+    return f"{what}: {', '.join(numbers)}"
 
 
 def name_level(answer: Answer, level: str) -> str:

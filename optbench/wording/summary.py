@@ -28,6 +28,7 @@ from optbench.wording.judged import (
     format_ratio,
     list_best,
     name_certainty,
+    name_constant,
     name_goal,
     name_level,
     name_unit,
@@ -138,7 +139,7 @@ def _tabulate_problems(answer: Answer, problems: Sequence[str], width: int) -> l
 def _explain(answer: Answer, problems: Sequence[str]) -> str:
     """Return what the table of optimizers shows, and what its signs mean, as far as they occur."""
     units = [*dict.fromkeys(name_unit(answer, problem) for problem in problems)]
-    what = f"Judged by {' or '.join(units)}".replace(PLAIN_LOSS, "the loss at the end")
+    what = f"Judged by {' or '.join('the loss at the end' if unit == PLAIN_LOSS else unit for unit in units)}"
     texts = ["Samples to a target, a share of the gap at the start" if units == [SAMPLES] else what]
     if any(map(answer.list_open, problems)):
         texts.append("May be best: not told apart")
@@ -149,6 +150,8 @@ def _explain(answer: Answer, problems: Sequence[str]) -> str:
         texts.append(
             f"Behind: times {whose} of the first [{name_certainty(answer)} interval]; +2 to 5×: two more, up to 5×"
         )
+    if constant := name_constant(answer, problems):
+        texts.append(constant[0].upper() + constant[1:])
     return f"{'. '.join(texts)}."
 
 

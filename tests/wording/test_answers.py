@@ -15,6 +15,7 @@ from optbench.wording.answers import (
 )
 from optbench.wording.certainty import advise_more_runs
 from optbench.wording.judged import describe_order, describe_result, name_unit
+from optbench.wording.summary import summarize
 
 WORSE = {"gd": 3.0, "adam": 1.0, "lion": 1.0, "slow": 40.0}
 """The factor by which each optimizer is worse than adam."""
@@ -110,6 +111,7 @@ def test_labels_of_a_coin_are_not_learned_and_need_no_more_runs():
     assert advise_more_runs(answer, pd.DataFrame(), ".", {}) == [] and answer.promising_edges.empty
     answer = answer_of(runs, [0], "test_accuracy", problems=facts.assign(constant_accuracy=0.3))
     assert not answer.unlearned and "constant" not in describe_problem(answer, "p")
+    assert "Judged by errors (=: equal within 10%). Always the most frequent class: 0.7." in " ".join(summarize(answer))
     assert len(answer_of(runs, [0], "test_accuracy").edges) == len(answer.promising_edges)
 
 
