@@ -9,21 +9,24 @@ playground.start = (widgets) => {
   const NUMBERS = ["range", "number"];
 
   // The value of a control: that of a logarithmic slider is rounded as it is shown, so what is shown is what is used.
+  // data-log is the base: 2 for powers of two.
   const read = (control) => {
     if (control.type === "checkbox") return control.checked;
     if (!NUMBERS.includes(control.type)) return control.value;
-    const value = control.valueAsNumber;
-    return control.dataset.log === undefined ? value : Number((10 ** value).toPrecision(2));
+    const value = control.valueAsNumber, base = Number(control.dataset.log);
+    if (!base) return value;
+    return base === 2 ? 2 ** value : Number((base ** value).toPrecision(2));
   };
   const write = (control, text) => {
     if (control.type === "checkbox") control.checked = text === "true" || text === true;
-    else control.value = control.dataset.log === undefined ? text : Math.log10(Number(text));
+    else control.value = control.dataset.log ? Math.log(Number(text)) / Math.log(Number(control.dataset.log)) : text;
   };
   const values = (panel) => Object.fromEntries(controls(panel).map((control) => [control.name, read(control)]));
   const label = (control) => {
     const output = control.closest("label")?.querySelector("output");
     if (!output) return;
-    output.textContent = control.name === "angle" ? `${number(read(control))}°` : number(read(control));
+    const value = read(control);
+    output.textContent = number(value, Number.isInteger(value) ? 7 : 3) + (control.dataset.unit || "");
     control.setAttribute("aria-valuetext", output.textContent);
   };
 
@@ -64,6 +67,7 @@ playground.start = (widgets) => {
       tab.tabIndex = on ? 0 : -1;
       if (on && focus) tab.focus();
     }
+    for (const format of ["svg", "png"]) button(format).hidden = !shown.querySelector("svg");
     draw(shown);
     return shown;
   };
@@ -75,7 +79,7 @@ playground.start = (widgets) => {
     }
     show(state.get("panel"));
   };
-  const choose = (tab) => state.set({ panel: name(show(tab.dataset.panel, true)) === name(panels[0]) ? "" : tab.dataset.panel });
+  const choose = (tab) => state.set({ panel: name(show(tab.dataset.panel, true)) });
 
   tabs.forEach((tab, place) => {
     tab.addEventListener("click", () => choose(tab));
@@ -103,16 +107,29 @@ playground.start = (widgets) => {
     state.set({ ...nothing, ...Object.fromEntries(new URLSearchParams(link.hash.slice(2))) });
     restore();
   });
-  const large = root.querySelector("[data-do=large]");
+  const button = (what) => root.querySelector(`.tabs [data-do=${what}]`), large = button("large"), seen = () => panels.find((panel) => !panel.hidden);
   large.addEventListener("click", () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen()));
   large.hidden = !document.fullscreenEnabled;
+  root.addEventListener("fullscreenchange", () => {
+    large.textContent = document.fullscreenElement ? "Leave full screen" : "Full screen";
+    draw(seen());
+  });
+  for (const format of ["svg", "png"]) button(format).addEventListener("click", () => playground.picture.save(format, seen()));
+  // The address with every control of the panel, also those at their first values, which another version may change.
+  button("link").addEventListener("click", async () => {
+    const all = { panel: name(seen()), ...values(seen()) };
+    const address = `${location.href.split("#")[0]}#?${new URLSearchParams(all)}`;
+    const done = await optbench.exports.copy(address), before = "Copy link";
+    button("link").textContent = done ? "Copied" : "No clipboard here";
+    setTimeout(() => (button("link").textContent = before), 2000);
+  });
 
   root.hidden = false;
   state.on(restore);
   restore();
   let width = root.clientWidth;
   new ResizeObserver(() => {
-    if (root.clientWidth !== width) draw(panels.find((panel) => !panel.hidden));
+    if (root.clientWidth !== width) draw(seen());
     width = root.clientWidth;
   }).observe(root);
 };

@@ -50,7 +50,7 @@ window.playground = (() => {
     return {
       value: ([x, y]) => h(cos * x + sin * y, condition) + (cos * y - sin * x) ** 2 / 2,
       gradient: ([x, y]) => back(slope(cos * x + sin * y, condition), cos * y - sin * x),
-      start: back(...start), minima: minima.map((t) => back(t, 0)), back,
+      start: back(...start), minima: minima.map((t) => back(t, 0)), back, own: ([x, y]) => [cos * x + sin * y, cos * y - sin * x],
     };
   };
 
@@ -91,6 +91,18 @@ window.playground = (() => {
     return { w: points, loss: points.map(plane.value) };
   };
 
+  // GD on mini-batches of `size` out of `examples`, drawn without replacement, for `steps` steps on a bowl. One example's
+  // gradient has the standard deviation sigma. A step of the model takes `overhead` ms and `each` µs an example.
+  // remains: the loss that is left in the long run, above the minimum: the mean of the stationary distribution.
+  const minibatches = (size, examples, steps, { rate, sigma, overhead, each }, condition = 10, seed = 1) => {
+    const noise = sigma * Math.sqrt(1 / size - 1 / examples), ms = overhead + (size * each) / 1000;
+    const { loss } = path(surface("bowl", condition, 0), "gd", { rate }, steps, noise, seed);
+    const remains = [1, 1 / condition].reduce((sum, curvature) => sum + (rate * noise ** 2) / (2 * (2 - rate * curvature)), 0);
+    const rose = loss.slice(1).filter((value, t) => value > loss[t]).length / steps;
+    const reached = loss.findIndex((value) => value < loss[0] / 100); // -1: never
+    return { size, noise, ms, loss, remains, rose, reached };
+  };
+
   // The rate of step t under a schedule of optbench's; the epoch is the number of passes completed before the step.
   const DECAYS = {
     inverse: (epoch, t, decay) => 1 / (1 + decay * epoch),
@@ -121,7 +133,7 @@ window.playground = (() => {
   // Question n of the quiz: three paths on one bowl at one rate, in random order: {plane, rate, curves: [{beta1, w}]}.
   // GD swings across the valley where n is odd.
   const quiz = (n) => {
-    const { uniform } = random(7919 * n), pick = (list) => list[Math.floor(uniform() * list.length)];
+    const { uniform } = random(7907 * n), pick = (list) => list[Math.floor(uniform() * list.length)];
     const condition = pick([10, 30]), angle = Math.round(uniform() * 180), rate = n % 2 ? 1.3 + 0.5 * uniform() : 0.5 + 0.4 * uniform();
     const plane = surface("bowl", condition, angle);
     plane.start = plane.back(pick([-3, 3]), pick([-1, 1]) * (1.2 + uniform()));
@@ -129,5 +141,5 @@ window.playground = (() => {
     return { plane, rate, curves: curves.map(({ beta1 }) => ({ beta1, w: path(plane, "momentum", { rate, beta1 }, 24, 0.02, n).w })) };
   };
 
-  return { random, ewa, weights, reach, surface, update, path, decayed, cloud, spread, adam, quiz };
+  return { random, ewa, weights, reach, surface, update, path, minibatches, decayed, cloud, spread, adam, quiz };
 })();

@@ -1,13 +1,41 @@
-// The five widgets. Each gets {panel, values, number, says, set, redraw} and draws its panel.
+// The widgets. Each gets {panel, values, number, says, set, redraw} and draws its panel.
 (() => {
   "use strict";
-  const P = playground, { chart, levels, raised } = P.draw;
+  const P = playground, { chart, relief, levels, raised } = P.draw;
   const data = JSON.parse(document.getElementById("playground-data").textContent);
   const find = (id) => document.getElementById(id);
   const FIRST = data.colors.gd, SECOND = data.colors.rmsprop, MARKS = data.marks;
   const SQUARE = { x: [-4, 4], y: [-4, 4], equal: true };
   const button = (panel, what) => panel.querySelector(`[data-do=${what}]`);
   const plural = (count, word) => `${count} ${word}${count === "1" ? "" : "s"}`;
+
+  const EXAMPLES = 4096, EPOCHS = 4, STEPS = 150;
+  const batches = ({ values, number, says }) => {
+    const { sigma, overhead, each, batch_rate: rate } = values, whole = (value) => value.toLocaleString("en");
+    const run = (size) => P.minibatches(size, EXAMPLES, Math.max(STEPS, (EPOCHS * EXAMPLES) / size), { rate, sigma, overhead, each });
+    const own = run(values.batch), other = values.beside && Number(values.beside) !== values.batch ? run(Number(values.beside)) : null;
+    const runs = [own, other].filter(Boolean), first = own.loss[0], y = [first * 1e-4, first * 10], colors = [FIRST, SECOND];
+    const quickest = Math.min(...runs.map(({ ms, loss }) => ms * (loss.length - 1)));
+    const axes = [["steps", "steps", () => 1, STEPS], ["samples", "examples", ({ size }) => size, EPOCHS * EXAMPLES], ["seconds", "ms, by the model", ({ ms }) => ms, quickest]];
+    for (const [id, across, cost, most] of axes) {
+      const names = runs.map(({ size }, place) => `<tspan style="--own:${colors[place]}">B = ${size}</tspan>`).join(", ");
+      const drawn = chart(find("chart-" + id), { x: [0, most], y, log: true, height: 300, across, up: `cost minus its minimum: ${names}` });
+      drawn.add(`<path class="level" d="M${drawn.left},${drawn.Y(first / 100)}H${drawn.right}"/>`);
+      for (const [place, each] of [...runs.entries()].reverse()) {
+        const within = Math.min(each.loss.length - 1, Math.ceil(most / cost(each))), every = Math.ceil(within / 400);
+        const points = each.loss.slice(0, within + 1).flatMap((loss, t) => (t % every ? [] : [[t * cost(each), Math.min(Math.max(loss, y[0] / 10), 10 * y[1])]]));
+        drawn.line(points, "", colors[place]);
+        if (points.length < 40) drawn.dots(points, 2, "", colors[place]);
+      }
+      drawn.done();
+    }
+    const arrives = ({ reached, size, ms }) => (reached < 0 ? "never" : `after ${whole(reached)} steps, ${whole(reached * size)} examples and ${number(reached * ms)} ms`);
+    const beside = other ? `; that of B = ${whole(other.size)} ${arrives(other)}` : "";
+    says(
+      `B = ${whole(own.size)}: the noise of the gradient has the standard deviation ${number(own.noise)}. It makes the cost rise in ${Math.round(100 * own.rose)}% of the steps, and in the long run leaves it ${number(own.remains)} above the minimum. ` +
+      `A step takes ${number(own.ms)} ms, an epoch ${whole(EXAMPLES / own.size)} of them. The cost is first below 1% of its start (dashed) ${arrives(own)}${beside}.`,
+    );
+  };
 
   const average = ({ panel, values, number, says }) => {
     const slider = panel.querySelector("[name=day]"), count = Number(values.days), { beta, corrected } = values;
@@ -22,7 +50,7 @@
     if (values.other) drawn.line(days(P.ewa(series, Number(values.other), corrected)), "thick", SECOND);
     drawn.line(days(v), "thick", FIRST);
     [["beta", FIRST], ["other", SECOND]].filter(([name]) => values[name] !== "").forEach(([name, color], place) =>
-      drawn.add(`<text class="name" style="--own:${color}" x="${drawn.left + 8}" y="${drawn.top + 18 + 18 * place}">β = ${values[name]}</text>`));
+      drawn.add(`<text class="name" style="--own:${color}" x="${drawn.left + 8}" y="${drawn.top + 18 * drawn.unit * (1 + place)}">β = ${values[name]}</text>`));
     drawn.upright(day);
     drawn.dots([[day, v[day - 1]]], 4, "", FIRST);
     drawn.done();
@@ -57,7 +85,8 @@
     const plane = P.surface(values.surface, values.condition, values.angle), last = Number(panel.querySelector("[name=step]").max);
     const shown = Object.keys(NAMES).filter((name) => values[name]), step = values.step;
     const runs = Object.fromEntries(shown.map((name) => [name, P.path(plane, name, { ...values, rate: values["rate_" + name] }, last, values.noise, Number(values.seed))]));
-    const drawn = chart(find("chart-paths"), SQUARE);
+    const names = shown.map((name) => `<tspan style="--own:${data.colors[name]}">${MARKS[name]} ${NAMES[name]}</tspan>`).join("  ");
+    const drawn = chart(find("chart-paths"), { ...SQUARE, up: names });
     contours(drawn, plane, 4);
     for (const name of shown) {
       const walked = runs[name].w.slice(0, step + 1);
@@ -67,9 +96,19 @@
     for (const name of shown) drawn.mark(runs[name].w[Math.min(step, runs[name].w.length - 1)], MARKS[name], "end", data.colors[name]);
     drawn.mark(plane.start, "○", "minimum");
     drawn.done();
+    const upright = find("chart-relief"), stretch = Math.sqrt(values.condition), height = find("chart-paths").clientHeight;
+    upright.toggleAttribute("hidden", values.surface === "bowl");
+    if (values.surface !== "bowl") {
+      const own = (w) => { const [t, s] = plane.own(w); return [t, s * stretch]; };
+      relief(upright, {
+        value: (t, s) => values.condition * plane.value(plane.back(t, s / stretch)), t: [-3.4, 3.4], s: [-2.4, 2.4], pixels: height / 2,
+        up: `from the side${values.condition > 1 ? `, ${number(stretch, 2)} times as wide` : ""}`,
+        walks: shown.map((name) => ({ points: runs[name].w.slice(0, step + 1).map(own), color: data.colors[name], mark: MARKS[name] })),
+      });
+    }
     const losses = shown.flatMap((name) => runs[name].loss).filter((loss) => loss > 0 && Number.isFinite(loss));
     const first = plane.value(plane.start), lowest = Math.max(Math.min(...losses, first / 10), 1e-12);
-    const curve = chart(find("chart-loss"), { x: [0, last], y: [lowest / 1.5, 5 * first], log: true, height: find("chart-paths").clientHeight, across: "step", up: "loss minus its minimum" });
+    const curve = chart(find("chart-loss"), { x: [0, last], y: [lowest / 1.5, 5 * first], log: true, pixels: values.surface === "bowl" ? height : height / 2, across: "step", up: "loss minus its minimum" });
     curve.upright(step);
     for (const name of shown) {
       const points = runs[name].loss.map((loss, t) => [t, Math.min(Math.max(loss, lowest), 1e3)]);
@@ -125,11 +164,11 @@
       drawn.done();
     }
     const all = curves.flatMap(([, points]) => points.map((point) => point[1]));
-    const drawn = chart(find("chart-spread"), { x: [0, last], y: [Math.min(...all) / 1.5, 1.5 * Math.max(...all)], log: true, height: Math.max(find("chart-decayed").clientHeight, 230), across: "epoch", up: "distance to the minimum" });
+    const drawn = chart(find("chart-spread"), { x: [0, last], y: [Math.min(...all) / 1.5, 1.5 * Math.max(...all)], log: true, pixels: Math.max(find("chart-decayed").clientHeight, 230), across: "epoch", up: "distance to the minimum" });
     drawn.upright(values.epoch);
     for (const [side, points] of curves) {
       drawn.line(points, "thick", colors[side]);
-      drawn.add(`<text class="name" style="--own:${colors[side]}" x="${drawn.right - 6}" y="${drawn.Y(points[last][1]) + (side === "constant" ? -8 : 16)}" text-anchor="end">${side}</text>`);
+      drawn.add(`<text class="name" style="--own:${colors[side]}" x="${drawn.right - 6}" y="${drawn.Y(points[last][1]) + (side === "constant" ? -8 : 16) * drawn.unit}" text-anchor="end">${side}</text>`);
     }
     drawn.done();
     panel.querySelector("[name=decay]").disabled = values.schedule !== "inverse";
@@ -190,5 +229,5 @@
     button(panel, "scale").onclick = () => set({ gradients: gradients.map((each) => Number((10 * each).toPrecision(12))).join(", ") });
   };
 
-  P.start({ average, paths, decay, quiz, adam });
+  P.start({ batches, average, paths, decay, quiz, adam });
 })();

@@ -51,6 +51,16 @@ def test_an_address_presents_one_claim_and_keys_go_on_and_leave(chromium, page):
         assert view.evaluate(SHOWN) == ["B2"]
 
 
+def test_a_presented_claim_fits_a_projector_in_letters_of_16_px(chromium, page):
+    with opened(chromium, page, width=1920, height=1080) as view:
+        for id in KINDS:
+            view.evaluate("id => { location.hash = id; }", id)
+            assert view.evaluate(SHOWN) == [id]
+            assert view.evaluate("document.documentElement.scrollHeight") <= 1080
+            words = "all => all.filter(e => e.offsetParent).map(e => parseFloat(getComputedStyle(e).fontSize))"
+            assert min(view.eval_on_selector_all(f"#{id} :is(h3, p, dt, dd, td, a)", words)) >= 16
+
+
 def test_a_claim_is_presented_without_a_script(chromium, page):
     with opened(chromium, page, "#B1", java_script_enabled=False) as view:
         assert view.locator("#B1").is_visible() and not view.locator("#A1").is_visible()

@@ -1,7 +1,10 @@
 """The widgets of the lecture's page in a real browser: their numbers are optbench's, and every control works."""
 
+import re
+import struct
 import tomllib
 from importlib.resources import files
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -19,7 +22,7 @@ from tests.lecture.test_playground import HYPER, plane
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}
-PANELS = ("average", "paths", "decay", "quiz", "adam")
+PANELS = ("batches", "average", "paths", "decay", "quiz", "adam")
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +106,27 @@ def test_noise_is_normal_repeats_and_is_the_same_for_all(math):
     )
     assert (first == again).all() and not np.isclose(first[1:], other[1:]).any()
     np.testing.assert_allclose(first, gd, **CLOSE)
+
+
+@pytest.mark.parametrize("size", [1, 64, 4096])
+def test_minibatches_are_those_of_numpy(math, size):
+    """The noise of the mean of some of N examples, gradient descent under it, and the model of the seconds."""
+    steps, settings = 4000, {"rate": 0.5, "sigma": 0.8, "overhead": 0.2, "each": 3}
+    found = math("P.minibatches(a[0], 4096, a[1], a[2])", [size, steps, settings])
+    examples = np.random.default_rng(0).normal(0, 0.8, 4096)
+    means = [np.random.default_rng(seed).permutation(examples)[:size].mean() for seed in range(4000)]
+    assert found["noise"] == pytest.approx(np.std(means), rel=0.05, abs=1e-12)
+    assert found["ms"] == pytest.approx(0.2 + size * 3e-3)
+    draws = np.reshape(math("(r => Array.from({length: 2 * a}, () => r.normal()))(P.random(1))", steps), (steps, 2))
+    w, curvature, loss = np.array([-3.0, 1.5]), np.array([0.1, 1.0]), []
+    for noise in [*draws, [0, 0]]:
+        loss.append(w @ (curvature * w) / 2)
+        w = w - 0.5 * (curvature * w + found["noise"] * np.array(noise))
+    np.testing.assert_allclose(found["loss"], loss, rtol=1e-9, atol=1e-15)
+    assert found["remains"] == pytest.approx(np.mean(loss[500:]), rel=0.1, abs=1e-12)
+    assert found["rose"] == pytest.approx(np.mean(np.diff(loss) > 0), abs=1 / steps)
+    below = np.flatnonzero(np.array(loss) < loss[0] / 100)
+    assert found["reached"] == (below[0] if below.size else -1)
 
 
 def test_decayed_rates_are_those_of_a_run(math):
@@ -239,7 +263,7 @@ def test_the_address_keeps_what_was_chosen(chromium, page):
         view.reload()
         assert says(view) == shown
     with opened(chromium, page) as view:
-        view.locator("#tab-average").focus()
+        view.locator(f"#tab-{PANELS[0]}").focus()
         for panel in (*PANELS[1:], PANELS[0]):
             view.keyboard.press("ArrowRight")
             assert view.locator(".panel:visible").get_attribute("data-panel") == panel
@@ -272,6 +296,50 @@ def test_every_example_shows_what_it_says(chromium, page):
                         assert view.locator(".panel:visible").get_attribute("data-panel") == value == panel
                     elif control.get_attribute("data-log") is None:
                         assert control.input_value() == value
+
+
+def test_a_copied_link_restores_the_state_and_pictures_show_it(chromium, page):
+    given = "#?panel=paths&surface=saddle&step=40&rate_adam=0.2&theme=dark"
+    with opened(chromium, page, given) as view:
+        view.evaluate("optbench.exports.copy = async text => { window.copied = text; return true; }")
+        view.locator("[data-do=link]").click()
+        shown, link = says(view), view.evaluate("copied")
+        saved = {}
+        for form in ("svg", "png"):
+            with view.expect_download() as download:
+                view.locator(f"[data-do={form}]").click()
+            assert download.value.suggested_filename == f"paths.{form}"
+            saved[form] = download.value.path().read_bytes()
+        assert struct.unpack(">I", saved["png"][16:20]) == (3840,)
+        picture = saved["svg"].decode()
+        assert not re.search(r"var\(|color\(|color-mix", picture), "other programs know neither"
+        assert picture.count("<polygon") > 500 and shown[:30] in picture and "surface=saddle" in picture
+    with opened(chromium, page, "#" + link.partition("#")[2]) as view:
+        assert says(view) == shown and "beta1=0.9" in link, "a link has what stands at its first value, too"
+
+
+def test_full_screen_fills_a_projector(chromium, page):
+    with opened(chromium, page, "#?panel=paths&surface=saddle", width=1920, height=1080) as view:
+        large = view.locator("[data-do=large]")
+        large.click()
+        view.wait_for_function("document.fullscreenElement && document.querySelector('#chart-paths').clientWidth > 600")
+        assert large.inner_text() == "Leave full screen"
+        for panel in PANELS:
+            view.locator(f"#tab-{panel}").click()
+            texts = view.locator(".panel:visible").locator("svg text, label, .says, button, a")
+            sizes = texts.evaluate_all("all => all.map(e => parseFloat(getComputedStyle(e).fontSize))")
+            assert min(sizes) >= 16, panel
+            bottoms = view.locator(".panel:visible svg").evaluate_all(
+                "all => all.map(e => e.getBoundingClientRect().bottom)"
+            )
+            assert max(bottoms, default=0) <= 1080, panel
+
+
+def test_a_phone_has_one_plot_below_the_other(chromium, page):
+    with opened(chromium, page, "#?panel=paths&surface=plateau", width=390, height=844) as view:
+        boxes = [view.locator(f"#chart-{name}").bounding_box() for name in ("paths", "relief", "loss")]
+        assert all(box["width"] > 300 for box in boxes)
+        assert all(above["y"] + above["height"] <= below["y"] + 1 for above, below in pairwise(boxes))
 
 
 @pytest.mark.parametrize("panel", PANELS)
