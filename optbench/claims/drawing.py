@@ -127,7 +127,7 @@ def draw_intervals(ax: Axes, table: pd.DataFrame, x: str, hue: str) -> None:
         label = name
         rows = table[(table[hue].map(str) == name) & np.isfinite(table["median"])]
         for category, *interval in rows[[x, "median", "low", "high"]].itertuples(index=False):
-            place = places[category] + 0.2 * (shift - (len(styles) - 1) / 2)
+            place = places[category] + 0.3 * (shift - (len(styles) - 1) / 2)
             draw_interval(ax, place, interval, look["color"], label, look["marker"])
             label = ""
     ax.set_xticks(range(len(places)), list(map(str, places)), fontsize=7.5 if len(places) > 5 else None)

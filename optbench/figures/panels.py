@@ -356,13 +356,13 @@ def set_size_ticks(ax: Axes, sizes: Iterable[int]) -> None:
 def set_log_ticks(axis: Any, low: float, high: float, plain: bool = False) -> None:
     """Set the labels of a log axis that shows low to high: 10⁻³, or 0.001 where `plain` and the numbers stay short.
 
-    Plain text instead of matplotlib's mathtext, and no minor ticks where decades suffice: those cost time only.
+    Plain text instead of matplotlib's mathtext, and no minor ticks where two decades or more have a label.
     """
     if not 0 < low <= high < np.inf:
         return
     write = _plain_text if plain and low >= 1e-5 and high <= 1e5 else _power_text
     axis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
-    if high / low >= 30:
+    if np.floor(np.log10(high) + 1e-9) - np.ceil(np.log10(low) - 1e-9) >= 1 and high / low >= 30:
         axis.set_minor_locator(NullLocator())
     else:
         wanted = "25" if high / low >= 8 else "2357"

@@ -246,25 +246,27 @@ def measure_fall(tables: dict[str, pd.DataFrame]) -> Measured:
 def draw_fall(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the cost by rate, the share of steps that lower it, and the share of runs with a rise."""
     title = "Steps of the full batch that raise the cost"
-    figure, grid = drawing.new_figure((1.85, 2.3), 1, 3, margins=(0.65, 0.15, 0.62, 0.7), gap=(0.7, 0), title=title)
+    figure, grid = drawing.new_figure((1.85, 2.3), 1, 3, margins=(0.65, 0.3, 0.62, 0.95), gap=(0.7, 0), title=title)
+    below: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "frameon": False, "ncols": 2}
+    below |= {"fontsize": drawing.LEGEND_SIZE, "title_fontsize": drawing.LEGEND_SIZE, "columnspacing": 1.0}
     left, right, last = grid[0]
     cost = tables["cost"]
     one = cost[(cost["problem"] == "quadratic") & (cost["seed"] == cost["seed"].min())]
     drawing.draw_lines(left, one[one["rate"].isin((0.25, 0.95, 1.05, 1.25))], "step", "train_loss", "rate", marks=5)
     left.set(yscale="log", xlabel="iteration", ylabel="cost", ylim=(None, 1e6))
-    left.legend(title="rate in 2/L", fontsize=7, title_fontsize=7, loc="upper right", ncols=2, columnspacing=0.8)
+    left.legend(**below)
     means = tables["shares"].groupby(["problem", "rate"], sort=False)["share"].mean().reset_index()
     drawing.draw_lines(right, means.assign(share=100 * means["share"]), "rate", "share", "problem")
     right.set(xlabel="rate in units of 2/L", ylabel="steps that fall (%)", ylim=(0, 105))
-    right.legend(fontsize=7.5, loc="lower left")
+    right.legend(**below | {"ncols": 1})
     shares = [(name, *(100 * np.array(interval))) for name, interval in rise_shares(tables["runs"]).items()]
     shares = pd.DataFrame(shares, columns=["problem", "median", "low", "high"]).assign(what="")
     drawing.draw_intervals(last, shares, "problem", "what")
     drawing.draw_level(last, 100 * RARE, "")
-    last.tick_params(axis="x", labelsize=7, rotation=20)
+    last.set_xticks(range(len(shares)), ["\n" * (place % 2) + name for place, name in enumerate(shares["problem"])])
     last.set(ylabel="runs with a rise (%)", ylim=(-3, 105))
     for ax, words in zip(
-        grid[0], ("On a quadratic, by rate", "Share of steps that fall", "At the best rate"), strict=True
+        grid[0], ("On a quadratic, by rate × L/2", "Share of steps that fall", "At the best rate"), strict=True
     ):
         drawing.set_log_axes(ax)
         drawing.panel_title(ax, words, 2.3)
@@ -472,7 +474,7 @@ def draw_sizes(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     texts = {name: f"{_training_size(examples):,} examples" for name, examples in SETS.items()}
     styles = {name: drawing.line_style(place) for place, name in enumerate(texts)}
     figure, grid = drawing.new_figure(
-        (1.9, 2.2), 1, len(AXES), margins=(0.6, 0.15, 0.75, 0.55), gap=(0.5, 0),
+        (1.85, 2.2), 1, len(AXES), margins=(0.6, 0.3, 0.75, 0.55), gap=(0.6, 0),
         title=f"What it takes to reach {TARGET:.0%} of the gap at the start",
     )  # fmt: skip
     for ax, (axis, words) in zip(grid[0], AXES.items(), strict=True):
@@ -480,7 +482,7 @@ def draw_sizes(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
         drawing.draw_scaling(ax, points, {}, styles, texts, "perfect scaling" if axis == "steps" else "")
         ax.axvspan(64, 512, color="#e9e9e9", zorder=0, linewidth=0)
         ax.set(xlabel="batch size", ylabel="")
-        drawing.panel_title(ax, f"{words} to the target", 2.3)
+        drawing.panel_title(ax, f"{words} to the target", 1.95)
     entries = grid[0, list(AXES).index("steps")].get_legend_handles_labels()
     place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (0.05, 1 - 0.25 / figure.get_figheight())}
     figure.legend(*entries, ncols=3, fontsize=drawing.LEGEND_SIZE, **place)

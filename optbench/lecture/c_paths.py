@@ -399,7 +399,7 @@ def figure_settings(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure
     """Draw the length of the path and the steps to halve the distance, by angle and condition number."""
     measured = tables["measured"].replace({"label": {key: words for key, (words, _) in NAMES.items()}})
     measured = measured.sort_values(["condition", "angle"], kind="stable")
-    measured["bowl"] = [f"{row.angle}°\n×{row.condition:g}" for row in measured.itertuples()]
+    measured["bowl"] = [f"{row.angle}°\n{row.condition:g}" for row in measured.itertuples()]
     texts = {"way": "way along the steep axis / start", "steps": "steps to halve the flat distance"}
     panels = {
         text: drawing.medians(block_medians(measured, ["bowl", "label"], column), ["bowl", "label"], column)
@@ -408,7 +408,12 @@ def figure_settings(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure
     for table in panels.values():
         table[["median", "low", "high"]] = table[["median", "low", "high"]].clip(upper=2 * STEPS)
     title = "RMSProp and GD against the turn of the bowl (degrees) and its condition number"
-    return drawing.interval_figure(panels, "bowl", "label", title)
+    figure = drawing.interval_figure(panels, "bowl", "label", title)
+    last = figure.axes[-1]
+    places = [place for place in (1, 2, 5, 10, 20, 50, STEPS) if place >= last.get_ylim()[0]]
+    last.set_yticks([*places, 2 * STEPS], [*map(str, places), "never"])  # within the steps of a run
+    last.set_ylim(top=3 * STEPS)
+    return figure
 
 
 def _rmsprop_criterion(what: str) -> Below:

@@ -95,7 +95,7 @@ def _draw_sizes(title: str, runs: pd.DataFrame, texts: dict[str, str], law: str 
     """Draw the final suboptimality against the batch size, a line for each schedule in ``texts``."""
     points = drawing.medians(runs, ["schedule", "batch_size"], "suboptimality_final")
     styles = {name: drawing.line_style(place) for place, name in enumerate(texts)}
-    with drawing.axes(None, title, [*texts.values(), law]) as ax:
+    with drawing.axes(None, title, [*texts.values(), law], left=0.9) as ax:
         drawing.draw_scaling(ax, points.rename(columns={"schedule": "optimizer"}), {}, styles, texts, law)
         ax.set(xlabel="batch size", ylabel="final suboptimality")
     return drawing.figure_of(ax)

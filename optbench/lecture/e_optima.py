@@ -205,7 +205,11 @@ def draw_saddles(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     shown = table.assign(dim=table["dim"] * shift, share=table["minima"].where(table["minima"] > 0))
     drawing.draw_lines(left, shown, "dim", "share", "landscape", "bars")
     none = shown[shown["minima"] == 0]
-    left.plot(none["dim"], none["high"], "v", color=drawing.GRAY, markersize=5, markeredgecolor="white")
+    if len(none):
+        words = "no minimum among them: the interval's upper end"
+        left.plot(
+            none["dim"], none["high"], "v", color=drawing.GRAY, markersize=7, markeredgecolor="white", label=words
+        )
     drawing.draw_lines(right, table, "dim", "negative_share", "landscape")
     jitter = np.exp(np.random.default_rng(0).uniform(-0.02, 0.02, len(points)))
     colors = points["landscape"].map(lambda name: drawing.line_style(names.index(name))["color"]).tolist()
@@ -217,7 +221,7 @@ def draw_saddles(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     for ax in (left, right):
         dims = sorted(table["dim"].unique())
         ax.set_xticks(dims, [str(dim) for dim in dims])
-        ax.minorticks_off()
+        ax.set_xticks([], minor=True)
     drawing.set_log_ticks(left.yaxis, floor, 1.15, plain=True)
     place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (0.02, 1 - 0.3 / figure.get_figheight())}
     figure.legend(*left.get_legend_handles_labels(), ncols=3, fontsize=drawing.LEGEND_SIZE, **place)
@@ -410,11 +414,14 @@ def draw_slow(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     ]
     table = pd.DataFrame(rows, columns=["optimizer", "distance", "steps", "low", "high"])
     table["high"] = table["high"].where(np.isfinite(table["high"]), 10 * table["steps"])
-    return drawing.line_figure(
+    figure = drawing.line_figure(
         table.sort_values("optimizer", key=lambda column: column.map(OPTIMIZERS.index), kind="stable"), "distance",
         "steps", "optimizer", "How long a plateau holds each optimizer", interval="bars", yscale="log",
         xlabel="distance of the start from the minimum", ylabel="expected steps (ERT)",
     )  # fmt: skip
+    depths = sorted(plateau["depth"].unique())
+    figure.axes[0].set_xticks(depths, [f"{depth:g}" for depth in depths])
+    return figure
 
 
 def draw_help(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
@@ -563,7 +570,8 @@ CLAIMS = (
         ),
         measure=measure_slow,
         figure=draw_slow,
-        caption=f"{_ESCAPE_CAPTION} A bar that is ten times as high as its point stands for infinity.",
+        caption=f"{_ESCAPE_CAPTION} A bar that is ten times as high as its point stands for "
+        "infinity; where no run arrives there is no point.",
     ),
     Claim(
         id="E2.2",

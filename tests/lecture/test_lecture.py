@@ -11,6 +11,7 @@ from lecture_claims import CLAIMS, drawn, tables
 
 import optbench
 from optbench import OptbenchError, lecture
+from optbench.claims import drawing
 
 FILES = sorted(Path(lecture.__file__).parent.glob("*.py"))
 SECTION_B = [name for name in CLAIMS if name[0] == "B"]
@@ -84,3 +85,14 @@ def test_figures_show_every_row(name, least):
     figure = drawn(CLAIMS[name], rows, CLAIMS[name].judge(rows))
     shown = sum(np.isfinite(np.asarray(line.get_ydata(), float)).sum() for line in figure.axes[0].lines)
     assert shown >= least
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.1, 8), (0.2, 1.15), (2e-4, 2e-2), (1e-8, 1e3)])
+def test_a_logarithmic_axis_has_two_labels_at_least(low, high):
+    figure, grid = drawing.new_figure((2, 2))
+    grid[0, 0].set(yscale="log", ylim=(low, high))
+    drawing.set_log_axes(grid[0, 0], plain=True)
+    figure.draw_without_rendering()
+    ticks = [*grid[0, 0].yaxis.get_major_ticks(), *grid[0, 0].yaxis.get_minor_ticks()]
+    shown = [tick.label1.get_text() for tick in ticks if low <= tick.get_loc() <= high and tick.label1.get_text()]
+    assert len(shown) >= 2, shown
