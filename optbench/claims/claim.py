@@ -134,6 +134,12 @@ class Budget:
 
     quick: bool = False
     workers: int | None = None
+    seeds: int | None = None
+    """How many seeds report, or blocks of seeds; None: as many as each claim has by itself."""
+
+    def count_seeds(self, quick: int, full: int) -> int:
+        """Return how many seeds, or blocks, an experiment reports that by itself has so many, quick and in full."""
+        return self.seeds or (quick if self.quick else full)
 
 
 def fresh_seeds(count: int, first: int = FIRST_SEED) -> range:
@@ -216,6 +222,8 @@ class Outcome:
     tables: tuple[str, ...] = ()
     """Paths below the folder, without their endings: each is there as .parquet and .csv."""
     error: str = ""
+    seeds: int | None = None
+    """As of `Budget`."""
 
     @property
     def figure(self) -> str:
@@ -224,7 +232,8 @@ class Outcome:
 
     def command(self, program: str) -> str:
         """Return the command that tests the claim again."""
-        return f"{program} {self.claim.id}{' --quick' if self.quick else ''}"
+        seeds = f" --seeds {self.seeds}" if self.seeds else ""
+        return f"{program} {self.claim.id}{' --quick' if self.quick else ''}{seeds}"
 
 
 def sort_claims(claims: Iterable[Claim]) -> tuple[Claim, ...]:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -44,12 +44,14 @@ def run(
     command: str = "",
     watch: Callable[[Claim, int], None] = lambda claim, done: None,
     known: Sequence[Claim] = (),
+    formats: Collection[str] = (),
 ) -> list[Outcome]:
     """Try `claims` in turn, or those that the folder does not have yet; write results, provenance and page.
 
     A claim whose experiment cannot run has an `error`, and the others go on. `command`: what was typed. `watch` is
     called before each claim with the number of those that are done. `known`: all claims, in order; the
-    page keeps what the folder has of them. Raises OptbenchError if the folder cannot be written.
+    page keeps what the folder has of them. formats: of figures, besides PNG and SVG. Raises OptbenchError if the folder
+    cannot be written.
     """
     folder, outcomes = Path(directory), []
     written: list[str] = []
@@ -59,6 +61,7 @@ def run(
         for done, claim in enumerate(claims):
             watch(claim, done)
             outcomes.append(finished(claim, folder, budget) or _try_claim(claim, folder, budget, written))
+            _draw_again(outcomes[-1], folder, formats)
         about = record_environment(command or paper.program)
         write_text(folder / "provenance.json", json.dumps(about, indent=1) + "\n")
         tried = {outcome.claim.id: outcome for outcome in outcomes}
@@ -88,7 +91,7 @@ def finished(claim: Claim, folder: Path, budget: Budget) -> Outcome | None:
     except (OSError, ValueError):
         return None
     return (
-        Outcome(claim, saved.verdict, saved.seconds, budget.quick, saved.tables)
+        Outcome(claim, saved.verdict, saved.seconds, budget.quick, saved.tables, seeds=budget.seeds)
         if saved.key == _result_key(budget)
         else None
     )
@@ -110,13 +113,26 @@ def _try_claim(claim: Claim, folder: Path, budget: Budget, written: list) -> Out
     except OSError:
         raise
     except Exception as error:  # the others go on, whatever it was
-        return Outcome(claim, None, time.perf_counter() - begin, budget.quick, error=in_one_line(error))
+        seconds = time.perf_counter() - begin
+        return Outcome(claim, None, seconds, budget.quick, error=in_one_line(error), seeds=budget.seeds)
     names = tuple(_save_table(table, f"tables/{claim.id}-{name}", folder, written) for name, table in tables.items())
-    outcome = Outcome(claim, verdict, time.perf_counter() - begin, budget.quick, names)
+    outcome = Outcome(claim, verdict, time.perf_counter() - begin, budget.quick, names, seeds=budget.seeds)
     saved = asdict(_Saved(_result_key(budget), verdict, outcome.seconds, names))
     saved["verdict"] = _to_json_values(saved["verdict"])
     write_text(folder / "claims" / f"{claim.id}.json", json.dumps(saved, indent=1) + "\n")
     return outcome
+
+
+def _draw_again(outcome: Outcome, folder: Path, formats: Collection[str]) -> None:
+    """Save the figure of a claim in further formats, drawn from the tables that the folder has."""
+    if not formats or outcome.verdict is None:
+        return
+    tables = {name.partition("-")[2]: pd.read_parquet(folder / f"{name}.parquet") for name in outcome.tables}
+    with style.detached(), style.styled():
+        figure = outcome.claim.figure(tables, outcome.verdict)
+        for each in formats:
+            about = {"Title": outcome.claim.id, "CreationDate": None} if each == "pdf" else None
+            figure.savefig(folder / f"{outcome.figure}.{each}", facecolor="white", dpi=DPI, metadata=about)
 
 
 def _save_figure(figure: Figure, path: Path, claim: Claim) -> None:
@@ -177,7 +193,7 @@ def _to_json_values(row: dict) -> dict:
 
 def _result_key(budget: Budget) -> str:
     """Return a text of all that a finished claim depends on: the budget and the hash of the code."""
-    return f"{'quick' if budget.quick else 'full'} {_code_hash()}"
+    return f"{'quick' if budget.quick else 'full'} {budget.seeds or 'own'} {_code_hash()}"
 
 
 @cache

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optbench.cli import completion, stopping
-from optbench.cli.groups import WHAT, WHERE
+from optbench.cli.groups import OUTPUT, WHAT, WHERE
 from optbench.cli.options import Workers, check_folder, flag, option
-from optbench.contract.errors import OptbenchError
+from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.names import split_list
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,6 +26,9 @@ _INDENT = 6
 """Letters: as wide as the widest id, and a space."""
 _WIDEST = 100
 """Columns: longer lines are hard to read, however wide the terminal."""
+SEEDS = (6, 200)
+"""Six are the fewest whose median has a 95% interval; the first seeds of claims stand a thousand apart."""
+FORMATS = ("png", "svg", "pdf")
 
 
 def lecture(
@@ -36,6 +40,13 @@ def lecture(
     out: Annotated[str, option(
         "out", "FOLDER", "The result folder; what was finished there is kept, and an interrupted run goes on.", WHERE,
     )] = "lecture-results",
+    seeds: Annotated[int | None, option(
+        "seeds", "N", "Seeds, or blocks of seeds, that report, from 6 on, in place of each claim's own number.", WHAT,
+    )] = None,
+    formats: Annotated[str | None, option(
+        "format", "LIST", "Figures in further formats: pdf; png and svg are always there.", OUTPUT,
+        completion.word_list("pdf"),
+    )] = None,
     workers: Workers = None,
 ) -> None:  # fmt: skip
     """Try the lecture's claims: an experiment, a figure and a verdict each, and a page like a short paper."""
@@ -44,7 +55,7 @@ def lecture(
         return
     check_folder(out)
     try:
-        try_claims(ids or (), out, quick, workers)
+        try_claims(ids or (), out, quick, workers, seeds, split_list(formats or ""))
     except KeyboardInterrupt as error:
         stopping.exit_with_signal(error)
 
@@ -63,7 +74,9 @@ def show_claims(ids: Sequence[str]) -> None:
         print(f"{lines}\n{rule}\n")
 
 
-def try_claims(ids: Sequence[str], out: str, quick: bool, workers: int | None) -> None:
+def try_claims(
+    ids: Sequence[str], out: str, quick: bool, workers: int | None, seeds: int | None, formats: Sequence[str]
+) -> None:
     """Test the claims and print the table of outcomes; then raise OptbenchError if one of them could not run."""
     from rich.text import Text
 
@@ -76,14 +89,21 @@ def try_claims(ids: Sequence[str], out: str, quick: bool, workers: int | None) -
     from optbench.store.provenance import typed_command
 
     chosen = select(ids)
+    if seeds is not None and not SEEDS[0] <= seeds <= SEEDS[1]:
+        raise OptbenchError(f"--seeds {seeds}: name a number from {SEEDS[0]} to {SEEDS[1]}")
+    for name in formats:
+        if name not in FORMATS:
+            raise unknown("format", name, FORMATS)
     with errors.status("starting") as spinner:
 
         def show_claim(claim: Claim, done: int) -> None:
             """Show the claim that is tried; done: the number of claims before it."""
             spinner.update(Text(f"{claim.id} ({done + 1} of {len(chosen)}): {claim.sentence}"))
 
-        budget = Budget(quick, checked_workers(workers))
-        outcomes = run(chosen, out, budget, PAPER, typed_command(), show_claim, select(()))
+        budget = Budget(quick, checked_workers(workers), seeds)
+        outcomes = run(
+            chosen, out, budget, PAPER, typed_command(), show_claim, select(()), set(formats) - set(FORMATS[:2])
+        )
     console.print("verdict (time), what was measured [95% interval], and what the verdict depends on")
     console.print(_make_table(outcomes))
     console.print(f"{summary(outcomes)}; page: {Path(out) / 'index.html'}", soft_wrap=True)

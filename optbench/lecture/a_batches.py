@@ -169,7 +169,7 @@ def fall_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     Returns `runs`: problem, rate, seed and `rises`, the number of such steps, at the rate that is best on other seeds;
     `cost` and `shares`: of `_around_two_over_l`.
     """
-    tuning, reporting = split_seeds(3, QUICK_RUNS if budget.quick else RUNS, SECOND_SEED)
+    tuning, reporting = split_seeds(3, budget.count_seeds(QUICK_RUNS, RUNS), SECOND_SEED)
     rows = []
     for name, problem in PROBLEMS.items():
         spec = {"problems": [problem], "optimizers": ["gd"], "learning_rates": FALL_RATES}
@@ -285,7 +285,7 @@ def noise_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
     Returns `cost`: batch_size, seed, rate, step, `cost` of the step's mini-batch, `full_cost` of all examples there.
     """
-    seeds = REPORTING[: 6 if budget.quick else None]
+    _, seeds = split_seeds(len(TUNING), budget.count_seeds(6, 9))
     rate, parts = _tuned_rate(ONE_BATCH), []
     for size in (*NOISE_SIZES, "full"):
         curve = run_every_step(DATA, "gd", [rate], seeds=seeds, steps=40 if budget.quick else 60, batch_size=size)
@@ -390,7 +390,7 @@ def size_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
     Also `trials`: the same on the seeds that tuned the rates, by which the sizes to compare are chosen.
     """
-    tuning, reporting = split_seeds(*((2, 6) if budget.quick else (3, 9)), SECOND_SEED)
+    tuning, reporting = split_seeds(2 if budget.quick else 3, budget.count_seeds(6, 9), SECOND_SEED)
     parts, tuned = [], []
     for name, examples in SETS.items():
         train = _training_size(examples)

@@ -114,7 +114,7 @@ def window_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     Returns `mass`: the weight inside the window; `noise`: the variance of averaged white noise of variance 1, and
     `equal`, the length of the plain mean with that variance; `seattle` and `london`: their averages.
     """
-    seeds, length = (12, 5_000) if budget.quick else (40, 20_000)
+    seeds, length = budget.count_seeds(12, 40), 5_000 if budget.quick else 20_000
     white = np.stack([np.random.default_rng(FIRST_SEED + k).standard_normal(length) for k in range(seeds)])
     noise, mass = [], []
     for beta in BETAS:
@@ -350,7 +350,7 @@ def bias_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
         for b in BETAS
     ]
     starts = []
-    for seed in fresh_seeds(20 if budget.quick else 100, SECOND_SEED):
+    for seed in fresh_seeds(budget.count_seeds(20, 100), SECOND_SEED):
         summer = temperature.random_series(seed)[180 : 180 + STEPS]  # as the lecture's days 180 and 181
         for beta in BETAS:
             near = summer[: round(1 / (1 - beta))].mean()
@@ -450,7 +450,7 @@ def shape_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     noise would always favor the newest value.
     """
     rows: list[tuple] = []
-    for seed in (_REAL, *fresh_seeds(15 if budget.quick else 60)):
+    for seed in (_REAL, *fresh_seeds(budget.count_seeds(15, 60))):
         values = temperature.read_seattle()["temp_max"].to_numpy() if seed == _REAL else temperature.random_series(seed)
         series = np.stack([values, *(ewa(values, beta, bias_correction=True) for beta in SHAPE_BETAS)])[:, _FIRST_YEAR:]
         changes, places = np.diff(series).var(1), find_lags(series)

@@ -245,7 +245,7 @@ def batches_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     parts = []
     for problem, target in list(TARGETS.items())[1 if budget.quick else 0 :]:
         spec = {"problems": [problem], "optimizers": ["adam"], "batch_sizes": list(BATCHES), "epochs": EPOCHS}
-        table = tuned_costs(spec, target, RATES, split_seeds(3, 6 if budget.quick else 9), budget)
+        table = tuned_costs(spec, target, RATES, split_seeds(3, budget.count_seeds(6, 9)), budget)
         largest = table["batch_size"].max()
         names = [str(size) if size < largest else "full" for size in table["batch_size"]]
         parts.append(table.assign(batch=names))

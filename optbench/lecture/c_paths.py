@@ -290,7 +290,7 @@ def rates_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     for condition in CONDITIONS:
         methods = [Method("rmsprop", "rmsprop", 0.02, {"beta2": 0.9})]
         paths = run_paths(
-            find_rotated_bowl(0, condition, 0.0), methods, fresh_seeds(6 if budget.quick else 20), 15, 1024
+            find_rotated_bowl(0, condition, 0.0), methods, fresh_seeds(budget.count_seeds(6, 20)), 15, 1024
         )
         for seed, path in paths.groupby("seed"):
             gradient = path[["gradient_1", "gradient_2"]].to_numpy()[:-1]

@@ -22,7 +22,7 @@ DECAYS = {
 SCHEDULES = {"constant": "constant", **DECAYS}
 SIZES = (1, 4, 16, 64, 256, "full")
 DATA = "logistic(data=gaussian(examples=2500))"
-TUNING, REPORTING = split_seeds(3, 9)
+TUNING, _ = split_seeds(3, 0)
 EPOCHS = 30
 FIXED = 0.125
 
@@ -34,7 +34,7 @@ def noise_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     Returns `tuned`, runs at the learning rate tuned for each, and `fixed`, runs at one constant rate for all batch
     sizes: batch_size, schedule, lr, seed, status, suboptimality_final.
     """
-    seeds = [*TUNING, *REPORTING[: 6 if budget.quick else None]]
+    seeds = [*TUNING, *split_seeds(len(TUNING), budget.count_seeds(6, 9))[1]]
     spec = {"problems": [DATA], "optimizers": ["gd"], "schedules": list(SCHEDULES), "batch_sizes": list(SIZES)}
     spec |= {"learning_rates": [2.0**power for power in range(-13, 4)], "seeds": seeds, "tuning_seeds": len(TUNING)}
     runs = run_sweep(spec, epochs=10 if budget.quick else EPOCHS, workers=budget.workers).runs

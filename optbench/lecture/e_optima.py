@@ -280,7 +280,7 @@ def escape_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     Gradients are exact. The learning rate is tuned for each optimizer and situation; that of RMSProp and Adam, whose
     steps do not shrink with the gradient, is limited (STRIDE). `at_limit`: no larger rate was allowed, or tried.
     """
-    seeds = split_seeds(*((2, 6) if budget.quick else (3, 10)), SECOND_SEED)
+    seeds = split_seeds(2 if budget.quick else 3, budget.count_seeds(6, 10), SECOND_SEED)
     steps = 3000 if budget.quick else 5000
     kept = [row for row in SITUATIONS if not budget.quick or row[0] in COMPARED or (row[1] == "plateau" and row[2] < 6)]
     parts = []
@@ -456,12 +456,12 @@ def width_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
     The learning rate of each width is tuned on other seeds.
     """
-    widths, tuning, seeds, steps = ((2, 16), 2, 40, 800) if budget.quick else ((1, 2, 3, 4, 8, 16), 3, 40, 1500)
+    widths, tuning, steps = ((2, 16), 2, 800) if budget.quick else ((1, 2, 3, 4, 8, 16), 3, 1500)
     parts = []
     for width in widths:
         problem = f"mlp(data=spirals(examples=200, turns=1.0), hidden=({width},), activation=tanh)"
         spec = {"problems": [problem], "optimizers": ["adam"], "steps": steps}
-        first, rest = split_seeds(tuning, seeds)
+        first, rest = split_seeds(tuning, budget.count_seeds(40, 40))
         rate = find_best_rate(spec, first, learning_rates=list(WIDTH_RATES), workers=budget.workers)
         runs = run_sweep(spec, learning_rates=[rate], seeds=rest, workers=budget.workers).runs
         parts.append(runs[["seed", "lr", "status", "loss_final"]].assign(width=width))

@@ -33,7 +33,7 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     The network: 4 hidden layers of 16 tanh units on the 455 training examples of breast_cancer; a large start is one
     of standard deviation 1.
     """
-    tuning, reporting = split_seeds(*((2, 5) if budget.quick else (3, 10)))
+    tuning, reporting = split_seeds(2 if budget.quick else 3, budget.count_seeds(5, 10))
     epochs = 1000 if budget.quick else 2000
     parts = []
     for arm in product((False, True), repeat=len(REMEDIES)):

@@ -67,7 +67,7 @@ def blocks_of_seeds(budget: Budget, first: int = SECOND_SEED) -> Iterator[tuple[
     A block tunes anew, so the spread between blocks has the luck of tuning in it. first: the first of all seeds.
     """
     size = BLOCK_TUNES + BLOCK_REPORTS
-    for block in range(QUICK_BLOCKS if budget.quick else BLOCKS):
+    for block in range(budget.count_seeds(QUICK_BLOCKS, BLOCKS)):
         yield block, *split_seeds(BLOCK_TUNES, BLOCK_REPORTS, first + block * size)
 
 

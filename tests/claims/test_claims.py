@@ -148,6 +148,23 @@ def test_what_another_budget_or_other_code_found_is_not_taken_over(tmp_path, mon
     assert claim.calls == [Budget(quick=True), Budget(), Budget(workers=2)]
 
 
+def test_a_budget_of_seeds_takes_the_place_of_each_claims_own(tmp_path):
+    assert [Budget(quick).count_seeds(6, 9) for quick in (True, False)] == [6, 9]
+    assert Budget(seeds=20).count_seeds(6, 9) == Budget(quick=True, seeds=20).count_seeds(6, 9) == 20
+    claim = planted("A1")
+    run_claims.run([claim], tmp_path, Budget(), PAPER)
+    run_claims.run([claim], tmp_path, Budget(seeds=20), PAPER)
+    assert claim.calls == [Budget(), Budget(seeds=20)], "what another number found is not taken over"
+    assert "the program A1 --seeds 20" in (tmp_path / "index.html").read_text()
+
+
+def test_a_finished_claim_is_drawn_again_in_another_format(tmp_path):
+    claim = planted("A1")
+    run_claims.run([claim], tmp_path, Budget(), PAPER)
+    run_claims.run([claim], tmp_path, Budget(), PAPER, formats=["pdf"])
+    assert (tmp_path / "figures" / "A1.pdf").read_bytes().startswith(b"%PDF") and len(claim.calls) == 1
+
+
 @pytest.mark.slow
 def test_a_claim_tried_alone_leaves_the_others_on_the_page(tmp_path):
     claims = [planted(id) for id in ("A1", "A2", "A3")]
@@ -197,6 +214,8 @@ def test_the_command_takes_an_id_and_tells_of_one_that_is_not_there(command):
     assert code == 0 and "A2" in out and "A1" not in out
     assert command("A9") == (2, "", "optbench: unknown claim 'A9': did you mean 'A2'?")
     assert command("--workers", "0")[0] == command("--out", " ")[0] == 2
+    assert command("--seeds", "3") == (2, "", "optbench: --seeds 3: name a number from 6 to 200")
+    assert command("--format", "gif")[:2] == (2, "")
 
 
 def test_an_interrupted_command_says_how_to_go_on(command, monkeypatch):

@@ -69,6 +69,7 @@ def test_the_interval_over_blocks_has_the_luck_of_tuning():
 
 
 def test_blocks_share_no_seed_and_move_their_grids():
+    assert len(list(blocks_of_seeds(Budget(seeds=20)))) == 20
     blocks = list(blocks_of_seeds(Budget()))
     seeds = [seed for _, tuning, reporting in blocks for seed in tuning + reporting]
     assert len(blocks) >= 6 and len(set(seeds)) == len(seeds) and min(seeds) == SECOND_SEED
