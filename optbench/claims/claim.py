@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, get_args
 
@@ -24,6 +24,9 @@ FIRST_SEED = 1000
 
 SECOND_SEED = 2000
 """The first seed of claims whose criterion was changed after results of the seeds from 1000 on were known."""
+
+THIRD_SEED = 3000
+"""The first seed of claims that were given more seeds after those from 2000 on had left them undecided."""
 
 Word = Literal["holds", "does not hold", "depends", "undecided"]
 HOLDS, FAILS, DEPENDS, UNDECIDED = VERDICTS = get_args(Word)
@@ -200,14 +203,16 @@ class Claim:
 class Paper:
     """The words around claims on the page. about: a sentence below the title.
 
-    sections: letter -> title. program: the command that tries a claim when its id is added. playground: returns what
-    the script of the page's widgets reads; None for a page without them.
+    sections: letter -> title; lessons: letter -> what to know before its claims. program: the command that tries a
+    claim when its id is added. playground: returns what the script of the page's widgets reads; None for a page without
+    them.
     """
 
     title: str
     about: str
     sections: Mapping[str, str]
     program: str
+    lessons: Mapping[str, str] = field(default_factory=dict)
     playground: Callable[[], Mapping] | None = None
 
 

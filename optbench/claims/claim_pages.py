@@ -52,7 +52,12 @@ def render(
     pictures, tables: by the id of the claim: {source, width, height}, and the tables that lie beside the page.
     """
     sections = [
-        {"letter": letter, "title": paper.sections[letter], "claims": list(group)}
+        {
+            "letter": letter,
+            "title": paper.sections[letter],
+            "lesson": paper.lessons.get(letter, ""),
+            "claims": list(group),
+        }
         for letter, group in groupby(outcomes, lambda item: item.claim.section)
     ]
     ids = [item.claim.id for item in outcomes]

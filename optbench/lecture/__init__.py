@@ -10,6 +10,7 @@ from importlib import import_module
 
 from optbench.claims import claim
 from optbench.claims.claim import Claim, Paper
+from optbench.lecture.lessons import LESSONS
 
 SECTIONS = {
     "A": "Mini-batch gradient descent",
@@ -33,6 +34,7 @@ PAPER = Paper(
     about="Lecture notes on optimization algorithms for neural networks make claims.",
     sections=SECTIONS,
     program="python -m optbench lecture",
+    lessons=LESSONS,
     playground=_playground,
 )
 
