@@ -7,12 +7,15 @@ import griffe
 from mkdocs.structure.files import File
 
 ROOT = Path(__file__).parents[1]
+FIGURES = ("best_of_n-mlp.png", "curves-mlp.png", "paths-rosenbrock.gif", "rates-mlp.png", "runtimes.png")
 OUTSIDE = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "reports/house.svg",
     "reports/page.png",
+    "reports/race.gif",
     "reports/sweep/report/answer.png",
+    *(f"reports/sweep/report/figures/{name}" for name in FIGURES),
     "reports/peers.json",
     "reports/lecture/index.html",
     "reports/lecture/figures/B2.1.png",

@@ -138,7 +138,8 @@ def test_the_catalogue_is_the_registry(catalogue):
 
 
 def test_every_public_name_is_in_the_reference():
-    listed = re.findall(r"^::: ([\w.]+)$", (write_docs.DOCS / "python.md").read_text(encoding="utf-8"), flags=re.M)
+    pages = [path.read_text(encoding="utf-8") for path in (write_docs.DOCS / "python").glob("*.md")]
+    listed = [name for page in pages for name in re.findall(r"^::: ([\w.]+)$", page, flags=re.M)]
     names = [getattr(optbench, name) for name in optbench.__all__ if name != "__version__"]
     names += [getattr(figures, name) for name in figures.__all__ if name != "Plot"]
     assert sorted(listed) == sorted(f"{each.__module__}.{each.__name__}" for each in names)
