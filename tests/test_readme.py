@@ -39,7 +39,7 @@ def test_the_readme_is_short():
 
 PAGES = [
     path.relative_to(ROOT).as_posix()
-    for path in (*sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "reports").rglob("*.html")))
+    for path in (*sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "reports").rglob("*.html")))
 ]
 LINKS = {".md": r"\]\(([^)#:]+)(?:#[\w-]+)?\)", ".html": r'(?:href|src)="([^"#:]+)(?:#[^"]*)?"'}
 
@@ -64,11 +64,20 @@ def test_every_named_extra_is_there():
 
 
 def test_the_answer_that_the_readme_quotes_is_that_of_the_committed_report():
-    (quoted,) = re.findall(r"^```text\n(.*?)^```$", TEXT, flags=re.M | re.S)
+    quoted, *_ = re.findall(r"^```text\n(.*?)^```$", TEXT, flags=re.M | re.S)  # the others: tests/test_docs.py
     answer = (ROOT / "reports" / "sweep" / "answer.txt").read_text(encoding="utf-8")
     assert quoted in answer
     headline = " ".join(answer.split("\n\n")[0].split())
     assert headline in " ".join((ROOT / "reports" / "sweep" / "report" / "index.html").read_text("utf-8").split())
+
+
+def test_what_the_readme_shows_first_is_run_and_true():
+    rows = re.findall(r"^\| .*\? \| `(optbench .*?)` \| `(.*?)`", TEXT, flags=re.M)
+    table, compare, lecture = (command for command, _ in rows)
+    assert f"{table}\n" in (ROOT / "docs" / "start.md").read_text(encoding="utf-8")
+    assert f"{compare}\n```\n\n```text\nlogistic: {rows[1][1]}\n" in TEXT
+    assert lecture == "optbench lecture"
+    assert rows[2][1] in (ROOT / "reports" / "lecture" / "index.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["sweep", "lecture"])
