@@ -113,7 +113,7 @@ def describe_best_of_n(data: ReportData, problem: str) -> str:
     where = "on the seed of its block that it was tuned on, a little too good," if staged else "on fresh seeds,"
     return (
         f"What the best of so many trials is expected to give {where} with its 95% interval over blocks of seeds: low "
-        "at the left is what is easy to tune, low at the right what is good where it is tuned."
+        "at the left is what is easy to tune, low at the right what is good once it is tuned."
     )
 
 

@@ -163,9 +163,9 @@ class Page:
         self.called = {name: sweep.label(name) for name in answer.best["optimizer"].unique()}
         self.matrices = {key: build_matrix(view.answer, self.find_lacking(view)) for key, view in self.views.items()}
         self.factors = list_bars(answer)
-        mean = f": geometric mean of {len(sweep.files)} problems" if len(sweep.files) > 1 else ""
+        mean = f"; geometric mean of {len(sweep.files)} problems" if len(sweep.files) > 1 else ""
         unit = self.matrices[self.own].unit
-        self.meaning = f"What the worst choice takes, times the best one's {unit}, as far as shown{mean}."
+        self.meaning = f"What the worst choice costs, in times the {unit} of the best, as far as shown{mean}."
         self.legend = LEGEND
         every = (answer, *answer.levels.values())
         self.families = sum(each.verdicts.loc[each.verdicts["problem"] != ALL, "problem"].nunique() for each in every)

@@ -114,7 +114,7 @@ def _caption_paths(data: ReportData, problem: str) -> str:
     few = "Dots are the evaluated steps, spaced evenly in the logarithm of the step: lines between them cut corners."
     drawn = few if whole == {False} else every
     if len(whole) > 1:
-        drawn = f"{every} Of long runs that is not so: {few[0].lower()}{few[1:]}"
+        drawn = f"{every} In long runs not every step is: {few[0].lower()}{few[1:]}"
     return _join(
         f"The recommended setting of each optimizer, one run each (seed {min(path.seed for path in paths)}), from the "
         f"same start point. {drawn} Contours are spaced evenly in the logarithm of the loss above the minimum; darker "

@@ -228,7 +228,7 @@ class SweepTables:
                 [text_cell(self.label(row["optimizer"])), *(_cost_cell(row, share) for share in SHARES)] for row in rows
             ]
             if any(each.text != "–" for row in cells for each in row[1:]):
-                what = "samples until the gap stays below a share of that at the start"
+                what = "samples until the gap stays below a share of its first value"
                 caption = f"{self.label(problem)}: {what}{self.note}"
                 name = f"costs-{self.sweep.files[problem]}"
                 left_out, export = len(part) - len(rows), self._export("costs", kept)
