@@ -5,6 +5,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from optbench.contract.version import __version__
@@ -69,6 +70,23 @@ def test_the_answer_that_the_readme_quotes_is_that_of_the_committed_report():
     assert quoted in answer
     headline = " ".join(answer.split("\n\n")[0].split())
     assert headline in " ".join((ROOT / "reports" / "sweep" / "report" / "index.html").read_text("utf-8").split())
+
+
+def test_the_examples_of_the_pages_are_those_of_the_committed_sweep():
+    verdicts, questions = (
+        " ".join((ROOT / "docs" / name).read_text("utf-8").split()) for name in ("verdicts.md", "faq.md")
+    )
+    ranking = pd.read_csv(ROOT / "reports" / "sweep" / "report" / "tables" / "ranking.csv")
+    row = ranking[ranking["problem"] == "quadratic"].set_index("optimizer")
+    assert row["leader"].idxmax() == "nesterov"
+    assert [*row.index[row["may_be_best"]]] == ["gd", "momentum", "nesterov"]
+    assert f"of `nesterov` is {row.value['nesterov']:,.0f} samples" in verdicts
+    assert f"that of `rmsprop` {row.value['rmsprop']:,.0f}" in verdicts
+    low, high = row.ratio_low["rmsprop"], row.ratio_high["rmsprop"]
+    assert f"{row.ratio['rmsprop']:.1f} times the samples, with an interval of {low:.1f} to {high:.1f}" in verdicts
+    answer = (ROOT / "reports" / "sweep" / "answer.txt").read_text(encoding="utf-8")
+    batch_size, optimizer = re.findall(r"\((.*?)×\)", answer.split(";")[0])
+    assert f"({batch_size} times the samples) than a wrong optimizer ({optimizer})" in questions
 
 
 def test_what_the_readme_shows_first_is_run_and_true():
