@@ -17,17 +17,11 @@ STEPS = (*range(20), *range(20, 80, 2), *range(80, 151, 5))  # most of the race 
 QUICK, END, ANSWER = 80, 1500, 6000  # ms that a step, the last one and the answer stay
 COLORS = 96
 RACE = """() => {
-  const panel = document.querySelector("#panel-paths"), names = document.createElement("p");
-  const heading = document.createElement("h2");
+  const panel = document.querySelector("#panel-paths"), heading = document.createElement("h2");
   heading.textContent = "One run: four optimizers in a narrow valley";
-  for (const row of panel.querySelectorAll(".optimizer")) {
-    const name = document.createElement("span");
-    name.append(row.querySelector(".swatch").cloneNode(true), " ", row.querySelector("label").textContent.trim());
-    name.style.marginRight = "2em";
-    names.append(name);
-  }
-  panel.querySelector(".split > div").prepend(heading, names);
-  panel.querySelectorAll(".controls, .player").forEach((each) => (each.style.display = "none"));
+  panel.querySelector(".split > div").prepend(heading);
+  const others = document.querySelectorAll("#panel-paths .controls, #panel-paths .player, .tabs");
+  others.forEach((each) => (each.style.display = "none"));
   panel.querySelector(".split").style.display = "block";
   heading.style.marginTop = "0";
   heading.scrollIntoView();

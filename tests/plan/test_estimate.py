@@ -7,7 +7,7 @@ from harness import plan_of
 
 import optbench
 from optbench.cli import dry_run
-from optbench.plan import estimate
+from optbench.plan import fitting
 from optbench.plan.estimate import estimate_duration
 from optbench.plan.spec_files import make_spec
 from optbench.plan.stages import plan_largest_stages
@@ -64,7 +64,7 @@ def test_it_is_within_a_factor_of_ten_of_what_a_sweep_takes(catalogue):
     ],
 )
 def test_a_long_sweep_says_so_first(catalogue, monkeypatch, capsys, tmp_path, seconds, length, text):
-    monkeypatch.setattr(estimate, "estimate_duration", lambda series, workers: seconds)
+    monkeypatch.setattr(fitting, "estimate_duration", lambda series, workers: seconds)
     plan = plan_of(make_spec(SMALL, length))
     text += "--time-limit 10m ends earlier, --dry-run shows more\n" * bool(text)
     dry_run.print_estimate_if_long(plan, 2, tmp_path)
