@@ -42,7 +42,12 @@ def read_incumbents(texts: Iterable[str], catalogue: Catalogue) -> list[Incumben
     found: dict[str, Incumbent] = {}
     for text in texts:
         given, *parts = names.split_list(text) or [""]
-        optimizer, values = catalogue.optimizer(name_variant(given))
+        try:
+            optimizer, values = catalogue.optimizer(name_variant(given))
+        except OptbenchError as error:
+            named = OptbenchError(f"have: {error}")
+            named.unknown = error.unknown
+            raise named from None
         if isinstance(optimizer, Baseline):
             raise OptbenchError(f"have: {given} is SciPy's and has no setting: name it in optimizers")
         if optimizer.name in found:

@@ -154,11 +154,16 @@ def _expand_optimizers(values: dict[str, Any]) -> dict[str, Any]:
     if texts is None:
         return values
     variants: list[str] = []
-    for text in to_list(texts):
-        listed = _ALTERNATIVES.sub(lambda match: f"=[{match[1].replace('|', ', ')}]", text)
-        if len(each := names.expand_alternatives(listed)) < 2:
-            raise OptbenchError(f"ablate: {shown(text)} has no values to compare: write 'adam(beta1=0.5|0.9)'")
-        variants += map(name_variant, each)
+    try:
+        for text in to_list(to_plain(texts)):
+            if not isinstance(text, str):
+                raise OptbenchError(f"{shown(text)} must be a text, such as 'adam(beta1=0.5|0.9)'")
+            listed = _ALTERNATIVES.sub(lambda match: f"=[{match[1].replace('|', ', ')}]", text)
+            if len(each := names.expand_alternatives(listed)) < 2:
+                raise OptbenchError(f"{shown(text)} has no values to compare: write 'adam(beta1=0.5|0.9)'")
+            variants += map(name_variant, each)
+    except OptbenchError as error:
+        raise OptbenchError(f"ablate: {error}") from None
     return {**values, "optimizers": [*to_list(values.get("optimizers") or []), *variants]}
 
 
@@ -295,7 +300,7 @@ def _take_files(raw: dict[str, Any], folder: Path) -> list[str]:
     if isinstance(texts := raw.get("optimizers"), str | list | tuple):
         raw["optimizers"] = [leave_out(text) for text in to_list(texts)]
     if isinstance(texts := read_texts(raw.get("have")), list | tuple):
-        divided = (names.split_list(text) if isinstance(text, str) else [text] for text in texts)
+        divided = ((names.split_list(text) or [text]) if isinstance(text, str) else [text] for text in texts)
         raw["have"] = [", ".join([leave_out(first), *rest]) if rest else first for first, *rest in divided]
     if isinstance(entries := raw.get("chosen"), list | tuple):
         raw["chosen"] = [dict(each) if isinstance(each, dict) else each for each in entries]
