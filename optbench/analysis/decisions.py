@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.answer import Answer
-from optbench.analysis.measures import LOSS, TIME, metric_name
-from optbench.analysis.protocol import SCREEN, WIDEN
-from optbench.contract.columns import target_column
+from optbench.analysis.measures import TIME
+from optbench.analysis.protocol import TUNES
 
 # Seconds of a step of PyTorch on one core: its fixed part, that of a weight, and that of a weight and an example. By
 # benchmarks/torch_steps.py, of networks with 1 to 3 layers and up to 270,000 weights (a Xeon of 2026, AdamW); within a
@@ -97,13 +96,15 @@ def _train_seconds(answer: Answer, problem: str, weights: float, batch_size: int
 
 def find_good_rates(answer: Answer, problem: str) -> Rates | None:
     """Return the range around the best rate in which all are as good; None where too few were tried."""
-    row = _recommended(answer, problem)
-    if row is None or "stage" not in answer.runs:
+    row, coded = _recommended(answer, problem), answer.coded
+    if row is None:
         return None
-    runs = answer.runs[answer.runs["stage"].isin([SCREEN, WIDEN])]
+    tuning = coded.stage == TUNES
+    runs = answer.runs.iloc[coded.row[tuning]].assign(value=coded.judged[tuning])
     for key in ("problem", "optimizer", "batch_size", "schedule"):
         runs = runs[runs[key] == row[key]]
-    values, points = _measure(answer, problem, runs)
+    points = "accuracy" in answer.judge_by and problem not in answer.without
+    values = np.exp(runs["value"]) if points else runs["value"]
     bins = pd.DataFrame({"bin": np.round(np.log(runs["lr"]) / _BIN), "lr": runs["lr"], "value": values}).dropna()
     means = bins.groupby("bin").agg(
         value=("value", "mean"), low=("lr", "min"), high=("lr", "max"), count=("lr", "size")
@@ -120,19 +121,6 @@ def find_good_rates(answer: Answer, problem: str) -> Rates | None:
         last += 1
     low, high = float(means["low"].iloc[first]), float(means["high"].iloc[last])
     return Rates(low, high, points) if low <= row["lr"] <= high else None
-
-
-def _measure(answer: Answer, problem: str, runs: pd.DataFrame) -> tuple[pd.Series, bool]:
-    """Return what verdicts are by of some runs, lower is better, and whether it is a share of errors, else a log."""
-    if answer.judge_by not in (TIME, LOSS) and problem not in answer.without:
-        name = metric_name(runs, answer.judge_by)
-        if "accuracy" in name:
-            return 1 - runs[name], True
-        return np.log(runs[name].where(runs[name] > 0)), False
-    target = answer.targets.get(problem, math.nan)
-    if answer.judge_by == TIME and math.isfinite(target):
-        return np.log(runs[target_column(target)]), False
-    return runs["log_tail"], False
 
 
 def find_last_quarter(answer: Answer, problem: str) -> LastQuarter | None:

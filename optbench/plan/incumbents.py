@@ -51,7 +51,7 @@ def read_incumbents(texts: Iterable[str], catalogue: Catalogue) -> list[Incumben
         if isinstance(optimizer, Baseline):
             raise OptbenchError(f"have: {given} is SciPy's and has no setting: name it in optimizers")
         if optimizer.name in found:
-            raise OptbenchError(f"have names {given} twice: two settings of one optimizer are nothing that one has")
+            raise OptbenchError(f"have names {given} twice: give one setting of each optimizer")
         rate, batch_size, schedule = _read_setting(text, parts)
         found[optimizer.name] = Incumbent(optimizer, Lane(rate, catalogue.schedule(schedule), values), batch_size)
     return list(found.values())

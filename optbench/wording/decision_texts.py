@@ -17,8 +17,7 @@ def describe_decisions(answer: Answer) -> list[str]:
     found = []
     for problem in answer.best["problem"].unique():
         parts = [*_describe_quicker(answer, problem), *_describe_rates(answer, problem)]
-        if last := find_last_quarter(answer, problem):
-            parts.append(_describe_length(last))
+        parts += _describe_length(find_last_quarter(answer, problem))
         if parts:
             found.append(f"{answer.label(problem)}: {'; '.join(parts)}.")
     return found
@@ -34,8 +33,8 @@ def _describe_quicker(answer: Answer, problem: str) -> list[str]:
     setting = f"{answer.label(row['optimizer'])} b{row['batch_size']} {schedule} {labels.number(row['lr'])}"
     seconds = [f"{labels.number(each, 2)} s" for each in (quicker.seconds, quicker.recommended_seconds)]
     return [
-        f"{setting} is not told apart from the setting above, and trains in about {seconds[0]} instead of {seconds[1]} "
-        "(PyTorch on one core, estimated)"
+        f"{setting} is not told apart from the recommended setting, and trains in about {seconds[0]} instead of "
+        f"{seconds[1]} (PyTorch on one core, estimated)"
     ]
 
 
@@ -48,11 +47,15 @@ def _describe_rates(answer: Answer, problem: str) -> list[str]:
     return [f"rates from {labels.number(rates.low, 2)} to {labels.number(rates.high, 2)} are within {near} of the best"]
 
 
-def _describe_length(last: LastQuarter) -> str:
-    """Return whether longer runs would help."""
+def _describe_length(last: LastQuarter | None) -> list[str]:
+    """Return whether longer runs would help, if the runs tell: where some fall and others rise, they do not."""
+    if last is None:
+        return []
     loss, change = f"the {'validation' if last.validation else 'training'} loss", abs(last.ratio - 1)
-    if change < _SMALL or not last.steady:
-        return f"{loss} has settled by the last quarter of a run, so longer ones would hardly help"
+    if change < _SMALL:
+        return [f"{loss} has settled by the last quarter of a run, so longer ones would hardly help"]
+    if not last.steady:
+        return []
     if last.ratio < 1:
-        return f"{loss} still falls by {100 * change:.0f}% in the last quarter of a run, so longer ones may help"
-    return f"{loss} rises by {100 * change:.0f}% in the last quarter of a run, so shorter ones may be better"
+        return [f"{loss} still falls by {100 * change:.0f}% in the last quarter of a run, so longer ones may help"]
+    return [f"{loss} rises by {100 * change:.0f}% in the last quarter of a run, so shorter ones may be better"]
