@@ -35,6 +35,7 @@ MOST_FILES = 1000
 # Bytes of a plug-in: 16 MiB are 400,000 lines: nobody has written more by hand
 _MOST_BYTES = 1 << 24
 _VARIANT = "variant"
+"""The word around an optimizer that stands beside others of its rule under a name of its own."""
 _WIDEST = 300
 """Characters of a line of a traceback."""
 _KINDS = {

@@ -26,6 +26,7 @@ def print_plan(plan: Plan, workers: int) -> dict[str, Any]:
 
     from optbench.cli.console import console, paragraph
     from optbench.plan.estimate import estimate_duration
+    from optbench.plan.fitting import list_all_series
     from optbench.plan.stages import plan_largest_stages
     from optbench.wording.answers import describe_data
 
@@ -34,7 +35,7 @@ def print_plan(plan: Plan, workers: int) -> dict[str, Any]:
     for series in plan.series:
         groups.setdefault((series.cohort.problem.name, series.cohort.optimizer.name), []).append(series)
     seconds: dict[tuple[str, str], float] = dict.fromkeys(groups, 0.0)
-    for series in [] if plan.device == "cuda" else _list_series(plan, later):
+    for series in [] if plan.device == "cuda" else list_all_series(plan, later):
         seconds[series.cohort.problem.name, series.cohort.optimizer.name] += estimate_duration([series], workers)
     timed = plan.device != "cuda"
     trials, rows = plan.trials, []
@@ -75,7 +76,7 @@ def print_plan(plan: Plan, workers: int) -> dict[str, Any]:
     if plan.device == "cuda":
         paragraph("there is no estimate of the time on a GPU", hang=2)
         return planned
-    total = estimate_duration(_list_series(plan, later), workers)
+    total = estimate_duration(list_all_series(plan, later), workers)
     paragraph(
         f"{_format_time(total, workers)}, by the size of the work: it may be ten times as much or as little", hang=2
     )
@@ -97,11 +98,6 @@ def print_estimate_if_long(plan: Plan, workers: int, directory: Path) -> None:
         ways = f"{length} shortens the runs, --time-limit 10m ends earlier, --dry-run shows more"
         text = f"{_format_time(seconds, workers)}{begun}: {ways}"
         errors.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def _list_series(plan: Plan, later: dict[Stage, Cohorts]) -> list[SeedSeries]:
-    """Return the series of the plan and those of the later stages, at their largest possible size."""
-    return [*plan.series, *(each for stage in later.values() for each in stage.series)]
 
 
 def _format_time(seconds: float, workers: int) -> str:

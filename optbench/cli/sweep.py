@@ -24,7 +24,6 @@ from optbench.contract.paths import is_file
 if TYPE_CHECKING:
     from optbench.plan.planned_cohorts import Plan
     from optbench.plan.spec import Spec
-    from optbench.run.isolation import Isolation
 
 
 @with_key_options
@@ -104,7 +103,7 @@ def sweep(
         with handle_signals(on_kill=stopping.print_exit_text):
             checked = extend_spec(out, spec, changes, warn) if extend else read_spec(spec, changes, out)
             if fit is not None:
-                checked = _fit(checked, fit, session.checked_workers(workers), isolation, extend)
+                checked = _fit(checked, fit, session.checked_workers(workers), extend)
 
             def make_plan() -> Plan:
                 """Return the plan of the sweep, or of one shard of it."""
@@ -161,16 +160,20 @@ def sweep(
         raise typer.Exit(UNFINISHED)
 
 
-def _fit(spec: Spec, time: str, workers: int, isolation: Isolation, extend: bool) -> Spec:
+def _fit(spec: Spec, time: str, workers: int, extend: bool) -> Spec:
     """Return the spec with the blocks and lengths that fit a time, and print them. Raises OptbenchError."""
+    from optbench.catalogue import loader
     from optbench.cli.console import paragraph
     from optbench.engine import settings
     from optbench.plan.fitting import fit_spec
-    from optbench.run.session import load_and_plan
+    from optbench.run.session import plan
 
     if extend:
         raise OptbenchError("--fit chooses the blocks that --extend keeps: give one of the two")
-    fitted, text = fit_spec(spec, settings.checked("fit", time), workers, partial(load_and_plan, isolation=isolation))
+    catalogue = loader.cached_catalogue(spec.plugins)  # the plan that runs is checked, and not each that is tried
+    for path, trace in catalogue.broken.items():
+        loader.refuse_broken(path, trace)
+    fitted, text = fit_spec(spec, settings.checked("fit", time), workers, partial(plan, catalogue=catalogue))
     paragraph(text, hang=2)
     return fitted
 

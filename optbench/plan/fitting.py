@@ -1,12 +1,12 @@
 """Choose blocks and lengths of a sweep so that it fits a time, by the estimate of its work."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import join_with_and
+from optbench.contract.types import Stage
 from optbench.plan.estimate import estimate_duration
-from optbench.plan.planned_cohorts import Plan
+from optbench.plan.planned_cohorts import Cohorts, Plan, SeedSeries
 from optbench.plan.spec import Spec
 from optbench.plan.spec_files import make_spec
 from optbench.plan.stages import plan_largest_stages
@@ -19,10 +19,14 @@ _TRUST = 0.7
 """The part of the time that the estimate may take: page and tables come besides, and it may be wrong by as much."""
 
 
+def list_all_series(plan: Plan, later: Mapping[Stage, Cohorts]) -> list[SeedSeries]:
+    """Return the series of the plan and those of the later stages, at their largest possible size."""
+    return [*plan.series, *(each for cohorts in later.values() for each in cohorts.series)]
+
+
 def estimate_plan(plan: Plan, workers: int) -> float:
     """Return the seconds that all stages of a plan take, the later ones at their largest."""
-    later = [each for cohorts in plan_largest_stages(plan).values() for each in cohorts.series]
-    return estimate_duration([*plan.series, *later], workers)
+    return estimate_duration(list_all_series(plan, plan_largest_stages(plan)), workers)
 
 
 def fit_spec(spec: Spec, seconds: float, workers: int, make_plan: Callable[[Spec], Plan]) -> tuple[Spec, str]:
@@ -76,7 +80,7 @@ def _change(spec: Spec, blocks: int, share: float) -> Spec:
 
 def _describe(old: Spec, new: Spec, share: float, seconds: float) -> str:
     """Return what was chosen, and given up; seconds: the estimate."""
-    words: list[Any] = []
+    words: list[str] = []
     if old.blocks:
         words.append(f"{new.blocks} blocks" + f" in place of {old.blocks}" * (new.blocks != old.blocks))
     words.append("runs of full length" if share == 1 else f"runs of 1/{1 / share:.0f} of their length")

@@ -30,8 +30,9 @@ from optbench.plan.spec import BLOCK_KEYS, ProblemEntry, SettingEntry, Spec
 from optbench.plan.spec_values import list_measures, read_plugins, read_seeds, read_texts, to_list, to_plain
 
 DATA_KEYS = ("data", "target")
+"""Keys of a file, flags and keywords that stand for others; a spec has those."""
 ABLATE = "ablate"
-"""Keys of a file, flags and keywords that stand for others, as do DATA_KEYS; a spec has those."""
+"""The key that stands for variants among the optimizers."""
 SHIPPED = {file.stem: file for file in sorted(Path(__file__).parent.glob("*.toml"))}
 FORMER = {"search": "sobol", "weigh_by": "problem"}
 """Keys that 0.19 took out, with the only value that a spec may still give them: that of the folders before."""
