@@ -13,9 +13,12 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
+import numpy as np
+import pandas as pd
+
 from optbench.catalogue.loader import Catalogue, shipped_files
 from optbench.contract.arguments import one_of
-from optbench.contract.columns import SCORES
+from optbench.contract.columns import FIRST_TARGET, SCORES
 from optbench.contract.eager import AnyOptimizer, Eager
 from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline
@@ -297,6 +300,17 @@ class Plan:
     """The names of the optimizers that run as they are, and are not tuned."""
     given: OwnRecords = field(default_factory=OwnRecords)
     """What was given as objects of Python."""
+    beside: pd.DataFrame | None = field(default=None, compare=False, repr=False)
+    """The runs of a finished sweep to which this one adds optimizers: they choose and report as if they had been part
+    of it, and its own do not run again."""
+
+    @property
+    def targets(self) -> dict[str, float | None]:
+        """The targets of the sweep that this one adds to, by problem; None where there was none."""
+        if self.beside is None or FIRST_TARGET not in self.beside:
+            return {}
+        found = self.beside.groupby("problem")[FIRST_TARGET].first().dropna()
+        return {str(name): float(share) if np.isfinite(share) else None for name, share in found.items()}
 
     @property
     def series(self) -> tuple[SeedSeries, ...]:

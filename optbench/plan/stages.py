@@ -48,6 +48,11 @@ _AXIS = ["problem", "optimizer", "block", "batch_size", "schedule"]
 _KEYS = ("problem", "optimizer", "batch_size", "dtype", "block")
 
 
+def join_beside(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs of a sweep with those of the sweep that it adds to, if any."""
+    return runs if plan.beside is None else pd.concat([plan.beside, runs], ignore_index=True)
+
+
 def list_stages(plan: Plan) -> list[PlanStage]:
     """Return the functions that plan the stages after the screen, in order; none for a sweep without blocks.
 
@@ -75,7 +80,7 @@ def plan_widening(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     rows = pd.concat(best)[keys].assign(best=True)
     if plan.spec.rate_grid is not None:  # at a smaller batch size another schedule may be the best
         rows = pd.concat([rows, *(each[keys].assign(best=False) for each in _select_by_schedule(coded, runs))])
-    rows = rows[~rows["optimizer"].isin(plan.incumbents)].drop_duplicates(keys, ignore_index=True)
+    rows = _select_own(plan, rows[~rows["optimizer"].isin(plan.incumbents)]).drop_duplicates(keys, ignore_index=True)
     full = runs[["problem", "batch_size"]].assign(full_batch=find_full_batch_runs(runs)).drop_duplicates()
     rows = rows.merge(full, on=["problem", "batch_size"], how="left")
     limits = {each.name: each.all_limits for each in plan.optimizers}
@@ -97,6 +102,11 @@ def plan_widening(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     found = pd.DataFrame(near)[keys].drop_duplicates()
     found = found.merge(tried.assign(tried=True), on=keys, how="left")
     return _plan_settings(plan, "widen", found[found["tried"].isna()].drop(columns="tried"))
+
+
+def _select_own(plan: Plan, settings: pd.DataFrame) -> pd.DataFrame:
+    """Return the settings of the plan's own optimizers, not of those that it is beside."""
+    return settings[settings["optimizer"].isin([each.name for each in plan.optimizers])]
 
 
 def _select_by_schedule(coded: dict[str, protocol.CodedRuns], runs: pd.DataFrame) -> Iterator[pd.DataFrame]:
@@ -210,6 +220,9 @@ def plan_more_reports(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
         found.append(coded.name_best_in_common(1))
         for problem, count in count_report_seeds(coded).items():
             needed[problem] = max(count, needed.get(problem, 0))
+    if plan.beside is not None:  # as many as those that it is compared with
+        reported = plan.beside[plan.beside["stage"] == protocol.REPORT]
+        needed = reported.groupby("problem")["seed"].nunique().to_dict()
     best = pd.concat(found, ignore_index=True)
     seeds = best["problem"].map(needed)
     planned = []
@@ -315,7 +328,7 @@ def _plan_settings(
     common, which `Spec.seeds_of` has as its first list. start, stop: the part of the seeds that is meant.
     """
     seeds = [each[start:stop] for each in plan.spec.seeds_of(stage)]
-    rows, places = find_places(plan, settings)
+    rows, places = find_places(plan, _select_own(plan, settings))
     groups: dict[tuple, tuple[Cohort, list[Lane]]] = {}
     for row, (cohort, lane) in zip(rows.to_dict("records"), places, strict=True):
         groups.setdefault(tuple(row[key] for key in _KEYS), (cohort, []))[1].append(lane)

@@ -16,7 +16,7 @@ from optbench.plan.spec_files import parse_spec, refuse_unnamed
 from optbench.run import session
 from optbench.run.isolation import Isolation
 from optbench.store.cohort_files import CohortFiles
-from optbench.store.folder import Store, open_store, read_provenance, read_state
+from optbench.store.folder import open_store, read_provenance, read_state
 from optbench.store.manifest import Manifest
 from optbench.store.provenance import make_provenance
 
@@ -109,7 +109,7 @@ def merge_folders(
     }
     with open_store(out, plan.spec, made, warn) as store:
         for folder in folders:
-            _copy_missing(CohortFiles(folder), store, warn)
+            store.copy_missing(CohortFiles(folder))
         planned = list(plan.cohorts)
         for folder, (before, _) in zip(folders, parts, strict=True):
             if before is not None:
@@ -174,12 +174,3 @@ def _read_part(folder: Path, warn: Callable[[str], None]) -> tuple[Manifest | No
     if (spec := parse_spec(text or "")) is None:
         raise OptbenchError(f"no sweep in {str(folder)!r} to merge")
     return before, spec
-
-
-def _copy_missing(files: CohortFiles, store: Store, warn: Callable[[str], None]) -> None:
-    """Copy the records that the store lacks into it; what is damaged is left out, with a warning."""
-    for cohort_id in files.ids():
-        if not store.has(cohort_id):
-            store.save(files.content(cohort_id))
-    if text := files.describe_damage():
-        warn(f"damaged in {files.folder}, and left out: {text}")

@@ -33,6 +33,7 @@ from optbench.run.isolation import Isolation, UserCode
 from optbench.run.loop import ExecutionOptions, Status, SweepRun
 from optbench.run.time_limit import TimeLimit, run_within
 from optbench.store.atomic_files import Note
+from optbench.store.cohort_files import CohortFiles
 from optbench.store.folder import Store, open_store, read_provenance
 from optbench.store.provenance import make_provenance
 from optbench.store.rows import describe_failures, join_failures, make_problem_tables
@@ -66,6 +67,8 @@ class Options:
     """Run cohorts again that failed before."""
     time_limit: TimeLimit | None = None
     """The time limit; the tables then have the seeds or blocks that all settings have finished."""
+    records: Path | None = None
+    """A folder whose records of cohorts are taken over before anything runs."""
 
 
 def checked_workers(workers: int | None) -> int:
@@ -147,11 +150,14 @@ def execute(
         raise OptbenchError("workers are those of the scheduler: leave --workers out")
     workers, isolation, limit = checked_workers(options.workers), options.isolation, options.time_limit
     plan.given.check_known(read_provenance(Path(directory)).get("plugins") or {})
+    made = make_provenance(command, plan) | ({"targets": plan.targets} if plan.targets else {})
     with (
         # First: what it refuses leaves no folder behind, which would be in the way of the next sweep.
         _choose_executor(plan, options, workers) as execution,
-        open_store(directory, plan.spec, make_provenance(command, plan), tell, plan.shard, options.extend) as store,
+        open_store(directory, plan.spec, made, tell, plan.shard, options.extend) as store,
     ):
+        if options.records:
+            store.copy_missing(CohortFiles(options.records))
         sweep, counted = SweepRun(plan, store, workers, _note_progress(store.note, watch), execution), None
         if limit:
             counted = run_within(limit, sweep)
@@ -292,9 +298,9 @@ def run_stages(sweep: SweepRun) -> None:
         group = blocks[start : start + _GROUP]
         sweep.run([each for each in first if each.block in group])
         for plan_stage in inside:
-            runs = sweep.store.runs()
+            runs = stages.join_beside(plan, sweep.store.runs())
             if planned := plan_stage(plan, runs[runs["block"].isin(group)].reset_index(drop=True)):
                 sweep.run(sweep.add(planned))
     for plan_stage in every[len(inside) :]:
-        if planned := plan_stage(plan, sweep.store.runs()):
+        if planned := plan_stage(plan, stages.join_beside(plan, sweep.store.runs())):
             sweep.run(sweep.add(planned))

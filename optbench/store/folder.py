@@ -260,6 +260,14 @@ class Store:
         with _explain_write_errors(self.directory):
             self.files.save(record)
 
+    def copy_missing(self, files: CohortFiles) -> None:
+        """Copy the records of another folder that this one lacks; what is damaged is left out, with a warning."""
+        for cohort_id in files.ids():
+            if not self.has(cohort_id):
+                self.save(files.content(cohort_id))
+        if text := files.describe_damage():
+            self._warn(f"damaged in {files.folder}, and left out: {text}")
+
     def save_failed(self, planned: PlannedCohort, reason: str) -> None:
         """Save a cohort that could not run as failed runs, with the reason. Raises OptbenchError like :meth:`save`."""
         tables = make_failed_tables(planned.cohort, planned.cohort_id, planned.run_ids, shorten_reason(reason))
