@@ -78,6 +78,7 @@ def compare_levels(
     edges: pd.DataFrame | None = None,
     plan: bool = True,
     untuned: Collection[str] = (),
+    level: str = "",
 ) -> pd.DataFrame:
     """Return one row for each problem and pair of levels; with several problems, also the rows of problem "all".
 
@@ -85,7 +86,8 @@ def compare_levels(
     these blocks, or fewer of them, have been looked at (`spent_alpha`), where the runs do not say since when they are
     there (`keep_looks`): what is added later pays for its own pairs. edges: the recommended settings that lie at a
     limit of the search (`find_edges`). plan: with blocks_needed. untuned: optimizers that run as they are, for which
-    tuning the others is what is asked, and no advantage.
+    tuning the others is what is asked, and no advantage. level: only the pairs of this one, as a, with the others, and
+    without "all"; on each problem these hold at once.
 
     Every pair has one row, a before b in order of appearance; verdict and ratio are about a. D_k is the difference
     y_b - y_a in block k, or on seed k in common (`CodedRuns.reporting`), and ratio = exp(mean D): above 1 a is better,
@@ -109,6 +111,10 @@ def compare_levels(
     problem, name = (table.cells.iloc[:, column].to_numpy() for column in (0, 1))
     a, b = np.triu_indices(len(problem), 1)
     a, b = (side[problem[a] == problem[b]] for side in (a, b))
+    if level:
+        there = (name[a] == level) | (name[b] == level)
+        a, b = a[there], b[there]
+        a, b = np.where(name[a] == level, a, b), np.where(name[a] == level, b, a)
     pair, trials = pair_cells(table, a, b), table.trials
     looks = np.where(np.isfinite(table.looks), table.looks, look)
     at = np.maximum(looks[a], looks[b])
@@ -117,8 +123,8 @@ def compare_levels(
         there = np.bincount(numbers[looks <= last], minlength=len(numbers))
         levels = np.where(at == last, there[numbers[a]], levels)
     rows = judge_differences(
-        pair.differences, problem[a], levels, pair.failed, confidence, at, pair.sampling, table.reported_in_common[a],
-        plan,
+        pair.differences, problem[a], None if level else levels, pair.failed, confidence, at, pair.sampling,
+        table.reported_in_common[a], plan,
     )  # fmt: skip
     rows = rows.assign(
         problem=problem[a], a=name[a], b=name[b], seeds=pair.seeds, probability=pair.probability,
@@ -144,6 +150,8 @@ def compare_levels(
         rows = withhold_unequal(rows, *_find_more_trials(rows, untuned))
     rows["bound"] = _find_bounds(pair.missed, find_limits(table, edges)[np.stack([a, b])])
     rows = rows[list(COLUMNS)]
+    if level:
+        return rows
     over = _compare_over_problems(rows, confidence, untuned if optimizers else None)
     return pd.concat([rows, over[list(COLUMNS)]], ignore_index=True) if len(over) else rows
 

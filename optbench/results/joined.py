@@ -1,0 +1,61 @@
+"""The results of two sweeps as those of one, such as of an optimizer beside the sweep that it is ranked in."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+
+from optbench.contract.columns import FIRST_LOOK, STANDING_IN
+from optbench.results.results import Results
+from optbench.store.final_tables import Points
+from optbench.store.unknown_minima import lowest_losses
+
+
+class _Readers:
+    """The readers of several folders, one after the other."""
+
+    missing = ""
+
+    def __init__(self, results: Sequence[Results]):
+        """Take the results of folders."""
+        self._results = results
+
+    def read(self, name: str, wanted: Iterable[str] = (), **options: Any) -> pd.DataFrame:
+        """Return the rows of a table of all folders. The arguments are those of `TableReader.read`."""
+        columns = list(wanted)
+        return _concat([each._source.read(name, columns, **options) for each in self._results])
+
+    def points(self, run_ids: pd.Series) -> Iterator[Points]:
+        """Yield all points of these runs, some runs at a time."""
+        for each in self._results:
+            yield from each._source.points(run_ids)
+
+
+def join_results(new: Results, known: Results) -> Results:
+    """Return the results of a finished sweep with those of optimizers that were added beside it, which come first.
+
+    What is added is looked at once more than the sweep. Where a minimum is not known, the smallest loss of both stands
+    for it. new, known: results of folders.
+    """
+    both = (new, known)
+    looked = [new.runs.assign(**{FIRST_LOOK: float(known.look + 1)}), known.runs]
+    names = ("timings", "landscapes", "paths", "snippets")
+    timings, landscapes, paths, snippets = (_concat([getattr(each, name) for each in both]) for name in names)
+    problems = _concat([known.problems, new.problems]).drop_duplicates("problem", ignore_index=True)
+    landscapes = landscapes.drop_duplicates(ignore_index=True)
+    made: dict[str, Any] = {**known.provenance, "command": new.command}
+    for key in ("labels", "plugins", "searched"):
+        if found := {**(new.provenance.get(key) or {}), **(known.provenance.get(key) or {})}:
+            made[key] = found
+    made["own"] = [*new.runs["optimizer"].unique(), *(known.provenance.get("own") or ())]
+    runs, source = _concat(looked), _Readers(both)
+    joined = Results(runs, None, timings, problems, landscapes, made, new.path, source, paths, snippets)
+    if STANDING_IN not in runs:
+        return joined
+    unknown = runs.loc[runs[STANDING_IN].notna(), "problem"].unique()
+    return joined.measured_from(lowest_losses(runs, unknown))
+
+
+def _concat(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the rows of tables that have some, with the columns of all."""
+    return pd.concat([each for each in tables if len(each)] or list(tables[:1]), ignore_index=True)
