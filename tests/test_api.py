@@ -18,11 +18,12 @@ SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e
          "seeds": 2, "tuning_seeds": 1, "steps": 5}  # fmt: skip
 NAMES = [
     "Agreement", "Baseline", "Best", "CohortResult", "EWA", "Eager", "Family", "Matrix", "Model", "Objective",
-    "OptbenchError", "Optimizer", "PluginError", "Problem", "Range",
+    "OptbenchError", "Optimizer", "PluginError", "Problem", "Range", "Ranked",
     "Result", "Results", "Schedule", "SecondGradient", "Stepper", "Wrapper", "agreement", "choice", "cohort", "compare",
     "ewa", "function", "info", "load", "log_uniform", "mini_batches", "minimize", "objective",
     "one_minus_log_uniform", "optax_optimizer", "optimizer", "optimizers", "problem", "problem_wrapper", "problems",
-    "schedule", "schedule_wrapper", "schedules", "scipy_method", "stepper", "sweep", "to_torch", "torch_optimizer",
+    "rank", "schedule", "schedule_wrapper", "schedules", "scipy_method", "stepper", "sweep", "to_torch",
+    "torch_optimizer",
     "torch_problem", "trace", "training_code", "uniform", "variant", "with_data", "wrapper",
 ]  # fmt: skip
 

@@ -20,6 +20,7 @@ from optbench.cli import (
     lecture,
     merge,
     output,
+    rank,
     report,
     show,
     status,
@@ -64,7 +65,7 @@ app = typer.Typer(
 )
 _COMMANDS: dict[str, dict[str, Callable]] = {
     groups.RUN: {"sweep": sweep.sweep, "merge": merge.merge},
-    groups.ASK: {"status": status.status, "report": report.report, "compare": compare.compare},
+    groups.ASK: {"status": status.status, "report": report.report, "compare": compare.compare, "rank": rank.rank},
     groups.CATALOGUE: {"list": listing.list_names, "show": show.show, "check": check.check},
     groups.LECTURE: {"lecture": lecture.lecture, "ewa": ewa.ewa, "info": info.info},
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,7 @@ import typer
 
 from optbench.cli import completion
 from optbench.cli.groups import INPUT, OUTPUT
-from optbench.cli.options import flag, json_option, label_option, option
+from optbench.cli.options import flag, json_option, label_option, option, parse_share
 from optbench.cli.output import NO, print_json
 from optbench.contract.columns import MEASURES
 from optbench.contract.errors import OptbenchError, unknown
@@ -97,7 +96,7 @@ def compare(
     if json and form not in ("text", "json"):
         raise OptbenchError(f"--json and --format {form}: give one of them")
     form = "json" if json else form
-    above = None if fail_above is None else _parse_share(fail_above)
+    above = None if fail_above is None else parse_share("--fail-above", fail_above)
     if strict and above is None:
         raise OptbenchError("--strict needs --fail-above SHARE, the regression that it wants to see ruled out")
     a, b, pair = _load_targets(targets)
@@ -127,18 +126,6 @@ def compare(
         compare_text.print_comparison(shown, strict, steps)
     if failed:
         raise typer.Exit(NO)
-
-
-def _parse_share(text: str) -> float:
-    """Return the share that a text such as ``5%`` or ``0.05`` states, here 0.05. Raises OptbenchError."""
-    percent = text.strip().endswith("%")
-    try:
-        value = float(text.strip().removesuffix("%")) / (100 if percent else 1)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf or (value >= 1 and not percent):
-        raise OptbenchError(f"--fail-above: {text!r} must be a share such as 5% or 0.05")
-    return value
 
 
 def _load_targets(targets: list[str]) -> tuple[Results, Results | None, tuple[str, str] | None]:

@@ -37,6 +37,10 @@ EXAMPLES: dict[str, tuple[str, tuple[str, ...]]] = {
         "bad as gd, or worse:",
         ("optbench compare first gd adam --fail-above 100%",),
     ),
+    "rank": (
+        "Where lion stands beside the two of the sweep in `optbench sweep --help`, on its problem, seeds and trials:",
+        ("optbench rank lion first",),
+    ),
     "lecture": (
         "What an exponentially weighted average costs, a claim of the lecture, on a smaller experiment:",
         ("optbench lecture B1 --quick --out lecture",),

@@ -1,5 +1,6 @@
 """Options that several commands share, and options that take several numbers, as in ``--beta 0.5 0.9``."""
 
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -68,6 +69,18 @@ def check_ending(option: str, path: Path | None, *endings: str) -> None:
     """Raise OptbenchError where the path of an option is given and has none of these endings, in lower case."""
     if path is not None and path.suffix.lower() not in endings:
         raise OptbenchError(f"{option} must end in {' or '.join(endings)}, not {str(path)!r}")
+
+
+def parse_share(option: str, text: str) -> float:
+    """Return the share that an option's text states, 0.05 of "5%" or "0.05". Raises OptbenchError."""
+    percent = text.strip().endswith("%")
+    try:
+        value = float(text.strip().removesuffix("%")) / (100 if percent else 1)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf or (value >= 1 and not percent):
+        raise OptbenchError(f"{option}: {text!r} must be a share such as 5% or 0.05")
+    return value
 
 
 class TakesNumbers(groups.Command):

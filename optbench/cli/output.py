@@ -21,8 +21,8 @@ from optbench.contract.errors import OptbenchError
 NO, MISTAKE, UNFINISHED, BUG = 1, 2, 3, 70
 EXIT_CODES = {
     "0": "done, and nothing that was asked about is wrong",
-    str(NO): "the answer is no: compare --fail-above shows a regression (--strict: does not rule it out), or check "
-    "finds a fault",
+    str(NO): "the answer is no: compare or rank --fail-above shows a regression (--strict: does not rule it out), or "
+    "check finds a fault",
     str(MISTAKE): "bad input, too little memory or disk, or runs that failed; one line says what",
     str(UNFINISHED): "unfinished: merge lacks cohorts, or sweep has reached --time-limit; "
     "tables hold what has finished",

@@ -23,7 +23,7 @@ FEW_PROBLEMS = 20
 """Below this number of problems nothing is said about others (Demsar 2006)."""
 SAMPLES, ERRORS, PLAIN_LOSS = "samples", "errors", "loss"
 """Units: what the ratios of a problem are ratios of, besides losses on test data."""
-_SIGNS = {"at least": "≥", "at most": "≤", "about": "~"}
+SIGNS = {"at least": "≥", "at most": "≤", "about": "~"}
 """What stands before a ratio that is a bound."""
 FARTHEST = 1000.0
 """The ratio beyond which an interval is said to have no end."""
@@ -179,7 +179,7 @@ def describe_ratio(answer: Answer, problem: str, row: Mapping, interval: bool = 
     """
     pair = answer.pairs.get((problem, answer.leader(problem), row[answer.of]))
     capped = bool(pair and pair.known and pair.known.kind == "both_small")
-    text = f"{'≥' if capped else _SIGNS.get(row['bound'], '')}{format_ratio(row['ratio'])}×{unit}"
+    text = f"{'≥' if capped else SIGNS.get(row['bound'], '')}{format_ratio(row['ratio'])}×{unit}"
     if interval and not capped and math.isfinite(row["ratio_low"]):
         text += f" {format_interval(row['ratio_low'], row['ratio_high'], name_certainty(answer) * bool(unit))}"
     fails = describe_failures(row)

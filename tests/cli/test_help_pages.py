@@ -12,7 +12,7 @@ import pytest
 from optbench.cli import app
 from optbench.cli.examples import EXAMPLES
 
-COMMANDS = ("sweep", "merge", "status", "report", "compare", "list", "show", "check", "lecture", "ewa", "info")
+COMMANDS = ("sweep", "merge", "status", "report", "compare", "rank", "list", "show", "check", "lecture", "ewa", "info")
 QUICK = ("list", "show", "ewa", "info")
 
 

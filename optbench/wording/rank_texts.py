@@ -1,0 +1,114 @@
+"""Where an optimizer stands among others, in words and as rows of a table: terminal, Markdown and LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from optbench.analysis.answer import Answer
+from optbench.analysis.placing import Placing
+from optbench.analysis.verdicts import ALL, LOSES, OPEN, TIE, WINS
+from optbench.contract.names import join_names, join_with_and
+from optbench.wording.judged import SAMPLES, SIGNS, format_ends, format_ratio, name_certainty, name_unit
+from optbench.wording.latex import latex_escaped
+
+_MOST = 6
+"""Names that a sentence lists."""
+COUNTS = {"beats": "+", "ties": "=", "loses": "-", "open": "?"}
+"""The counts of a row, with what stands for each above a narrow column."""
+LEGEND = "+ beats, = ties with (within 10%), - loses to, ? open"
+
+
+def headline_rank(placing: Placing, answer: Answer) -> str:
+    """Return where it stands in one sentence: "mine ranks 2 of 6 [1–3] over 7 problems"."""
+    row = placing.table.iloc[-1]
+    rank, name = f"{row['rank']} of {row['optimizers']} {_ends(row)}", answer.label(placing.name)
+    if row["problem"] != ALL:
+        return f"{name} ranks {rank} on {answer.label(row['problem'])}"
+    return f"{name} ranks {rank} over these {len(placing.table) - 1} problems"
+
+
+def describe_rank(placing: Placing, answer: Answer) -> list[str]:
+    """Return sentences on whom it beats and loses to, and on what ratios and intervals are."""
+    problem = placing.table["problem"].iloc[-1]
+    rows = placing.pairs[placing.pairs["problem"] == problem]
+    words = {WINS: "beats", TIE: "ties with", LOSES: "loses to", OPEN: "is open beside"}
+    parts = [
+        f"{word} {join_names(map(answer.label, rows.loc[rows['verdict'] == verdict, 'b']), _MOST)}"
+        for verdict, word in words.items() if (rows["verdict"] == verdict).any()
+    ]  # fmt: skip
+    units = {name_unit(answer, each) for each in placing.table["problem"] if each != ALL}
+    unit = units.pop() if len(units) == 1 else "samples or loss"
+    unit = f"{unit} to the target" if unit == SAMPLES else unit
+    scope = f"Ratios are of {unit}, below 1 where {answer.label(placing.name)} is better"
+    texts = [
+        f"It {join_with_and(parts)}.",
+        f"{scope}; intervals are at {name_certainty(answer)}, for all rivals in a row at once.",
+    ]
+    if problem == ALL:
+        texts.append("The last row is about the mean of ln ratio on these problems, not about others.")
+    return texts
+
+
+def list_heads(placing: Placing, answer: Answer) -> list[str]:
+    """Return the heads of a table of `list_cells`."""
+    heads = ["problem", "rank", *COUNTS, "to the best rival"]
+    return [*heads, f"to {answer.label(placing.against)}"] if placing.against else heads
+
+
+def list_cells(placing: Placing, answer: Answer) -> list[list[str]]:
+    """Return the texts of each row of a table: problem, rank, counts, and ratios with their intervals."""
+    table = []
+    for row in placing.table.to_dict("records"):
+        best = f"{_write_ratio(row)} {answer.label(row['best'])}".strip()
+        cells = [
+            answer.label(row["problem"]),
+            f"{row['rank']} {_ends(row)}",
+            *(str(row[each]) for each in COUNTS),
+            best,
+        ]
+        table.append([*cells, _write_ratio(row, "against_")] if placing.against else cells)
+    return table
+
+
+def write_markdown(placing: Placing, answer: Answer, command: str) -> str:
+    """Return the answer as Markdown, for the comment of a pull request."""
+    heads, rows = list_heads(placing, answer), list_cells(placing, answer)
+    lines = [f"**{headline_rank(placing, answer)}**", "", *describe_rank(placing, answer), ""]
+    lines += [f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *rows)]
+    return "\n".join([*lines, "", f"`{command}`"])
+
+
+def write_latex(placing: Placing, answer: Answer, command: str) -> str:
+    """Return the answer as a table in LaTeX, for the package booktabs."""
+    heads, rows = list_heads(placing, answer), list_cells(placing, answer)
+    caption = latex_escaped(" ".join([f"{headline_rank(placing, answer)}.", *describe_rank(placing, answer)]))
+    lines = [f"{' & '.join(map(_escape, cells))} \\\\" for cells in (heads, *rows)]
+    if len(rows) > 1:
+        lines.insert(-1, "\\midrule")
+    return "\n".join([
+        f"% {command}", "% needs \\usepackage{booktabs}", "\\begin{table}", "\\centering", f"\\caption{{{caption}}}",
+        "\\label{tab:rank}", f"\\begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}", "\\toprule", lines[0], "\\midrule",
+        *lines[1:], "\\bottomrule", "\\end{tabular}", "\\end{table}",
+    ])  # fmt: skip
+
+
+def _escape(text: str) -> str:
+    """Return a cell in LaTeX, with the signs of bounds."""
+    return latex_escaped(text).replace("≥", r"$\geq$").replace("≤", r"$\leq$").replace("∞", r"$\infty$")
+
+
+def _ends(row: Mapping[str, Any]) -> str:
+    """Return the interval of a rank: "[1–3]"."""
+    return f"[{row['rank_low']}–{row['rank_high']}]"
+
+
+def _write_ratio(row: Mapping[str, Any], prefix: str = "") -> str:
+    """Return a ratio with its interval, "1.3 [1.1–1.5]"; "-" where there is none. prefix: of its columns."""
+    ratio, low, high = (row[f"{prefix}{name}"] for name in ("ratio", "low", "high"))
+    if np.isnan(ratio):
+        return "-"
+    interval = "" if np.isnan(low) else f" [{format_ends(low, high)}]"
+    return f"{SIGNS.get(row[f'{prefix}bound'], '')}{format_ratio(ratio)}{interval}"

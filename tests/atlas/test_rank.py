@@ -1,0 +1,161 @@
+"""Ranking an optimizer in a finished sweep: the same runs as in the extended sweep, and a folder left as it was."""
+
+import hashlib
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from quick import slow
+
+import optbench
+from optbench.contract.errors import OptbenchError
+
+SWEEP = {
+    "problems": ["quadratic(dim=4)", "rosenbrock"], "optimizers": ["gd", "momentum"], "learning_rates": "1e-4:1e-1:4",
+    "batch_sizes": [16], "schedules": ["constant"], "blocks": 3, "widen": 1, "epochs": 10,
+}  # fmt: skip
+LAZY = """
+from optbench import optimizer
+
+
+@optimizer(source="gd that stands still in two of three steps, with as much of its other settings")
+def lazy(w, g, n, lr):
+    n = n + 1
+    w = w - lr * g if n % 3 == 0 else w
+    return w, n
+
+
+{more}
+"""
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory) -> Path:
+    """A finished sweep of two optimizers on two problems."""
+    folder = tmp_path_factory.mktemp("rank") / "sweep"
+    optbench.sweep(SWEEP, out=folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def adam(sweep) -> optbench.Ranked:
+    """adam, ranked in it."""
+    return optbench.rank("adam", sweep, out=sweep.parent / "adam", against="gd")
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch) -> Path:
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_the_newcomer_runs_as_it_would_in_the_extended_sweep(sweep, adam):
+    extended = sweep.parent / "extended"
+    shutil.copytree(sweep, extended)
+    whole = optbench.sweep(optimizers=["adam"], out=extended, extend=True).runs
+    there = whole[(whole["optimizer"] == "adam") & (whole["stage"] != "report")]
+    own = adam.results.runs[adam.results.runs["optimizer"] == "adam"]
+    assert set(own.loc[own["stage"] != "report", "run_id"]) == set(there["run_id"])
+    # the sweep chose how many seeds report before it knew of adam, and adam reports on just these
+    seeds = {
+        name: set(part["seed"]) for name, part in adam.results.runs.query("stage == 'report'").groupby("optimizer")
+    }
+    assert seeds["adam"] == seeds["gd"]
+    assert set(own.loc[own["stage"] == "report", "run_id"]) & set(whole["run_id"])
+
+
+def test_nothing_of_the_sweep_changes_and_what_has_run_is_found_again(sweep, adam):
+    before, again = digests(sweep), digests(sweep.parent / "adam")
+    found = optbench.rank("adam", sweep, out=sweep.parent / "adam", against="gd")
+    assert digests(sweep) == before
+    assert found.table.equals(adam.table)
+    same = {name for name, digest in digests(sweep.parent / "adam").items() if again[name] == digest}
+    assert {name for name in again if "cohorts" in name} <= same
+
+
+def test_ratios_are_those_of_expected_running_times(sweep, adam):
+    """A naive twin: samples spent by all reporting runs of a recommended setting, over the number that arrived."""
+    results = adam.results
+    for problem in ("quadratic(dim=4)", "rosenbrock"):
+        target = results.ask().targets[problem]
+        times = {}
+        for name in ("adam", "gd"):
+            best = results.ask().settings.query("problem == @problem and optimizer == @name").iloc[0]
+            keys = ["lr", "schedule", "batch_size"]
+            runs = results.runs.query("problem == @problem and optimizer == @name and stage == 'report'")
+            runs = runs[(runs[keys] == best[keys]).all(axis=1)].set_index("seed")
+            reached = runs[f"samples_to_{target:g}"].astype(float)
+            spent = reached.where(np.isfinite(reached), runs["samples"])
+            times[name] = np.log(spent / np.where(np.isfinite(reached), 1, 0.5))
+        ratio = np.exp((times["adam"] - times["gd"]).mean())
+        row = adam.pairs.query("problem == @problem and b == 'gd'").iloc[0]
+        assert row["ratio"] == pytest.approx(ratio, rel=1e-9)
+    logs = np.log(adam.pairs[adam.pairs["problem"] != "all"].groupby("b")["ratio"].apply(list).to_dict()["gd"])
+    over = adam.pairs.query("problem == 'all' and b == 'gd'").iloc[0]
+    assert over["ratio"] == pytest.approx(np.exp(np.mean(logs)), rel=1e-9)
+    assert over["low"] < over["ratio"] < over["high"]
+
+
+def test_a_rank_lies_between_those_shown_better_and_those_shown_worse(adam):
+    for row in adam.table.to_dict("records"):
+        pairs = adam.pairs[adam.pairs["problem"] == row["problem"]]
+        assert row["rank_low"] == 1 + (pairs["low"] > 1).sum()
+        assert row["rank_high"] == 1 + len(pairs) - (pairs["high"] < 1).sum()
+        assert row["rank_low"] <= row["rank"] <= row["rank_high"]
+        assert row["beats"] + row["ties"] + row["loses"] + row["open"] == row["optimizers"] - 1 == 2
+
+
+@slow
+def test_a_lazy_copy_of_gd_loses_to_it_and_a_clone_does_not(sweep, workplace):
+    Path("lazy.py").write_text(LAZY.format(more=""))
+    slow = optbench.rank("lazy.py", sweep, against="gd")
+    row = slow.table.iloc[-1]
+    assert row["against_low"] > 1.05, "it needs three times the samples"
+    assert slow.pairs.query("problem == 'all' and b == 'gd'")["verdict"].tolist() == ["loses"]
+    assert (workplace / "ranked" / "lazy" / "runs.parquet").exists()
+    Path("clone.py").write_text(LAZY.replace("lazy", "clone").replace("n % 3 == 0", "n > 0").format(more=""))
+    clone = optbench.rank("clone.py", sweep, against="gd")
+    assert not {"wins", "loses"} & set(clone.pairs.query("b == 'gd'")["verdict"])
+    assert clone.table["rank_low"].iloc[-1] <= 2
+
+
+def test_an_optimizer_of_the_sweep_is_placed_without_a_run(sweep, workplace):
+    found = optbench.rank("momentum", sweep)
+    assert not (workplace / "ranked").exists()
+    assert set(found.pairs["b"]) == {"gd"}
+    other = optbench.rank("gd", sweep)
+    both = [each.pairs.set_index("problem")[["ratio", "low", "high"]] for each in (found, other)]
+    inverse = (1 / both[1]).rename(columns={"low": "high", "high": "low"})
+    pd.testing.assert_frame_equal(both[0], inverse[["ratio", "low", "high"]])
+
+
+@slow
+def test_objects_are_ranked_as_well(sweep, workplace):
+    @optbench.optimizer(source="gd of half the rate")
+    def half(w, g, lr):
+        return w - lr * g / 2
+
+    assert optbench.rank(half, sweep, against="").headline.startswith("half ranks ")
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (lambda known: known.provenance["plugins"].update({"problem rosenbrock": "0"}),
+     "problem rosenbrock has changed since the sweep in 'SWEEP': a newcomer would not run on what the others did"),
+    (lambda known: setattr(known, "missing", "2 of 9 cohorts are missing"),
+     "'SWEEP': 2 of 9 cohorts are missing: rank in a sweep that has ended"),
+])  # fmt: skip
+def test_a_sweep_that_is_unfinished_or_not_the_same_is_refused(sweep, workplace, monkeypatch, change, message):
+    known = optbench.load(sweep)
+    change(known)
+    monkeypatch.setattr("optbench.atlas.newcomers.load", lambda folder: known)
+    with pytest.raises(OptbenchError, match=re.escape(message.replace("SWEEP", str(sweep)))):
+        optbench.rank("adam", sweep)
+    assert not list(workplace.iterdir())

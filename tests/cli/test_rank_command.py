@@ -1,0 +1,95 @@
+"""``optbench rank``: what it prints, writes and refuses."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from quick import slow
+
+import optbench
+
+SWEEP = {
+    "problems": ["quadratic(dim=4)", "rosenbrock"], "optimizers": ["gd", "momentum"], "learning_rates": "1e-4:1e-1:4",
+    "batch_sizes": [16], "schedules": ["constant"], "blocks": 3, "widen": 1, "epochs": 10,
+}  # fmt: skip
+RULE = """
+from optbench import optimizer
+
+
+@optimizer(source="gd that stands still in two of three steps")
+def {name}(w, g, n, lr):
+    n = n + 1
+    w = w - lr * g if n % 3 == 0 else w
+    return w, n
+"""
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory) -> Path:
+    """A finished sweep of two optimizers on two problems."""
+    folder = tmp_path_factory.mktemp("rank") / "sweep"
+    optbench.sweep(SWEEP, out=folder)
+    return folder
+
+
+@slow
+def test_keep_adds_its_runs_to_the_sweep(sweep, run):
+    shutil.copytree(sweep, "copy")
+    assert run("rank", "adam", "copy", "--out", "own", "--keep", "--no-report")[0] == 0
+    runs, own = optbench.load("copy").runs, optbench.load("own").runs
+    assert set(own.loc[own["stage"] != "report", "run_id"]) <= set(runs["run_id"])
+    assert optbench.load("copy").provenance["extended_by"]
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["adam", "nowhere"], "no folder, and so no finished sweep, in 'nowhere'"),
+    (["adamm", "SWEEP"], "unknown optimizer 'adamm': did you mean 'adam"),
+    (["adam", "SWEEP", "--against", "adamw"], "unknown optimizer to rank against 'adamw'"),
+    (["mine.py", "SWEEP"], "no file 'mine.py': name a Python file with an optimizer, or an optimizer"),
+    (["two.py", "SWEEP"], "two.py defines lazy and other: name one of them, and --plugin two.py"),
+    (["none.py", "SWEEP"], "none.py defines no optimizer; a class of PyTorch's kind is 'torch:Name(file=none.py)'"),
+    (["broken.py", "SWEEP"], "the plug-in broken.py does not load: ZeroDivisionError"),
+    (["adam_*", "SWEEP"], "adam_* names 2 optimizers: rank one at a time"),
+    (["gd", "SWEEP", "--against", "", "--fail-above", "5%"], "--fail-above needs a reference: --against OPTIMIZER"),
+    (["gd", "SWEEP", "--format", "html"], "unknown format 'html'"),
+    (["gd", "SWEEP", "--fail-above", "x"], "--fail-above: 'x' must be a share such as 5% or 0.05"),
+])  # fmt: skip
+def test_what_cannot_be_ranked_is_one_line(sweep, run, arguments, message):
+    Path("two.py").write_text(RULE.format(name="lazy") + RULE.format(name="other"))
+    Path("none.py").write_text("x = 1\n")
+    Path("broken.py").write_text("1 / 0\n")
+    code, _, errors = run("rank", *[sweep if each == "SWEEP" else each for each in arguments])
+    assert code == 2
+    assert message in errors
+
+
+def test_exit_code_formats_and_json(sweep, run):
+    worse, better = "momentum", "gd"
+    line = ("rank", worse, sweep, "--against", better, "--fail-above", "0")
+    code, out, _ = run(*line, "--format", "json")
+    found = json.loads(out)
+    assert code == 1
+    assert found["failed"]
+    assert not found["ran"]
+    assert [row["problem"] for row in found["table"]] == ["quadratic(dim=4)", "rosenbrock", "all"]
+    code, out, _ = run(*line)
+    assert code == 1
+    assert "momentum ranks 2 of 2 [" in out
+    code, out, _ = run(*line, "--format", "markdown")
+    assert code == 1
+    assert "| rosenbrock | 2 [" in out
+    code, out, _ = run(*line, "--format", "latex")
+    assert code == 1
+    assert out.count("\\\\") == 4
+    assert "\\bottomrule" in out
+
+
+@slow
+def test_the_page_has_the_newcomer_in_front(sweep, run):
+    code, out, _ = run("rank", "adam", sweep, "--out", "own")
+    assert code == 0
+    assert "report: own/report/index.html" in out
+    page = Path("own/report/index.html").read_text(encoding="utf-8")
+    heads = page[page.index("<table") :]
+    assert 0 < heads.index("adam") < heads.index("momentum")
