@@ -294,31 +294,45 @@ def simulate_in_common(
 
 
 def judge_in_common(
-    levels: list[InCommon], alpha: float, shifts: np.ndarray | float = 0.0, c: float = SEARCH, most: int = 200
+    levels: list[InCommon],
+    alpha: float,
+    shifts: np.ndarray | float = 0.0,
+    c: float = SEARCH,
+    most: int = 200,
+    newcomer: bool = False,
 ) -> pd.DataFrame:
     """Return the verdict on every pair of levels of every sweep, with columns sweep, a, b besides those of `judge`.
 
-    shifts: (levels,) what is added to the results of each level. c: the share of a squared gap that counts.
+    And by_search, the variance by the search. shifts: (levels,) what is added to the results of each level. c: the
+    share of a squared gap that counts. newcomer:
+    the last level was added to the sweep of the others, who chose how many seeds report; only its pairs are judged, all
+    of them at once, as `optbench rank` does.
     """
     best = np.stack([each.best for each in levels]) + np.reshape(shifts * np.ones(len(levels)), (-1, 1, 1))
     first = best[:, :, :FIRST_REPORTS]
     gap = np.abs(_mean_known(np.stack([each.second - each.best[:, :FIRST_REPORTS] for each in levels])))
-    spread = c * (gap**2 + 2 * gap.mean(axis=0) ** 2) / 3
-    leader = np.nanargmin(_mean_known(first), axis=0)
+    known = len(levels) - newcomer
+    usual = np.broadcast_to(gap[:known].mean(axis=0), gap.shape).copy()
+    usual[known:] = gap.mean(axis=0)
+    spread = c * (gap**2 + 2 * usual**2) / 3
+    leader = np.nanargmin(_mean_known(first[:known]), axis=0)
     ahead = np.take_along_axis(first, leader[None, :, None], 0)
-    needed = np.ceil(np.nanvar(first - ahead, axis=2, ddof=1) / ERROR**2)
-    needed = np.clip(needed, FIRST_REPORTS, most)
-    needed = np.broadcast_to(needed.max(axis=0), needed.shape)
-    best = np.where(np.arange(best.shape[2]) < needed[:, :, None], best, np.nan)
+    needed = np.ceil(np.nanvar(first[:known] - ahead, axis=2, ddof=1) / ERROR**2)
+    needed = np.clip(needed, FIRST_REPORTS, most).max(axis=0)
+    best = np.where(np.arange(best.shape[2]) < needed[None, :, None], best, np.nan)
     a, b = np.triu_indices(len(levels), 1)
+    if newcomer:
+        b = np.arange(known)
+        a = np.full(known, known)
     rows = (best[b] - best[a]).swapaxes(0, 1)
     sampling = (spread[a] + spread[b]).T
     sweeps, pairs, seeds = rows.shape
     table = judge(
-        rows.reshape(-1, seeds), np.repeat(np.arange(sweeps), pairs), len(levels), alpha, None,
+        rows.reshape(-1, seeds), np.repeat(np.arange(sweeps), pairs), None if newcomer else len(levels), alpha, None,
         Sampling(sampling.ravel(), np.full(sampling.size, SEARCH_FREEDOM)), True,
     )  # fmt: skip
-    return table.assign(sweep=np.repeat(np.arange(sweeps), pairs), a=np.tile(a, sweeps), b=np.tile(b, sweeps))
+    numbers = {"sweep": np.repeat(np.arange(sweeps), pairs), "a": np.tile(a, sweeps), "b": np.tile(b, sweeps)}
+    return table.assign(**numbers, by_search=sampling.ravel())
 
 
 def times(reports: Reports) -> np.ndarray:

@@ -97,19 +97,35 @@ def _compare_over_these(table: CodedRuns, name: str, rows: pd.DataFrame, confide
         [one_fails[0] & one_fails[1], *one_fails], [0.0, -most, most], np.clip(effect["mean"], -most, most)
     )
     error = np.where(one_fails[0] | one_fails[1] | (effect["mean"] == 0), 0.0, error)
-    parts = pd.DataFrame({"b": rows["b"], "mean": mean, "variance": error**2, "rest": error**4 / freedom})
-    parts = parts[np.isfinite(parts["mean"]) & np.isfinite(parts["variance"])]
-    groups = parts.groupby("b", sort=False)
-    sums = groups.sum().reindex(rows["b"].unique())
-    count = groups.size().reindex(sums.index, fill_value=0).to_numpy()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean, error = sums["mean"].to_numpy() / count, np.sqrt(sums["variance"].to_numpy()) / count
-        whole = np.where(sums["rest"] > 0, sums["variance"] ** 2 / sums["rest"], 1.0)
-        half = critical_values(whole + 1, rows=len(sums), alpha=spent_alpha(look, 1 - confidence)) * error
-    ends = mean - half, mean + half
+    freedom = pd.Series(freedom, index=rows.index)
+    parts = rows[["problem", "b"]].assign(mean=mean, error=error, freedom=freedom)
+    grids = [parts.pivot_table(each, "b", "problem", sort=False, dropna=False) for each in ("mean", "error", "freedom")]
+    means, errors, freedoms = (grid.to_numpy() for grid in grids)
+    mean, *ends = average_effects(means, errors, freedoms, spent_alpha(look, 1 - confidence))
     verdict = np.select([*find_decided(*ends)], [TIE, WINS, LOSES], OPEN)
     numbers = dict(zip(("ratio", "low", "high"), map(np.exp, (mean, *ends)), strict=True))
-    return pd.DataFrame({"problem": ALL, "a": name, "b": sums.index, "verdict": verdict, **numbers, "bound": ""})
+    return pd.DataFrame({"problem": ALL, "a": name, "b": grids[0].index, "verdict": verdict, **numbers, "bound": ""})
+
+
+def average_effects(
+    mean: np.ndarray, error: np.ndarray, freedom: np.ndarray, alpha: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the means over problems of the differences to rivals, with the ends of intervals that hold at once.
+
+    mean, error, freedom: (rivals, problems), of each difference with its standard error and degrees of freedom, NaN
+    where there is none. Problems are independent. Returns mean, low and high, (rivals,) each.
+
+    Source: Satterthwaite 1946, Biometrics Bulletin 2, for the degrees of freedom of a sum of variances.
+    """
+    there = np.isfinite(mean) & np.isfinite(error)
+    mean, error = np.where(there, mean, 0.0), np.where(there, error, 0.0)
+    variance, rest = (error**2).sum(axis=1), (error**4 / np.where(there, freedom, 1.0)).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        count = there.sum(axis=1)
+        center, width = mean.sum(axis=1) / count, np.sqrt(variance) / count
+        whole = np.where(rest > 0, variance**2 / rest, 1.0)
+        half = critical_values(whole + 1, rows=len(mean), alpha=alpha) * width
+    return center, center - half, center + half
 
 
 def _count(problem: str, rows: pd.DataFrame, values: pd.Series, against: str) -> dict[str, object]:
