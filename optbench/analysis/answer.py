@@ -22,9 +22,10 @@ from optbench.analysis.known import Known
 from optbench.analysis.measures import LOSS, TEST_LOSS, TIME, clip_intervals, find_problems_without, metric_name
 from optbench.analysis.protocol import HOLDOUT, LEVELS, SCREEN, WIDEN, CodedRuns, code_runs, select_best_draws
 from optbench.analysis.ranking import FAILED, measure_levels, rank_levels
-from optbench.analysis.run_columns import count_folds, drop_lost_runs, hyperparameter_columns
+from optbench.analysis.run_columns import count_folds, drop_lost_runs, find_failed_runs, hyperparameter_columns
 from optbench.analysis.selection import best_configurations, is_staged, measure_overfitting, reported_runs
 from optbench.analysis.sweep_tables import CHOOSE_BY, Tables
+from optbench.analysis.trajectories import read_timing, step_seconds
 from optbench.analysis.verdicts import ALL, OPEN, TIE, WINS, check_levels, compare_levels, exchange_sides
 from optbench.contract.arguments import one_of
 from optbench.contract.columns import CONSTANT, TARGETS, TEST, is_gain
@@ -257,14 +258,36 @@ class Answer:
 
     @cached_property
     def ranking(self) -> pd.DataFrame:
-        """The table of `rank_levels`, with `unreached`: the blocks whose expected time to a target is a bound."""
+        """The table of `rank_levels`, with `unreached`: the blocks whose expected time to a target is a bound.
+
+        Of optimizers also `seconds`, those of the value: to a target, else of a run, without evaluations; and
+        `state_bytes`, what one keeps for a parameter from step to step; NaN in folders that do not say it.
+        """
         table, tuned = self.coded, held_out(self.coded)
         values = clip_intervals(measure_levels(table, self.question.confidence, self.edges), self.runs, self.judge_by)
         hits, ran = np.nansum(tuned.reached, axis=2), (~np.isnan(tuned.reached)).any(axis=2)
         places = rank_levels(self.verdicts, values, self.of)
         ends = values[["problem", self.of]].assign(unreached=table.timed * ((hits == 0) & ran).sum(axis=1))
         places = places.merge(ends, on=["problem", self.of], how="left")
-        return places.assign(unreached=places["unreached"].fillna(0).astype(np.int64))  # of all problems there is none
+        # Over all problems there is none
+        places = places.assign(unreached=places["unreached"].fillna(0).astype(np.int64))
+        if self.of != "optimizer":
+            return places
+        places = places.merge(self._mean_resources(), on=PAIR, how="left")
+        to_target = places["value"] / places.pop("samples") * places["seconds"]
+        targets = self.targets if self.judge_by == TIME else {}
+        timed = np.array([math.isfinite(targets.get(name, math.nan)) for name in places["problem"]], dtype=bool)
+        return places.assign(seconds=places["seconds"].mask(timed, to_target))
+
+    def _mean_resources(self) -> pd.DataFrame:
+        """Return by problem and optimizer the means over `reported_runs` that ended well: what a run takes, and keeps.
+
+        Columns seconds, without evaluations, and samples; state_bytes, of a parameter.
+        """
+        runs, timings = self.reported_runs, self.tables.timings
+        seconds = runs["steps"].to_numpy(dtype=np.float64) * step_seconds(runs, timings)
+        table = runs[[*PAIR, "samples"]].assign(seconds=seconds, state_bytes=read_timing(runs, timings, "state_bytes"))
+        return table[~find_failed_runs(runs)].groupby(PAIR, sort=False).mean().reset_index()
 
     @cached_property
     def targets(self) -> dict[str, float]:

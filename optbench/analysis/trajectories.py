@@ -102,8 +102,15 @@ def _read_facts(results: Tables) -> Facts:
 
 def step_seconds(runs: pd.DataFrame, timings: pd.DataFrame) -> np.ndarray:
     """Return the seconds of a step of each run, (runs,), without evaluations; NaN where no time was recorded."""
-    seconds = timings.drop_duplicates("cohort_id", keep="last").set_index("cohort_id")["ns_per_run_step"] * 1e-9
-    return runs["cohort_id"].map(seconds).to_numpy(dtype=np.float64)
+    return 1e-9 * read_timing(runs, timings, "ns_per_run_step")
+
+
+def read_timing(runs: pd.DataFrame, timings: pd.DataFrame, name: str) -> np.ndarray:
+    """Return a column of ``timings`` for each run, (runs,); NaN where it is not there, as in folders of before."""
+    if name not in timings:
+        return np.full(len(runs), np.nan)
+    of_cohort = timings.drop_duplicates("cohort_id", keep="last").set_index("cohort_id")[name]
+    return runs["cohort_id"].map(of_cohort).to_numpy(dtype=np.float64)
 
 
 def planned_steps(runs: pd.DataFrame, timings: pd.DataFrame) -> np.ndarray:

@@ -1,7 +1,8 @@
-"""``optbench compare``: a candidate against its baseline, two result folders or two optimizers of one."""
+"""``optbench compare``: a candidate against its baseline, two folders or two optimizers of one; or all of a folder."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 _HOW = "How they are compared"
 USAGE = "name two result folders (compare A B), or a folder and two of its optimizers (compare results adam nesterov)"
 
-
 _FORMATS = ("text", "json", "github", "junit")
 _MEASURES = completion.words(*MEASURES)
 
@@ -30,7 +30,7 @@ def compare(
     targets: Annotated[list[str], typer.Argument(
         metavar="A B", show_default=False,
         help="Two result folders, the baseline and the candidate; or a folder and two of its optimizers; or two "
-        "folders and an optimizer of each.",
+        "folders and an optimizer of each. One folder alone: the table of all its optimizers.",
     )],
     by: Annotated[str | None, option(
         "by", "WAY", "tuned: what each side has chosen; settings: the same settings in both. By default tuned for "
@@ -80,7 +80,8 @@ def compare(
     B), ratio of B over A, low, high, p, p_adjusted, regression ("shown", "ruled out", "open"), p_regression,
     regression_blocks (in all, to show it or rule it out), known, blocks_needed (for a verdict), blocks, seeds, runs,
     identical, probability, failures_a, failures_b, trials, trials_a, trials_b, reason, measure (loss where it stands
-    in). A number that is not finite is null.
+    in). A number that is not finite is null. Of one folder: "folder", "judge_by", "level", "ranking" (rows, as in
+    Python).
     """
     from optbench.cli import compare_formats, compare_text
     from optbench.cli.console import warn
@@ -99,6 +100,13 @@ def compare(
     above = None if fail_above is None else parse_share("--fail-above", fail_above)
     if strict and above is None:
         raise OptbenchError("--strict needs --fail-above SHARE, the regression that it wants to see ruled out")
+    if len(targets) == 1:
+        given: dict[str, Any] = {"by": by, "choose-by": choose_by, "problems": problems, "optimizers": optimizers}
+        given |= {"fail-above": fail_above, "cost": cost != "loss", "format": form not in ("text", "json")}
+        if needless := [f"--{name}" for name, value in given.items() if value]:
+            raise OptbenchError(f"{needless[0]} needs two sides: {USAGE}")
+        _show_all(targets[0], judge_by, read_pairs(label or ()), form == "json")
+        return
     a, b, pair = _load_targets(targets)
     a, *rest = share_labels([a] if b is None else [a, b], read_pairs(label or ()))
     b = rest[0] if rest else None
@@ -126,6 +134,24 @@ def compare(
         compare_text.print_comparison(shown, strict, steps)
     if failed:
         raise typer.Exit(NO)
+
+
+def _show_all(folder: str, judge_by: str | None, labels: Mapping[str, str], json: bool) -> None:
+    """Print the table of all optimizers of a folder. labels: more of them, by name."""
+    from optbench.analysis.pair_statistics import spent_alpha
+    from optbench.cli.console import console, warn
+    from optbench.results.results import load, share_labels
+    from optbench.wording.standings import tabulate_standings
+
+    (results,) = share_labels([load(folder)], labels)
+    if results.missing:
+        warn(f"{folder}: {results.missing}")
+    answer = results.ask(judge_by)
+    if json:
+        level = 1 - spent_alpha(answer.looks[0])
+        print_json({"folder": folder, "judge_by": answer.judge_by, "level": level, "ranking": answer.ranking})
+    else:
+        print(*tabulate_standings(answer, console.width), sep="\n")
 
 
 def _load_targets(targets: list[str]) -> tuple[Results, Results | None, tuple[str, str] | None]:

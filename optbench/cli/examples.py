@@ -33,9 +33,9 @@ EXAMPLES: dict[str, tuple[str, tuple[str, ...]]] = {
         ("optbench status first",),
     ),
     "compare": (
-        "Two optimizers of the sweep in `optbench sweep --help`; the exit code is 1 where adam is shown to be twice as "
-        "bad as gd, or worse:",
-        ("optbench compare first gd adam --fail-above 100%",),
+        "All optimizers of the sweep in `optbench sweep --help`; and two of them, with exit code 1 where adam is shown "
+        "to be twice as bad as gd, or worse:",
+        ("optbench compare first", "optbench compare first gd adam --fail-above 100%"),
     ),
     "rank": (
         "Where lion stands beside the two of the sweep in `optbench sweep --help`, on its problem, seeds and trials:",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,9 @@ def print_summary(answer: Answer) -> None:
         paragraph(text, hang=2)
     chosen = " and chosen.toml, these settings as a spec," * is_file(directory / "chosen.toml")
     paragraph(f"{count_runs(results.runs)}; tables{chosen} in {directory}", hang=2)
+    if answer.ranking["optimizer"].nunique() > 1:
+        paragraph("all optimizers, with ratio, verdict, seconds and memory:")
+        command(shlex.join(["optbench", "compare", str(directory)]))
 
 
 def _describe_cpu_cohorts(runs: pd.DataFrame, timings: pd.DataFrame, label: Label) -> str:

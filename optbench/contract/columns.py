@@ -95,6 +95,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("device", "text", optional=True),
         Column("device_note", "text", optional=True),
         Column("eager", "text", optional=True),
+        Column("state_bytes", optional=True),
     ),
     "problems": (
         Column("problem", "text"),

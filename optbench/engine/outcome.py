@@ -1,5 +1,6 @@
 """The results of a cohort's lanes, as arrays, and the two values by which runs are compared."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -144,6 +145,7 @@ class CohortOutcome:
         device_note: the GPU's name, or the reason why the cohort ran on the CPU instead of a GPU.
         eager: the library that took the steps outside the compiled loop: "PyTorch", "optax", or "Python" for a
             problem's gradients.
+        state_bytes: what another library's optimizer keeps for a parameter; NaN where that is not known.
     """
 
     parts: list[Outcome]
@@ -153,6 +155,7 @@ class CohortOutcome:
     device: str = "cpu"
     device_note: str = ""
     eager: str = ""
+    state_bytes: float = math.nan
 
 
 def group_slices(problem: Problem) -> list[slice]:

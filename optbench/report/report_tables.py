@@ -29,7 +29,7 @@ from optbench.report.report_files import digest_of, json_text, read_digests, wri
 from optbench.wording import labels
 from optbench.wording.answers import describe_unequal_trials
 from optbench.wording.judged import name_scope
-from optbench.wording.latex import bounded, build_results_table, latex_escaped, latex_number
+from optbench.wording.latex import LATEX_BOUNDS, bounded, build_results_table, latex_escaped, latex_number
 from optbench.wording.verdict_texts import say, with_texts
 
 BEST, OPEN = "best", "open"
@@ -364,8 +364,9 @@ LATEX = {
         "low": "low", "high": "high", "p_adjusted": "adjusted p", "known": "known", "blocks_needed": "blocks needed",
     },
     "ranking": {
-        "problem": "problem", "optimizer": "optimizer", "place": "place", "state": "state", "value": "value",
-        "low": "low", "high": "high", "mean_rank": "mean rank", "reached": "reached", "failures": "failures",
+        "problem": "problem", "optimizer": "optimizer", "state": "verdict", "value": "value", "low": "low",
+        "high": "high", "ratio": "ratio", "ratio_low": "low", "ratio_high": "high", "failures": "failures",
+        "seconds": "seconds", "state_bytes": "memory",
     },
     "costs": {
         "problem": "problem", "optimizer": "optimizer", "samples_to_0.1": "10%", "samples_to_0.01": "1%",
@@ -383,7 +384,8 @@ ABOUT = {
     "settings": f"median, low and high are {_OF_SETTINGS}, so they differ from results.tex, which is over blocks",
     "verdicts": "ratio, low and high are b over a; the intervals of a problem hold at once",
     "ranking": f"value, low and high are {_OVER_BLOCKS}, infinite where no run reaches the target, and bounds where "
-    "none does in some block (unreached of them); in the rows all, low and high are of the mean rank",
+    "none does in some block (unreached of them), in the rows all the mean rank; ratio is that of values over the "
+    "first's; seconds are of training, without evaluations; memory is bytes of state for each parameter",
     "costs": f"expected samples until so much of the first gap is left, {_OF_SETTINGS}",
 }
 """What the numbers of each table are, for a comment."""
@@ -460,7 +462,8 @@ def _read_list(folder: Path) -> dict[str, str]:
 def without_bounds(ranking: pd.DataFrame) -> pd.DataFrame:
     """Return the ranking with inf, as in `costs`, in place of the expected samples to a target that no run reached."""
     never = ranking["reached"] == 0
-    return ranking.assign(**{name: ranking[name].mask(never, math.inf) for name in ("value", "low", "high")})
+    names = [name for name in ("value", "low", "high", "seconds") if name in ranking]
+    return ranking.assign(**{name: ranking[name].mask(never, math.inf) for name in names})
 
 
 def write_latex(sweep: ReportData, name: str, table: pd.DataFrame) -> str:
@@ -483,6 +486,8 @@ def write_latex(sweep: ReportData, name: str, table: pd.DataFrame) -> str:
         varied = {each: each for each in hyperparameter_columns(runs) if each in shown}
         first = dict(list(heads.items())[: list(heads).index("lr") + 1])
         heads = first | varied | heads
+    if name == "ranking":
+        table = table.assign(value=table["value"].where(table["problem"] != ALL, table["mean_rank"]))
     names = [each for each in ("problem", "optimizer", "rival", "a", "b") if each in table]
     table = table.assign(**{each: table[each].map(sweep.label) for each in names})
     return latex_text(table, heads, comment, bold, dagger, marked)
@@ -520,6 +525,9 @@ def latex_text(
     for name in ("value", "low", "high") if "unreached" in table else ():  # the ranking
         rows = zip(table.to_dict("records"), cells[name], strict=True)
         cells[name] = [text if name == "low" and row["reached"] else bounded(row, text) for row, text in rows]
+    if "unreached" in table:
+        ratios = zip(table["bound"], cells["ratio"], strict=True)
+        cells["ratio"] = [LATEX_BOUNDS.get(bound, "") + text for bound, text in ratios]
     cells[marked] = [
         (rf"\textbf{{{text}}}" if is_bold else text) + (r"\textsuperscript{\textdagger}" if is_open else "")
         for text, is_bold, is_open in zip(cells[marked], bold, dagger, strict=True)

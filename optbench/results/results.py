@@ -229,8 +229,10 @@ class Results(Tables):
 
         Returns:
             A row a problem and optimizer, and rows "all": place, state ("first", "tie" with it, "open": not told apart
-            from it, "behind", "failed"), alone (it wins against all others), value with its interval, mean rank, the
-            probability of being better than a rival, the shares of runs that failed and that reached the target.
+            from it, "behind", "failed"), alone (it wins against all others), value with its interval, its ratio over
+            the leader's with ratio_low and ratio_high, mean rank, the probability of being better than a rival, the
+            shares of runs that failed and that reached the target; of optimizers also seconds (to the target, else of a
+            run; without evaluations) and state_bytes (what one keeps for a parameter from step to step).
 
         Raises:
             OptbenchError: the measure or the column does not exist, or no reported run was chosen by ``choose_by``.

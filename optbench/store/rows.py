@@ -20,7 +20,9 @@ from optbench.contract.columns import (
     TARGETS,
     target_column,
 )
+from optbench.contract.optimizers import Optimizer
 from optbench.contract.problems import Problem
+from optbench.engine.arrays import make_block_table
 from optbench.engine.batches import count_gradients, count_samples
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.objective import Objective
@@ -106,7 +108,20 @@ def _make_timing(finished: Finished, threads: int) -> dict[str, Any]:
         "device": outcome.device,
         "device_note": outcome.device_note,
         "eager": outcome.eager,
+        "state_bytes": _count_state(cohort, outcome.state_bytes),
     }
+
+
+def _count_state(cohort: Cohort, other: float) -> float:
+    """Return the bytes that a rule keeps for a parameter from step to step: its slots, and what matrices need.
+
+    A slot of one number for a block or a run counts for nothing. other: what an optimizer that is no rule keeps.
+    """
+    rule, itemsize = cohort.optimizer, np.dtype(cohort.dtype).itemsize
+    if not isinstance(rule, Optimizer):
+        return other
+    _, dim, memory = make_block_table(rule, cohort.problem.blocks, cohort.lanes[0].hyperparameters)
+    return itemsize * (len(rule.own) + memory / dim)
 
 
 def make_failed_tables(cohort: Cohort, cohort_id: str, run_ids: Sequence[str], reason: str) -> dict[str, pa.Table]:

@@ -27,6 +27,8 @@ _SPECIAL = {
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}", "–": "--", "…": r"\ldots{}", "·": r"\textperiodcentered{}", "\n": " ", "\r": " ",
 }  # fmt: skip
+LATEX_BOUNDS = {"at least": r"$\geq$", "at most": r"$\leq$", "about": r"$\sim$"}
+"""What stands before a ratio that is a bound."""
 _POWER = re.compile(r"(-?[\d.]+)e(-?\d+)")
 
 

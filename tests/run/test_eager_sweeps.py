@@ -62,6 +62,7 @@ def test_the_same_bytes_in_processes_and_from_an_extended_folder(swept):
     assert timings.groupby("optimizer")["eager"].unique().map(list).to_dict() == {
         "gd": [""], "torch:Adam": ["PyTorch"], "torch:Mine": ["PyTorch"],
     }  # fmt: skip
+    assert timings.groupby("optimizer")["state_bytes"].unique().map(list).loc["torch:Adam"] == [16.0]
     assert timings["device"].eq("cpu").all() and timings["device_note"].eq("").all()
     plugins = json.loads(Path("whole/provenance.json").read_text())["plugins"]
     assert "optimizer torch:Mine" in plugins and any(key.startswith("library torch 2") for key in plugins)

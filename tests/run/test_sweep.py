@@ -23,7 +23,7 @@ RUNS = ["run_id", "cohort_id", "problem", "optimizer", "beta1", "schedule", "lr"
 CURVES = ["run_id", "step", "epoch", "samples", "lr", "batch_loss", "train_loss", "validation_loss", "test_loss",
           "gradient_norm"]  # fmt: skip
 TIMINGS = ["cohort_id", "lanes", "steps", "seconds", "evaluation_seconds", "ns_per_run_step", "compile_seconds", "host",
-           "threads", "device", "device_note", "eager"]  # fmt: skip
+           "threads", "device", "device_note", "eager", "state_bytes"]  # fmt: skip
 
 # 16 lanes: the form that vectorizes. The largest rate diverges on both problems.
 SPEC = {"problems": ["rosenbrock", "logistic"], "optimizers": ["gd", "momentum"],
@@ -234,6 +234,9 @@ def test_timings(swept):
     assert timings["cohort_id"].tolist() == list(dict.fromkeys(swept.runs["cohort_id"]))
     assert timings["lanes"].eq(16).all() and timings["threads"].eq(1).all()
     assert timings["device"].eq("cpu").all() and timings["device_note"].eq("").all()
+    rules = swept.runs.drop_duplicates("cohort_id").set_index("cohort_id")["optimizer"]
+    numbers = timings["cohort_id"].map(rules).map({"gd": 0, "momentum": 1})
+    assert timings["state_bytes"].tolist() == (8 * numbers).tolist()
     made = swept.runs[swept.runs["status"] == "ok"].groupby("cohort_id")["steps"].max()
     assert timings["steps"].tolist() == timings["cohort_id"].map(made).tolist()
     assert (timings["seconds"] >= timings["evaluation_seconds"]).all() and (timings["ns_per_run_step"] > 0).all()

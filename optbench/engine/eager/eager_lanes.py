@@ -1,5 +1,6 @@
 """Cohorts that are not compiled: arrays and evaluations of the CPU, and steps that Python takes one by one."""
 
+import math
 import random
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -45,6 +46,7 @@ def run_cohort(cohort: Cohort, progress: Callable[[int], None], stop: Callable[[
     outcome.seconds, outcome.compile_seconds = outcome.seconds - preparing, outcome.compile_seconds + preparing
     optimizer = cohort.optimizer
     outcome.eager = LIBRARIES[optimizer.library] if isinstance(optimizer, Eager) else "Python"
+    outcome.state_bytes = calls[0].state_bytes if calls else math.nan  # SciPy's methods have no lanes
     return outcome
 
 
@@ -155,6 +157,11 @@ class EagerLanes(CpuLanes):
     def preparation_seconds(self) -> float:
         """The seconds that the library took to prepare its steps."""
         return 0.0 if self._eager is None else self._eager.preparation_seconds
+
+    @property
+    def state_bytes(self) -> float:
+        """The bytes that the library keeps for a parameter; NaN where that is not known."""
+        return math.nan if self._eager is None else self._eager.count_state() / self.problem.dim
 
     @np.errstate(all="ignore")  # a run that explodes overflows on its way
     def advance(self, rates: Rates, done: int, size: int, inner: Sequence[int] = ()) -> None:

@@ -1,5 +1,6 @@
 """Another library's optimizer in place of a rule's kernel, for all lanes of a call."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -60,6 +61,10 @@ class EagerUpdate:
         for r, point in points.items():
             (out if self.rows else out.T)[r] = point
         return out
+
+    def count_state(self) -> float:
+        """Return the bytes that the optimizer of the first lane keeps; NaN where that is not known."""
+        return math.nan
 
     def clear(self, lanes: np.ndarray) -> None:
         """Do nothing: a lane that has ended is not stepped again."""

@@ -83,6 +83,13 @@ class TorchUpdate(EagerUpdate):
         finally:
             self.preparation_seconds += time.perf_counter() - begin
 
+    def count_state(self) -> float:
+        """Return the bytes of all tensors of more than one number in the optimizer's state."""
+        if (first := self._steppers[0]) is None:
+            return super().count_state()
+        values = [value for state in first.optimizer.state.values() for value in dict(state).values()]
+        return float(sum(each.nbytes for each in values if torch.is_tensor(each) and each.numel() > 1))
+
     def points(self) -> dict[int, np.ndarray]:
         """Return the points that schedule-free optimizers evaluate, by lane."""
         found = {}
