@@ -93,7 +93,7 @@ def test_the_wheel_says_what_it_is(wheel):
     needed = [line for line in about.get_all("Requires-Dist") if "extra ==" not in line]
     assert {*map(Requirement, needed)} == {*map(Requirement, PROJECT["dependencies"])}
     assert set(about.get_all("Provides-Extra")) == {
-        "test", "peers", "dask", "datasets", "torch", "optax", "keras", "cuda12", "cuda13", "docs",
+        "test", "peers", "dask", "datasets", "torch", "optax", "keras", "export", "cuda12", "cuda13", "docs",
     }  # fmt: skip
     assert dict(points["console_scripts"]) == {"optbench": "optbench.__main__:main"}
     assert about.get_payload().startswith("# optbench")

@@ -73,7 +73,7 @@ class Tables:
         Returns:
             The columns that figures draw, and ``more``, as far as there are such.
         """
-        wanted, columns = _check_texts("run_ids", run_ids), [*_DRAWN, *_check_texts("more", more)]
+        wanted, columns = _check_texts("run_ids", run_ids), [*dict.fromkeys([*_DRAWN, *_check_texts("more", more)])]
         if self._curves is not None or self._source is None or not wanted:  # pyarrow takes no empty list
             rows = self.curves[self.curves["run_id"].isin(wanted)]
             return rows[[name for name in columns if name in rows.columns]]

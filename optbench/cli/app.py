@@ -15,6 +15,7 @@ from optbench.cli import (
     compare,
     completion,
     ewa,
+    export,
     groups,
     info,
     lecture,
@@ -65,7 +66,13 @@ app = typer.Typer(
 )
 _COMMANDS: dict[str, dict[str, Callable]] = {
     groups.RUN: {"sweep": sweep.sweep, "merge": merge.merge},
-    groups.ASK: {"status": status.status, "report": report.report, "compare": compare.compare, "rank": rank.rank},
+    groups.ASK: {
+        "status": status.status,
+        "report": report.report,
+        "compare": compare.compare,
+        "rank": rank.rank,
+        "export": export.export,
+    },
     groups.CATALOGUE: {"list": listing.list_names, "show": show.show, "check": check.check},
     groups.LECTURE: {"lecture": lecture.lecture, "ewa": ewa.ewa, "info": info.info},
 }

@@ -41,6 +41,10 @@ EXAMPLES: dict[str, tuple[str, tuple[str, ...]]] = {
         "Where lion stands beside the two of the sweep in `optbench sweep --help`, on its problem, seeds and trials:",
         ("optbench rank lion first",),
     ),
+    "export": (
+        "The runs of the sweep in `optbench sweep --help` as tables for a spreadsheet:",
+        ("optbench export first --to csv --out first-runs",),
+    ),
     "lecture": (
         "What an exponentially weighted average costs, a claim of the lecture, on a smaller experiment:",
         ("optbench lecture B1 --quick --out lecture",),

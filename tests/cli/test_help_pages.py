@@ -12,7 +12,9 @@ import pytest
 from optbench.cli import app
 from optbench.cli.examples import EXAMPLES
 
-COMMANDS = ("sweep", "merge", "status", "report", "compare", "rank", "list", "show", "check", "lecture", "ewa", "info")
+COMMANDS = (
+    "sweep", "merge", "status", "report", "compare", "rank", "export", "list", "show", "check", "lecture", "ewa", "info",
+)  # fmt: skip
 QUICK = ("list", "show", "ewa", "info")
 
 
