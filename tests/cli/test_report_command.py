@@ -15,7 +15,8 @@ def test_one_folder_with_what_to_take_along(run):
     code, out, err = run("report", "--out", "page", "--tables", "csv, tex", "--static")
     assert code == 0 and not err
     assert out.startswith("report: page/index.html tables: page/tables adam is best on saddle ")
-    assert out.endswith("; tables in results")
+    end = "; tables in results all optimizers, with ratio, verdict, seconds and memory: optbench compare results"
+    assert out.endswith(end)
     assert len(list(Path("page/tables").glob("*.[ct]*"))) == 11 and not Path("results/report").exists()
     assert "plotly" not in Path("page/index.html").read_text(encoding="utf-8").lower()
 
