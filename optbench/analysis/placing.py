@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from optbench.analysis.answer import Answer
 from optbench.analysis.judging import find_decided
@@ -108,7 +109,7 @@ def _compare_over_these(table: CodedRuns, name: str, rows: pd.DataFrame, confide
 
 
 def average_effects(
-    mean: np.ndarray, error: np.ndarray, freedom: np.ndarray, alpha: float
+    mean: np.ndarray, error: np.ndarray, freedom: np.ndarray, alpha: ArrayLike
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the means over problems of the differences to rivals, with the ends of intervals that hold at once.
 

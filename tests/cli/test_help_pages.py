@@ -13,7 +13,8 @@ from optbench.cli import app
 from optbench.cli.examples import EXAMPLES
 
 COMMANDS = (
-    "sweep", "merge", "status", "report", "compare", "rank", "export", "list", "show", "check", "lecture", "ewa", "info",
+    "sweep", "merge", "status", "report", "compare", "rank", "export",
+    "list", "show", "check", "lecture", "ewa", "info",
 )  # fmt: skip
 QUICK = ("list", "show", "ewa", "info")
 
