@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +13,7 @@ import pandas as pd
 from optbench.analysis.answer import Answer
 from optbench.analysis.measures import TIME
 from optbench.analysis.protocol import TUNES
+from optbench.contract.names import parse
 
 # Seconds of a step of PyTorch on one core: its fixed part, that of a weight, and that of a weight and an example. By
 # benchmarks/torch_steps.py, of networks with 1 to 3 layers and up to 270,000 weights (a Xeon of 2026, AdamW); within a
@@ -44,6 +47,20 @@ class Rates(NamedTuple):
     high: float
     points: bool
     """Whether as good means within POINTS, and not within a factor of NEAR."""
+
+
+class MovedRate(NamedTuple):
+    """What the recommended rate of one problem costs on another that differs from it in a parameter."""
+
+    parameter: str
+    first: object
+    """Its value on the problem whose rate it is, and on the other one."""
+    second: object
+    rate: float
+    best: float
+    """The recommended rate on the other problem."""
+    cost: float
+    """The value there at this rate over that at the best one: of a loss, of samples, or of errors."""
 
 
 class LastQuarter(NamedTuple):
@@ -96,20 +113,11 @@ def _train_seconds(answer: Answer, problem: str, weights: float, batch_size: int
 
 def find_good_rates(answer: Answer, problem: str) -> Rates | None:
     """Return the range around the best rate in which all are as good; None where too few were tried."""
-    row, coded = _recommended(answer, problem), answer.coded
+    row = _recommended(answer, problem)
     if row is None:
         return None
-    tuning = coded.stage == TUNES
-    runs = answer.runs.iloc[coded.row[tuning]].assign(value=coded.judged[tuning])
-    for key in ("problem", "optimizer", "batch_size", "schedule"):
-        runs = runs[runs[key] == row[key]]
     points = "accuracy" in answer.judge_by and problem not in answer.without
-    values = np.exp(runs["value"]) if points else runs["value"]
-    bins = pd.DataFrame({"bin": np.round(np.log(runs["lr"]) / _BIN), "lr": runs["lr"], "value": values}).dropna()
-    means = bins.groupby("bin").agg(
-        value=("value", "mean"), low=("lr", "min"), high=("lr", "max"), count=("lr", "size")
-    )
-    means = means[means["count"] >= _LEAST].sort_index()
+    means = _bin_rates(answer, row, np.exp) if points else _bin_rates(answer, row)
     if len(means) <= _LEAST:
         return None
     good = means["value"] <= means["value"].min() + (POINTS if points else math.log(NEAR))
@@ -121,6 +129,59 @@ def find_good_rates(answer: Answer, problem: str) -> Rates | None:
         last += 1
     low, high = float(means["low"].iloc[first]), float(means["high"].iloc[last])
     return Rates(low, high, points) if low <= row["lr"] <= high else None
+
+
+def find_moved_rates(answer: Answer) -> dict[tuple[str, str], MovedRate]:
+    """Return what a rate costs on the next problem, for problems in a row that differ in one parameter: mlp(hidden).
+
+    The optimizer is the one that leads on the first, its other settings are those recommended on the second, and values
+    are means over the tuning runs of a bin of rates. By both problems; those without enough rates are left out.
+    """
+    problems, found = [*answer.best["problem"].unique()], {}
+    for one, other in pairwise(problems):
+        row, parameter = _recommended(answer, one), _find_difference(one, other)
+        there = answer.best[
+            (answer.best["problem"] == other) & (answer.best["optimizer"] == (row or {}).get("optimizer"))
+        ]
+        if row is None or parameter is None or there.empty:
+            continue
+        best = there.iloc[0].to_dict()
+        means = _bin_rates(answer, best)["value"]
+        at, lowest = round(math.log(row["lr"]) / _BIN), round(math.log(best["lr"]) / _BIN)
+        if at in means.index and lowest in means.index:
+            cost = math.exp(max(means[at] - means[lowest], 0.0))
+            found[one, other] = MovedRate(*parameter, row["lr"], best["lr"], cost)
+    return found
+
+
+def _find_difference(one: str, other: str) -> tuple[str, object, object] | None:
+    """Return the parameter in which two problems of a kind differ, with both values; None for other problems."""
+    names, values = zip(*(parse(text) for text in (one, other)), strict=True)
+    if names[0] != names[1]:
+        return None
+    keys = [key for key in {**values[0], **values[1]} if values[0].get(key) != values[1].get(key)]
+    return (keys[0], values[0].get(keys[0]), values[1].get(keys[0])) if len(keys) == 1 else None
+
+
+def _bin_rates(
+    answer: Answer, row: Mapping, scale: Callable[[pd.Series], pd.Series] = lambda value: value
+) -> pd.DataFrame:
+    """Return the tuning runs at a row's setting but for its rate, by bin of rates: value (mean), low, high, count.
+
+    scale: what the mean is taken of, a function of the logarithm. Bins with a single run are left out.
+    """
+    coded = answer.coded
+    tuning = coded.stage == TUNES
+    runs = answer.runs.iloc[coded.row[tuning]].assign(value=coded.judged[tuning])
+    for key in ("problem", "optimizer", "batch_size", "schedule"):
+        runs = runs[runs[key] == row[key]]
+    bins = pd.DataFrame(
+        {"bin": np.round(np.log(runs["lr"]) / _BIN), "lr": runs["lr"], "value": scale(runs["value"])}
+    ).dropna()
+    means = bins.groupby("bin").agg(
+        value=("value", "mean"), low=("lr", "min"), high=("lr", "max"), count=("lr", "size")
+    )
+    return means[means["count"] >= _LEAST].sort_index()
 
 
 def find_last_quarter(answer: Answer, problem: str) -> LastQuarter | None:
@@ -146,7 +207,8 @@ def find_last_quarter(answer: Answer, problem: str) -> LastQuarter | None:
     return LastQuarter(middle, bool(same >= _STEADY), validation)
 
 
-def _recommended(answer: Answer, problem: str) -> dict | None:
-    """Return the row of `best` of a problem's leader; None without one."""
-    rows = answer.best[(answer.best["problem"] == problem) & (answer.best["optimizer"] == answer.leader(problem))]
+def _recommended(answer: Answer, problem: str, optimizer: str = "") -> dict | None:
+    """Return the row of `best` of an optimizer, by default the leader, on a problem; None without one."""
+    optimizer = optimizer or answer.leader(problem)
+    rows = answer.best[(answer.best["problem"] == problem) & (answer.best["optimizer"] == optimizer)]
     return None if rows.empty else rows.iloc[0].to_dict()

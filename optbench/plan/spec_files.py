@@ -40,7 +40,7 @@ _SYNONYMS = {"lr": "learning_rates", "learning_rate": "learning_rates"}
 """Other words for keys of a spec: those of the command, and of a single run."""
 USUAL_RATES = ":".join([*(names.number_text(float(end)) for end in RATES.ends), "11"])
 """The grid of a spec without rates: the range from which trials of most optimizers are drawn, in half decades."""
-_ALTERNATIVES = re.compile(r"=\s*([^,()\[\]=]*\|[^,()\[\]=]*)")
+_ALTERNATIVES = re.compile(r"""=\s*([^,()\[\]='"]*\|[^,()\[\]='"]*)""")
 _FILE = "file"
 """The parameter of another library's optimizer that names its file."""
 
@@ -144,13 +144,15 @@ def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec",
 
 
 def _expand_optimizers(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys with each optimizer that a word such as ``all`` names, and one for each value in ``ablate``.
+    """Return the keys with what a word such as ``all`` or a value between bars names, and each variant in ``ablate``.
 
     ``mine(kappa=0.25|0.5)``, or a list in square brackets, is two variants, each of which is tuned by itself. Raises
     OptbenchError for a text without such a list.
     """
     if isinstance(given := values.get("optimizers"), str | list | tuple):
         values["optimizers"] = expand_groups(to_list(given))
+    if isinstance(given := values.get("problems"), str | list | tuple) and "|" in str(given):
+        values["problems"] = [each for item in to_list(given) for each in _expand_problem(item)]
     texts = values.pop(ABLATE, None)
     if texts is None:
         return values
@@ -159,13 +161,22 @@ def _expand_optimizers(values: dict[str, Any]) -> dict[str, Any]:
         for text in to_list(to_plain(texts)):
             if not isinstance(text, str):
                 raise OptbenchError(f"{shown(text)} must be a text, such as 'adam(beta1=0.5|0.9)'")
-            listed = _ALTERNATIVES.sub(lambda match: f"=[{match[1].replace('|', ', ')}]", text)
-            if len(each := names.expand_alternatives(listed)) < 2:
+            if len(each := _list_alternatives(text)) < 2:
                 raise OptbenchError(f"{shown(text)} has no values to compare: write 'adam(beta1=0.5|0.9)'")
             variants += map(name_variant, each)
     except OptbenchError as error:
         raise OptbenchError(f"ablate: {error}") from None
     return {**values, "optimizers": [*to_list(values.get("optimizers") or []), *variants]}
+
+
+def _list_alternatives(text: str) -> list[str]:
+    """Return a name for each combination of values: two for "mlp(hidden=32|256)"; values in brackets are several."""
+    return names.expand_alternatives(_ALTERNATIVES.sub(lambda match: f"=[{match[1].replace('|', ', ')}]", text))
+
+
+def _expand_problem(item: Any) -> list[Any]:
+    """Return the problems that an item of the list names, one for each value between bars: "mlp(hidden=32|256)"."""
+    return _list_alternatives(item) if isinstance(item, str) and _ALTERNATIVES.search(item) else [item]
 
 
 def _leave_out_replaced(raw: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

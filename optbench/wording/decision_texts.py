@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from optbench.analysis.answer import Answer
-from optbench.analysis.decisions import NEAR, POINTS, LastQuarter, find_good_rates, find_last_quarter, find_quicker
+from optbench.analysis.decisions import (
+    NEAR,
+    POINTS,
+    LastQuarter,
+    MovedRate,
+    find_good_rates,
+    find_last_quarter,
+    find_moved_rates,
+    find_quicker,
+)
 from optbench.wording import labels
 
 _SMALL = 0.05
@@ -11,16 +20,29 @@ _SMALL = 0.05
 
 
 def describe_decisions(answer: Answer) -> list[str]:
-    """Return a sentence for each problem of a sweep on one table; none for other sweeps."""
+    """Return a sentence for each problem of a sweep on one table, and on rates that move from problem to problem."""
+    found = [_describe_moved(answer, moved) for moved in find_moved_rates(answer).values()]
     if not answer.is_one_table:
-        return []
-    found = []
+        return found
     for problem in answer.best["problem"].unique():
         parts = [*_describe_quicker(answer, problem), *_describe_rates(answer, problem)]
         parts += _describe_length(find_last_quarter(answer, problem))
         if parts:
             found.append(f"{answer.label(problem)}: {'; '.join(parts)}.")
     return found
+
+
+def _describe_moved(answer: Answer, moved: MovedRate) -> str:
+    """Return what the rate of one problem costs on one that differs in a parameter, such as the width."""
+    first, second = (f"{moved.parameter}={_write_value(each)}" for each in (moved.first, moved.second))
+    rate, best, cost = labels.number(moved.rate, 2), labels.number(moved.best, 2), moved.cost - 1
+    lost = f"costs about {100 * cost:.0f}%" if cost >= _SMALL else "is as good"
+    return f"the rate of {first}, {rate}, {lost} on {second}, where {best} is recommended (means of tuning runs)."
+
+
+def _write_value(value: object) -> str:
+    """Return the value of a problem's parameter, a tuple of one without its brackets."""
+    return str(value[0]) if isinstance(value, tuple) and len(value) == 1 else str(value)
 
 
 def _describe_quicker(answer: Answer, problem: str) -> list[str]:

@@ -7,7 +7,13 @@ import pandas as pd
 import pytest
 from staged import answer_of, staged_table
 
-from optbench.analysis.decisions import find_good_rates, find_last_quarter, find_quicker, step_seconds
+from optbench.analysis.decisions import (
+    find_good_rates,
+    find_last_quarter,
+    find_moved_rates,
+    find_quicker,
+    step_seconds,
+)
 from optbench.results.results import Results
 
 RATES = tuple(float(rate) for rate in np.geomspace(1e-4, 1.0, 9))
@@ -61,6 +67,25 @@ def test_what_the_loss_does_in_the_last_quarter(factor, steady):
     results = Results(runs, pd.DataFrame(rows), provenance={"tuning_seeds": [], "choose_by": ("loss",)})
     last = find_last_quarter(results.ask("loss"), "p")
     assert last.ratio == pytest.approx(factor, rel=0.02) and last.steady == steady and not last.validation
+
+
+@pytest.mark.parametrize(("shift", "names"), [(0, "width=8|128"), (2, "width=8|128"), (2, "width=8; depth=3")])
+def test_what_a_rate_costs_where_the_best_one_has_moved(shift, names):
+    """The ln of losses rises by 0.4 a rate from the best one, which moves by `shift` rates to the next width."""
+    first, second = [f"net({each.strip()})" for each in names.replace("|", ";width=").split(";")]
+
+    def value(problem, optimizer, rate, stage, block, seed):
+        best = 3 + shift * (problem == second)
+        return 0.4 * abs(RATES.index(rate) - best) + (optimizer == "gd") + 0.001 * seed
+
+    found = find_moved_rates(answer_with(value, problems=(first, second)))
+    if "depth" in names:
+        assert not found, "they differ in two parameters"
+        return
+    moved = found[first, second]
+    assert (moved.parameter, moved.first, moved.second) == ("width", 8, 128)
+    assert (moved.rate, moved.best) == (RATES[3], RATES[3 + shift])
+    assert moved.cost == pytest.approx(math.exp(0.4 * shift), rel=1e-6)
 
 
 def planted_batches(worse):
