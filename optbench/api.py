@@ -301,6 +301,7 @@ def sweep(
         spec: a TOML file, a mapping of the keys that follow, or None for the built-in default; those below go on top.
         data: your table, from which all below follow unless it is given: a file, a DataFrame or (X, y).
         target: its column to be predicted; by default the last.
+        model: a file of PyTorch networks, each of which is a problem on that table.
         problems: names, with parameters if need be, records, and functions of your own, (f, x0) or
             ``optbench.function(f, x0)``; one or a list, as below.
         optimizers: names, "all", "adam*" or "family:signs", records, rules, and classes of PyTorch's kind.

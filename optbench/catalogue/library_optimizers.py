@@ -222,14 +222,22 @@ def add_origins(record: Eager) -> Eager:
     """
     if any(origin.key.startswith(f"library {record.library} ") for origin in record.origins):
         return record
-    library: Any = import_library(record.library)
     own = record.origins or _find_own_file(record)
-    version = inspect.getsourcefile(library.version if record.library == "torch" else library)
-    behind = [_library_file(f"library {record.library} {library.__version__}", Path(version))] if version else []
-    if record.library == "optax":
+    return replace(record, origins=(*own, *library_files(record.library)))
+
+
+def library_files(library: Library) -> list[SourceFile]:
+    """Return the files of a library that change with its version, and of JAX behind optax.
+
+    Raises OptbenchError if it is not installed.
+    """
+    home: Any = import_library(library)
+    version = inspect.getsourcefile(home.version if library == "torch" else home)
+    found = [_library_file(f"library {library} {home.__version__}", Path(version))] if version else []
+    if library == "optax":
         jax = importlib.import_module("jax")
-        behind.append(_library_file(f"library jax {jax.__version__}", Path(jax.version.__file__)))
-    return replace(record, origins=(*own, *behind))
+        found.append(_library_file(f"library jax {jax.__version__}", Path(jax.version.__file__)))
+    return found
 
 
 def _find_own_file(record: Eager) -> tuple[SourceFile, ...]:

@@ -18,6 +18,7 @@ from optbench.catalogue import library_optimizers
 from optbench.catalogue.aliases import unknown_name
 from optbench.catalogue.sources import digest as digest_of
 from optbench.catalogue.sources import import_siblings, make_module, shipped_files
+from optbench.catalogue.torch_networks import make_network_families
 from optbench.contract import names
 from optbench.contract.composition import wrap
 from optbench.contract.eager import LIBRARIES, AnyOptimizer, Eager, library_and_name
@@ -369,8 +370,8 @@ def _run_file(path: Path, digest: str) -> tuple[ModuleType, list]:
         for record in records:
             record.__post_init__()  # a file can have done anything to them
         taken = {record.name for record in records}
-        classes = [made for made in library_optimizers.make_torch_records(module) if isinstance(made, Eager)]
-        records += [record for record in classes if record.name not in taken]
+        made: list[Any] = [each for each in library_optimizers.make_torch_records(module) if isinstance(each, Eager)]
+        records += [each for each in (*made, *make_network_families(module)) if each.name not in taken]
     except BaseException:
         sys.modules.pop(module.__name__, None)
         raise

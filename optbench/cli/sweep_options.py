@@ -46,6 +46,7 @@ class KeyOption:
 KEY_OPTIONS = (
     KeyOption("data", "FILE", "Your table: .csv, .tsv, .parquet, ...; problems and length follow from it.", WHAT),
     KeyOption("target", "COLUMN", "Its column to be predicted; by default the last.", WHAT),
+    KeyOption("model", "FILE", "Your PyTorch networks for it: classes, or functions of inputs and outputs.", WHAT),
     KeyOption(
         "problems", "LIST", "Problems: 'rosenbrock, quadratic(dim=100, condition=1e4)'.", WHAT, completion.problems,
     ),

@@ -23,9 +23,7 @@ def dense_layers(module: Any, loss: str) -> tuple[list[Row], str]:
     parts = list(_leaf_modules(module))
     last = _class_name(parts[-1]) if parts else ""
     if loss == "cross_entropy" and last == "Softmax":
-        raise OptbenchError(
-            "torch_problem: the module ends with Softmax, and cross-entropy takes scores: leave it out, or give loss="
-        )
+        raise OptbenchError("the module ends with Softmax, and cross-entropy takes scores: leave it out, or give loss=")
     if loss == "cross_entropy" and last == "LogSoftmax" and parts[-1].dim in (None, 1, -1):
         parts = parts[:-1]  # the softmax of its outputs is that of its inputs
     layers: list[Row] = []
@@ -44,7 +42,7 @@ def dense_layers(module: Any, loss: str) -> tuple[list[Row], str]:
     for before, after in itertools.pairwise(layers):
         if before[2] != after[1]:
             raise OptbenchError(
-                f"torch_problem: a layer of {before[2]} outputs stands before one of {after[1]} inputs: make them equal"
+                f"a layer of {before[2]} outputs stands before one of {after[1]} inputs: make them equal"
             )
     if not layers:
         return [], "it has no Linear"

@@ -14,7 +14,9 @@ from optbench.contract import arguments
 from optbench.contract.eager import RANDOM_NUMBERS
 from optbench.contract.errors import OptbenchError, in_one_line, shown
 from optbench.contract.problems import Problem
+from optbench.datasets import Dataset
 from optbench.kit import torch_layers
+from optbench.kit.learning import data_fields
 from optbench.kit.networks import stack
 from optbench.kit.torch_autograd import LOSSES, Autograd
 from optbench.kit.torch_data import Examples, examples
@@ -71,40 +73,63 @@ def torch_problem(
         >>> minimize(torch_problem(net, X, y), "adam", lr=0.01, epochs=5, batch_size=20).status  # doctest: +SKIP
         'ok'
     """
-    torch = _torch()
     data = examples(X, y, test)
-    module, make = _resolve_module(torch, module)
-    loss = _checked_loss(loss, data)
-    layers, reason = ([], "loss is a function") if callable(loss) else torch_layers.dense_layers(module, loss)
-    if (
-        layers
-        and isinstance(loss, str)
-        and (len(data.shape) == 1 or _first_class_name(module) == "Flatten")
-        and not eager
-    ):
-        fields = _compiled_fields(layers, loss, data)
-        weights_of, kind = torch_layers.dense_weights, "compiled"
-    else:
-        reason = "asked for" if eager else reason or "its rows are no vectors"
-        fields = _eager_fields(module, loss, data)
-        weights_of, kind = torch_layers.plain_weights, f"eager: autograd ({reason})"
-    start = starts(module, make, weights_of)
-    (train, validation, test), label = data.pairs(), name or type(module).__name__
-    said = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    fields, made, loss, words = _network_fields("torch_problem", module, data, loss, eager)
+    train, validation, test = data.pairs()
+    digest = _digest(
+        [*train, *validation, *test, *_list_arrays(made)], [str(made), _describe_loss(loss), _torch().__version__]
+    )
     return Problem(
         **fields,
-        start=start,
         data=train,
         validation=validation,
         test=test,
-        digest=_digest(
-            [*train, *validation, *test, *_list_arrays(module)], [str(module), _describe_loss(loss), torch.__version__]
-        ),
-        data_text=f"{data.text}; network: {type(module).__name__}, {fields['dim']:,} weights, {said}, {kind}",
+        digest=digest,
+        data_text=f"{data.text}; {words}",
         minimum=minimum,
         minimum_source="lower bound" if isinstance(loss, str) and not minimum else "as given",
-        name=label,
+        name=name or type(made).__name__,
     )
+
+
+def network_on(owner: str, make: Callable[[], Any], data: Dataset) -> Problem:
+    """Make a network of PyTorch a problem on a prepared data set, with its split into training and test rows.
+
+    owner: begins the messages; make: makes the module. Raises OptbenchError as `torch_problem` does.
+    """
+    x, y = (data.x_test, data.y_test) if data.x_validation is None else (data.x_validation, data.y_validation)
+    rows = (data.x, data.y, x, y, data.x_test, data.y_test)
+    given = Examples(*rows, data.x.shape[1:], (False, bool(data.classes)), data.split)  # type: ignore[arg-type]
+    fields, _, _, words = _network_fields(owner, make, given, "auto")
+    about = data_fields(data) | {"data_text": f"{data.text}; {words}"}
+    return Problem(**fields, **about, minimum=0.0, minimum_source="lower bound")
+
+
+def _network_fields(
+    owner: str, module: Any, data: Examples, loss: Any, eager: bool = False
+) -> tuple[dict[str, Any], Any, Any, str]:
+    """Return the fields of a Problem that follow from a module, the module itself, its loss, and a line about them.
+
+    owner: begins the messages; the others: as of `torch_problem`. Raises OptbenchError.
+    """
+    torch = _torch()
+    try:
+        module, make = _resolve_module(torch, module)
+        loss = _checked_loss(loss, data)
+        layers, reason = ([], "loss is a function") if callable(loss) else torch_layers.dense_layers(module, loss)
+        plain = len(data.shape) == 1 or _first_class_name(module) == "Flatten"
+        if layers and isinstance(loss, str) and plain and not eager:
+            fields = _compiled_fields(layers, loss, data)
+            weights_of, kind = torch_layers.dense_weights, "compiled"
+        else:
+            reason = "asked for" if eager else reason or "its rows are no vectors"
+            fields = _eager_fields(module, loss, data)
+            weights_of, kind = torch_layers.plain_weights, f"eager: autograd ({reason})"
+    except OptbenchError as error:
+        raise OptbenchError(f"{owner}: {error}") from error.__cause__
+    said = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    words = f"network: {type(module).__name__}, {fields['dim']:,} weights, {said}, {kind}"
+    return {**fields, "start": starts(module, make, weights_of)}, module, loss, words
 
 
 def to_torch(problem: Problem, w: Any, module: Any) -> Any:
@@ -164,26 +189,22 @@ def _resolve_module(torch: Any, given: Any) -> tuple[Any, Callable | None]:
             with drawn_from(0):
                 made = make()
         except Exception as error:  # it may do anything
-            raise OptbenchError(
-                f"torch_problem: the function that makes the module fails: {in_one_line(error)}"
-            ) from error
+            raise OptbenchError(f"the module cannot be made: {in_one_line(error)}") from error
     if not isinstance(made, torch.nn.Module):
         told = f"{shown(made)}{' from the function' * (make is not None)}"
-        raise OptbenchError(
-            f"torch_problem: module must be a torch.nn.Module, or a function that makes one, not {told}"
-        )
+        raise OptbenchError(f"module must be a torch.nn.Module, or a function that makes one, not {told}")
     weights = list(made.parameters())
     if any(isinstance(each, torch.nn.parameter.UninitializedParameter) for each in weights):
-        raise OptbenchError("torch_problem: the module has lazy layers without weights: call it once on a few rows")
+        raise OptbenchError("the module has lazy layers without weights: call it once on a few rows")
     if not any(each.requires_grad for each in weights):
-        raise OptbenchError("torch_problem: the module has no weights that learn")
+        raise OptbenchError("the module has no weights that learn")
     for each in (*weights, *made.buffers()):
         if each.device.type != "cpu":
-            raise OptbenchError(f"torch_problem: the module is on {each.device}, and runs are on the CPU: call .cpu()")
+            raise OptbenchError(f"the module is on {each.device}, and runs are on the CPU: call .cpu()")
         if each.is_complex():
-            raise OptbenchError("torch_problem: the module has complex weights")
+            raise OptbenchError("the module has complex weights")
         if not torch.isfinite(each).all():
-            raise OptbenchError("torch_problem: the module holds weights that are not finite")
+            raise OptbenchError("the module holds weights that are not finite")
     return made, make
 
 
@@ -192,18 +213,16 @@ def _checked_loss(loss: Any, data: Examples) -> str | Callable:
     if callable(loss):
         return loss
     if not isinstance(loss, str):
-        raise OptbenchError(f"torch_problem: loss={shown(loss)} must be auto, {', '.join(LOSSES)} or a function")
-    if arguments.one_of("loss of torch_problem", loss, ("auto", *LOSSES)) == "auto":
+        raise OptbenchError(f"loss={shown(loss)} must be auto, {', '.join(LOSSES)} or a function")
+    if arguments.one_of("loss", loss, ("auto", *LOSSES)) == "auto":
         loss = "cross_entropy" if data.whole[1] else "mse"
     if loss == "cross_entropy":
         if not data.whole[1]:
-            raise OptbenchError("torch_problem: cross_entropy needs classes: give y as whole numbers, 0, 1, ...")
+            raise OptbenchError("cross_entropy needs classes: give y as whole numbers, 0, 1, ...")
         if data.y.ndim == 2 and (data.y.sum(axis=1) == 1).all():
-            raise OptbenchError(
-                "torch_problem: cross_entropy takes a class a row, and y has one column each: give y.argmax(axis=1)"
-            )
+            raise OptbenchError("cross_entropy takes a class a row, and y has one column each: give y.argmax(axis=1)")
         if min(data.y.min(), data.y_validation.min(), data.y_test.min()) < 0:
-            raise OptbenchError("torch_problem: classes in y are 0, 1, ..., and it holds one below 0")
+            raise OptbenchError("classes in y are 0, 1, ..., and it holds one below 0")
     return loss
 
 
@@ -221,7 +240,7 @@ def _compiled_fields(layers: list, loss: str, data: Examples) -> dict:
     """
     features, outputs = prod(data.shape), layers[-1][2]
     if layers[0][1] != features:
-        raise OptbenchError(f"torch_problem: X has {features:,} features, and the first layer takes {layers[0][1]:,}")
+        raise OptbenchError(f"X has {features:,} features, and the first layer takes {layers[0][1]:,}")
     _check_outputs(loss, (outputs,), data)
     return stack(loss, layers)
 
@@ -234,18 +253,14 @@ def _check_outputs(loss: str | Callable, outputs: tuple[int, ...], data: Example
     if loss == "cross_entropy":
         if outputs in ((), (1,)):
             raise OptbenchError(
-                "torch_problem: cross_entropy needs an output for each class, and the module gives one: make it "
+                "cross_entropy needs an output for each class, and the module gives one: make it "
                 f"{max(data.classes, 2)}; or give a real y and loss=nn.functional.binary_cross_entropy_with_logits"
             )
         if data.classes > outputs[0]:
-            raise OptbenchError(
-                f"torch_problem: y holds the class {data.classes - 1}, and the module gives {outputs[0]} outputs"
-            )
+            raise OptbenchError(f"y holds the class {data.classes - 1}, and the module gives {outputs[0]} outputs")
     elif loss == "mse" and (outputs if outputs != (1,) else ()) != data.targets:
         hint = "; for classes give y as whole numbers" if not data.targets else ""
-        raise OptbenchError(
-            f"torch_problem: the module gives {prod(outputs)} outputs, and y has {prod(data.targets)} a row{hint}"
-        )
+        raise OptbenchError(f"the module gives {prod(outputs)} outputs, and y has {prod(data.targets)} a row{hint}")
 
 
 def _eager_fields(module: Any, loss: str | Callable, data: Examples) -> dict:
@@ -254,12 +269,9 @@ def _eager_fields(module: Any, loss: str | Callable, data: Examples) -> dict:
     Raises OptbenchError if module, loss and data do not match.
     """
     x, y = data.pairs()[0]
-    try:
-        autograd = Autograd(module, loss, data.shape, data.targets, data.whole)
-        with drawn_from(0):
-            outputs = autograd.check(x, y)
-    except OptbenchError as error:
-        raise OptbenchError(f"torch_problem: {error}") from None
+    autograd = Autograd(module, loss, data.shape, data.targets, data.whole)
+    with drawn_from(0):
+        outputs = autograd.check(x, y)
     _check_outputs(loss, outputs, data)
     scores = len(outputs) == 1 and outputs[0] > 1
     shapes = [tuple(each.shape) or (1,) for each in autograd.module.parameters() if each.requires_grad]

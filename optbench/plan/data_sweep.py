@@ -13,6 +13,7 @@ from optbench.catalogue import loader
 from optbench.contract import names
 from optbench.contract.errors import OptbenchError
 from optbench.contract.paths import is_file, is_folder, path_of
+from optbench.contract.problems import Family
 from optbench.datasets import files
 from optbench.datasets.array_store import store_data
 from optbench.datasets.preparation import Preparation
@@ -31,18 +32,24 @@ _MOST_EPOCHS = 60
 _FEW_ROWS = 2000
 
 
-def design_sweep(data: Any, target: Any, given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def design_sweep(
+    data: Any, target: Any, given: Mapping[str, Any], folder: Path, model: Path | None = None
+) -> dict[str, Any]:
     """Return the keys of the sweep of a data set, for the keys that are given to go on top of.
 
     data: a file, the name of a data set, a DataFrame, or (X, y); target: a column's name, None for the last one; given:
-    the other keys, of which problems that name no data get these; folder: what the path of a file is relative to.
-    Raises OptbenchError for data that cannot be used.
+    the other keys, of which problems that name no data get these; folder: what the path of a file is relative to;
+    model: a file of networks, which are the problems where none are given. Raises OptbenchError for data that cannot be
+    used, and for a file without networks.
     """
     text = _name_data(data, target, folder)
     loaded = datasets.load(text)
     rows, columns = loaded.x.shape
     sizes: tuple[int, ...] = (16, 64) if rows < _FEW_ROWS else (32, 256)
-    problems, short = _add_data(given.get("problems", _choose_problems(loaded.classes)), text)
+    catalogue = loader.load_all([model] if model else [])
+    chosen = _find_networks(catalogue, model) if model else _choose_problems(loaded.classes)
+    problems, short = _add_data(given.get("problems", chosen), text, catalogue.problems)
+    classes = _have_classes(problems, loaded.classes, catalogue.problems)
     design = {
         "problems": problems,
         "labels": short,
@@ -50,7 +57,7 @@ def design_sweep(data: Any, target: Any, given: Mapping[str, Any], folder: Path)
         "batch_sizes": [size for size in sizes if size < rows] or "full",
         "schedules": ["constant", "cosine"],
         "learning_rates": "1e-3:1:4",
-        "choose_by": ["test_accuracy" if _have_classes(problems, loaded.classes) else "test_loss", "time"],
+        "choose_by": ["test_accuracy" if classes else "test_loss", "time"],
         "blocks": 8,
         "holdout": 1 if given.get("folds") in (None, 1) else 4,  # folds are judged by what their blocks report
         "widen": 2,
@@ -104,9 +111,20 @@ def _choose_problems(classes: int) -> list[str]:
     return [linear, "mlp"]
 
 
-def _have_classes(problems: Any, classes: int) -> bool:
+def _find_networks(catalogue: loader.Catalogue, model: Path) -> list[str]:
+    """Return the names of a file's problems that learn from data. Raises OptbenchError if it has none."""
+    path = model.resolve()
+    own = [each for each in catalogue.problems.values() if catalogue.files[f"problem {each.name}"] == path]
+    if not (found := [each.name for each in own if "data" in each.parameters]):
+        raise OptbenchError(
+            f"model: {model.name} has no network: a class of torch.nn.Module, or a function that makes one, whose "
+            "arguments are inputs and outputs (the numbers of features and classes), or have defaults"
+        )
+    return found
+
+
+def _have_classes(problems: Any, classes: int, families: Mapping[str, Family]) -> bool:
     """Return True if a problem takes the targets for classes; classes: their number by the looks of the data."""
-    families = loader.load_all(()).problems
     for each in problems if isinstance(problems, list) else ():
         name, given = names.split_levels(each["name"] if isinstance(each, Mapping) else each)[-1]
         wanted = name in families and datasets.wanted_targets(
@@ -117,7 +135,7 @@ def _have_classes(problems: Any, classes: int) -> bool:
     return False
 
 
-def _add_data(problems: Any, text: str) -> tuple[Any, dict[str, str]]:
+def _add_data(problems: Any, text: str, families: Mapping[str, Family]) -> tuple[Any, dict[str, str]]:
     """Return (problems with the data set in each, labels: what each was before).
 
     problems: as of a spec: a text with commas, or a list of names and of tables with a name. Raises OptbenchError for
@@ -125,7 +143,6 @@ def _add_data(problems: Any, text: str) -> tuple[Any, dict[str, str]]:
     """
     if not isinstance(problems, str | list | tuple):
         return problems, {}  # refused where problems are read
-    families = loader.load_all(()).problems
     added: list[Any] = []
     labels: dict[str, str] = {}
     for each in names.split_list(problems) if isinstance(problems, str) else problems:

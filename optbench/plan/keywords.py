@@ -21,6 +21,7 @@ class Keywords(TypedDict, total=False):
 
     data: Any
     target: str | None
+    model: str | Path | None
     problems: _Problem | Sequence[_Problem]
     optimizers: _Optimizer | Sequence[_Optimizer]
     ablate: _Texts

@@ -29,7 +29,7 @@ from optbench.plan.optimizer_groups import expand_groups
 from optbench.plan.spec import BLOCK_KEYS, ProblemEntry, SettingEntry, Spec
 from optbench.plan.spec_values import list_measures, read_plugins, read_seeds, read_texts, to_list, to_plain
 
-DATA_KEYS = ("data", "target")
+DATA_KEYS = ("data", "target", "model")
 """Keys of a file, flags and keywords that stand for others; a spec has those."""
 ABLATE = "ablate"
 """The key that stands for variants among the optimizers."""
@@ -77,19 +77,28 @@ def read_spec(
         raise OptbenchError(f"{source.name} cannot be read: {in_one_line(error)}") from None
     if path is None and (changes or {}).get("trials") is not None:
         raw.pop("learning_rates")  # trials are drawn from each optimizer's own range, if no other is asked for
-    spec = make_spec(raw, changes or {}, "" if path is None else source.name, source.parent)
-    if path is not None and _lies_in_results(source, out):
-        given = {key: value for key, value in (changes or {}).items() if value is not None}
-        files = [*_take_files(given, Path()), *read_plugins(given.get("plugins") or ())]
-        typed = to_list(given["optimizers"]) if "optimizers" in given else ()
-        refuse_unnamed(spec.plugins, files, spec.optimizer_texts, typed)
+    given = {key: value for key, value in (changes or {}).items() if value is not None}
+    held = path is not None and _lies_in_results(source, out)
+    if held and "model" in raw:  # a plan needs its names, and runs it
+        refuse_unnamed([str(source.parent / path_of("model", raw["model"]))], named_files(given))
+    spec = make_spec(raw, given, "" if path is None else source.name, source.parent)
+    if held:
+        refuse_unnamed(spec.plugins, named_files(given), spec.optimizer_texts, to_list(given.get("optimizers", ())))
     return spec
 
 
+def named_files(changes: Mapping[str, Any]) -> list[str]:
+    """Return the files of code that the caller's keys name: plug-ins, those of optimizers, and the model."""
+    given = {key: value for key, value in changes.items() if value is not None}
+    model = [path_of("model", given["model"])] if "model" in given else []
+    return [*_take_files(given, Path()), *read_plugins(given.get("plugins") or ()), *read_plugins(model)]
+
+
 def parse_spec(text: str) -> Spec | None:
-    """Return the spec that a text gives; None if it gives none."""
+    """Return the spec that a text of a results folder gives; None if it gives none."""
     try:
-        return make_spec(tomllib.loads(text))
+        raw = tomllib.loads(text)
+        return None if "model" in raw else make_spec(raw)  # no sweep writes that key, whose file would run
     except (ValueError, RecursionError):  # of TOML, or of the keys in it
         return None
 
@@ -105,9 +114,10 @@ def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec",
     raw, changes = _expand_optimizers(dict(raw)), _expand_optimizers(dict(changes or {}))
     place = Path() if changes.get("data") is not None else Path(folder)
     old, new = [raw.pop(key, None) for key in DATA_KEYS], [changes.pop(key, None) for key in DATA_KEYS]
-    data, target = (second if first is None else first for first, second in zip(new, old, strict=True))
-    if data is None and target is not None:
-        raise OptbenchError("target names a column of a table: name that, too, data = 'customers.csv' (--data)")
+    data, target, model = (second if first is None else first for first, second in zip(new, old, strict=True))
+    for named, text in (target, "target names a column of a table"), (model, "model has networks for a table"):
+        if data is None and named is not None:
+            raise OptbenchError(f"{text}: name that, too, data = 'customers.csv' (--data)")
     raw, changes = _check_keys(raw, label), _check_keys(changes, "")
     changes = {key: value for key, value in changes.items() if value is not None}
     names_batches = "batch_sizes" in (raw | changes if label else changes)
@@ -118,7 +128,12 @@ def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec",
         raw["plugins"] = [str(folder / Path(item)) if isinstance(item, str) else item for item in raw["plugins"]]
     if data is not None:
         changes = raw | changes
-        raw = design_sweep(data, target, changes, place)
+        if model is not None:
+            model = (Path() if new[-1] is not None else Path(folder)) / path_of("model", model)
+            if not is_file(model):
+                raise OptbenchError(f"model: there is no file {str(model)!r}")
+            files += read_plugins([model])
+        raw = design_sweep(data, target, changes, place, model)
         changes.pop("problems", None)
         labels |= {text: labels.pop(short, short) for text, short in raw.pop("labels").items()}
     raw = _leave_out_replaced(raw, changes)

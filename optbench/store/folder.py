@@ -26,7 +26,7 @@ from optbench.contract.types import Stage
 from optbench.plan.joined_specs import COUNTS, describe_additions, find_differences, join_specs
 from optbench.plan.planned_cohorts import PlannedCohort, plan_cohort
 from optbench.plan.spec import COMMON_STAGES, STAGE_SEEDS, Spec
-from optbench.plan.spec_files import make_spec, parse_spec, read_spec, refuse_unnamed
+from optbench.plan.spec_files import make_spec, named_files, parse_spec, read_spec, refuse_unnamed
 from optbench.store import final_tables, schemas
 from optbench.store.atomic_files import (
     SCRATCH,
@@ -141,7 +141,7 @@ def extend_spec(
         new = make_spec(old.to_dict() if spec is None else spec, changes)
     else:
         new = read_spec(spec, changes, directory)
-    files = () if spec is None and changes.get("plugins") is None else new.plugins
+    files = named_files(changes) if spec is None else new.plugins
     typed = () if spec is None and changes.get("optimizers") is None else new.optimizer_texts
     refuse_unnamed(old.plugins, files, old.optimizer_texts, typed)
     for key in COUNTS:

@@ -272,8 +272,9 @@ def test_the_sweep_of_a_table(run):
 
 
 TYPED = {
-    "data": "iris.csv", "target": "kind", "problems": "rosenbrock", "optimizers": "gd", "batch_sizes": "16",
-    "schedules": "constant", "learning_rates": "0.01", "plugins": "mine.py", "labels": "gd=GD", "dtypes": "float32",
+    "data": "iris.csv", "target": "kind", "model": "net.py", "problems": "rosenbrock", "optimizers": "gd",
+    "batch_sizes": "16", "schedules": "constant", "learning_rates": "0.01", "plugins": "mine.py", "labels": "gd=GD",
+    "dtypes": "float32",
     "trials": "3", "search_seed": "1", "ranges": "own", "choose_by": "loss", "judge_by": "loss", "seeds": "2",
     "tuning_seeds": "1", "blocks": "2", "widen": "1", "folds": "2", "epochs": "0.5", "steps": "5", "run_timeout": "9s",
     "device": "cpu", "ablate": "adam(beta1=0.5|0.9)", "have": "adam, lr=0.1",

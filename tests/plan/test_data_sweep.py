@@ -138,3 +138,48 @@ def test_a_real_target_in_python():
     results = optbench.sweep(data=CUSTOMERS, target="price", **FEW)
     assert {"least_squares", "mlp"} <= {*map(results.label_of, results.winners()["problem"])}
     assert (results.runs["test_loss_final"] > 0).any()
+
+
+NETS = """
+from torch import nn
+
+
+class Wide(nn.Module):
+    def __init__(self, inputs, outputs, width=4):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(inputs, width), nn.GELU(), nn.Linear(width, outputs))
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+def plain(inputs, outputs):
+    return nn.Sequential(nn.Linear(inputs, 4), nn.ReLU(), nn.Linear(4, outputs))
+"""
+
+
+@pytest.mark.torch
+def test_networks_of_a_file_are_the_problems(tmp_path):
+    file = tmp_path / "nets" / "net.py"
+    file.parent.mkdir()
+    file.write_text(NETS)
+    spec = read_spec(None, {"data": "customers.csv", "target": "status", "model": "nets/net.py"})
+    assert problems_of(spec) == list(spec.labels.values()) == ["Wide", "plain"]
+    assert spec.judge_by == "test_accuracy" and spec.plugins == (str(file),) and parse_spec(spec.to_toml()) == spec
+    (file.parent / "mine.toml").write_text("data = '../customers.csv'\ntarget = 'status'\nmodel = 'net.py'\n")
+    assert read_spec("nets/mine.toml").plugins == spec.plugins
+    beside = {"data": "customers.csv", "model": "nets/net.py", "problems": "Wide(width=8), mlp"}
+    assert problems_of(make_spec(beside)) == ["Wide", "mlp"]
+    assert make_spec(beside).judge_by == "test_loss"  # the last column, a price
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+def test_networks_run_in_worker_processes_and_are_resumed(tmp_path):
+    (tmp_path / "net.py").write_text(NETS)
+    given = {"data": CUSTOMERS, "target": "status", "model": "net.py", **FEW, "final": 2, "report": 2, "out": "out"}
+    first = optbench.sweep(**given, isolate="always")
+    assert set(first.runs["status"]) == {"ok"} and {*map(first.label_of, first.runs["problem"])} == {"Wide", "plain"}
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/cohorts/*")}
+    pd.testing.assert_frame_equal(optbench.sweep(**given).runs, first.runs)
+    assert before and before == {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/cohorts/*")}
