@@ -44,8 +44,6 @@ _HOMES = {
     "optbench.api": ("cohort", "info", "minimize", "optimizers", "problems", "schedules", "sweep"),
 }
 _ROOMS = ("figures",)
-_FORMER = {"Look": "SecondGradient"}
-"""Names before 0.21, and those since; they go in 0.22."""
 _API = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = ["__version__", *_API]
 
@@ -54,12 +52,6 @@ def __getattr__(name: str) -> object:
     """Import a public name, or the module ``figures``, when it is first used."""
     if name in _ROOMS:
         return import_module(f"optbench.{name}")
-    if name in _FORMER:
-        import warnings
-
-        text = f"optbench.{name} is optbench.{_FORMER[name]} since 0.21, and goes in 0.22"
-        warnings.warn(text, FutureWarning, stacklevel=2)
-        name = _FORMER[name]
     if name not in _API:
         from optbench.contract.errors import REMOVED, describe_removed
 

@@ -38,25 +38,6 @@ def test_no_other_name_is():
     assert sorted(optbench.__all__) == sorted([*NAMES, "__version__"])
 
 
-def test_names_before_0_21_warn_of_those_since():
-    with pytest.warns(FutureWarning, match="optbench.Look is optbench.SecondGradient since 0.21, and goes in 0.22"):
-        former = optbench.Look
-    assert former is optbench.SecondGradient and "Look" not in dir(optbench)
-
-    def ahead(w, g, far):
-        return w + far * g
-
-    def rule(w, g, ahead, lr):
-        return w - lr * ahead, ahead
-
-    with pytest.warns(FutureWarning, match="look= is second_gradient= since 0.21, and goes in 0.22"):
-        found = optbench.optimizer(source="a test", far=1.0, look=former(ahead))(rule)
-    assert found.second_gradient.point is ahead and found.hyperparameters == {"far": 1.0}
-    stepper = optbench.stepper(found, np.ones(2), lr=0.1)
-    with pytest.warns(FutureWarning, match="Stepper.look is second_point since 0.21, and goes in 0.22"):
-        assert stepper.look(np.ones(2)).tolist() == [2.0, 2.0]
-
-
 def test_type_checkers_see_the_same_names():
     stub = ast.parse((ROOT / "optbench" / "__init__.pyi").read_text(encoding="utf-8"))
     seen = {alias.asname for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}

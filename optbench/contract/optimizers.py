@@ -2,7 +2,6 @@
 
 import ast
 import inspect
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -552,14 +551,6 @@ def _check_second_gradient(owner: str, record: Optimizer | Wrapper, second: Seco
         known.add(name)
 
 
-def _read_second_gradient(given: SecondGradient | None, hyperparameters: dict[str, Any]) -> SecondGradient | None:
-    """Return what was given, or take it from among hyperparameters by its keyword before 0.21, with a warning."""
-    if not isinstance(hyperparameters.get("look", 0.0), SecondGradient | None):
-        return given
-    warnings.warn("look= is second_gradient= since 0.21, and goes in 0.22", FutureWarning, stacklevel=3)
-    return hyperparameters.pop("look")
-
-
 def optimizer(  # noqa: PLR0913  what may be declared of one
     *bare: Callable,
     source: str = "not stated",
@@ -628,7 +619,6 @@ def optimizer(  # noqa: PLR0913  what may be declared of one
         ...     m = beta1 * m + g
         ...     return w - lr * m, m
     """
-    second = _read_second_gradient(second_gradient, hyperparameters)
     if bare:
         raise PluginError("@optbench.optimizer needs brackets: @optbench.optimizer(beta=0.9), or optimizer() alone")
 
@@ -645,7 +635,7 @@ def optimizer(  # noqa: PLR0913  what may be declared of one
             raise PluginError(f"{owner}: only one matrix stage is possible")
         record = Optimizer(
             label, rule, **parts, source=source, doc=inspect.getdoc(rule) or "", limits=limits or {}, report=report,
-            shared=shared, **stages, second_gradient=second, search=read_search(search or {}),
+            shared=shared, **stages, second_gradient=second_gradient, search=read_search(search or {}),
             search_source=search_source, rate_means=rate_means, equals=equals or {},
         )  # fmt: skip
         _check_stages(owner, record)
@@ -787,7 +777,6 @@ def wrapper(  # noqa: PLR0913  what may be declared of one
         >>> unit.block.keys()
         dict_keys(['moved'])
     """
-    second = _read_second_gradient(second_gradient, hyperparameters)
 
     def make_wrapper(function: Callable) -> Wrapper:
         """Return the wrapper of a function; raise PluginError if its signature is broken."""
@@ -799,7 +788,7 @@ def wrapper(  # noqa: PLR0913  what may be declared of one
         record = Wrapper(
             function.__name__, function, **parts, source=source, doc=inspect.getdoc(function) or "",
             limits=limits or {}, report=report, shared=shared, **stages,
-            second_gradient=second, search=search or {}, search_source=search_source, rate_means=rate_means,
+            second_gradient=second_gradient, search=search or {}, search_source=search_source, rate_means=rate_means,
             equals=equals or {},
         )  # fmt: skip
         _check_stages(owner, record)

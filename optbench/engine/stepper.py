@@ -2,7 +2,6 @@
 
 import json
 import math
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -116,21 +115,6 @@ class Stepper:
         self._point_rule.clocks = list(self._rule.clocks)
         self._point_rule.step(rows, StepInputs(self.steps + 1, self.lr))
         return parameters.reported([point.copy() for point in self._point_rule.rows])
-
-    def look(self, g: Any) -> Any:
-        """Return :meth:`second_point`, which had this name before 0.21.
-
-        Args:
-            g: as there.
-
-        Returns:
-            The same.
-
-        Raises:
-            OptbenchError: as there.
-        """
-        warnings.warn("Stepper.look is second_point since 0.21, and goes in 0.22", FutureWarning, stacklevel=2)
-        return self.second_point(g)
 
     def step(
         self, g: Any, lr: float | None = None, loss: Any = None, ahead: Any = None, labels: int | None = None
