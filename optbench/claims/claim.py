@@ -12,6 +12,7 @@ import numpy as np
 
 from optbench.analysis.statistics import Interval
 from optbench.contract.errors import unknown
+from optbench.wording.languages import ENGLISH, Language
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -205,7 +206,7 @@ class Paper:
 
     sections: letter -> title; lessons: letter -> what to know before its claims. program: the command that tries a
     claim when its id is added. playground: returns what the script of the page's widgets reads; None for a page without
-    them.
+    them. language: that of the page; languages: the folder of those that there are besides English, a TOML file each.
     """
 
     title: str
@@ -214,6 +215,8 @@ class Paper:
     program: str
     lessons: Mapping[str, str] = field(default_factory=dict)
     playground: Callable[[], Mapping] | None = None
+    language: Language = ENGLISH
+    languages: Path = Path()
 
 
 @dataclass(frozen=True)
@@ -229,6 +232,8 @@ class Outcome:
     error: str = ""
     seeds: int | None = None
     """As of `Budget`."""
+    language: str = ENGLISH.code
+    """That of its figure."""
 
     @property
     def figure(self) -> str:

@@ -65,7 +65,8 @@ def render(
     templates = Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined, loader=FunctionLoader(_part)
     )
-    templates.filters["mathml"] = to_mathml
+    templates.filters.update(mathml=to_mathml, tr=paper.language)
+    templates.globals.update(_=paper.language.markup, lang=paper.language.code)
     return templates.get_template("page.html").render(
         paper=paper,
         rule=RULE,
@@ -77,6 +78,7 @@ def render(
         pictures=pictures,
         tables=tables,
         playground=paper.playground and paper.playground(),
+        script_texts=paper.language.tables.get("playground", {}),
         badge=badge,
         symbols=SYMBOLS,
         quick=any(item.quick for item in outcomes),

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from optbench.analysis.statistics import Interval, median_interval
 from optbench.figures import panels
@@ -35,13 +36,14 @@ from optbench.figures.style import (
     line_style,
     style_optimizers,
 )
+from optbench.wording.languages import Language
 
 __all__ = [
     "BLACK", "GRAY", "INK", "LEGEND_SIZE", "PALE", "PANEL_TITLE", "Scene", "Trajectory", "axes",
     "draw_averages", "draw_contours", "draw_factors", "draw_guide", "draw_interval", "draw_intervals",
     "draw_level", "draw_lines", "draw_marks", "draw_noise", "draw_path", "draw_ratios", "draw_scaling",
     "draw_weights", "find_color", "find_styles", "interval_figure", "line_figure", "line_style", "medians",
-    "new_figure", "panel_title", "set_legend", "set_log_axes", "set_log_ticks", "text_width",
+    "new_figure", "panel_title", "set_legend", "set_log_axes", "set_log_ticks", "text_width", "translate",
 ]  # fmt: skip
 
 INK = (BLACK, *(line_style(place)["color"] for place in (0, 1, 2, 3, 4, 6)))
@@ -186,6 +188,17 @@ def draw_ratios(ax: Axes, table: pd.DataFrame, row: str, hue: str, xlabel: str) 
     ax.set_yticks(list(places.values()), list(places))
     ax.set(xscale="log", xlim=limits, ylim=(0.5 - len(places), 0.5), xlabel=xlabel)
     set_log_ticks(ax.xaxis, *limits, plain=True)
+
+
+def translate(figure: Figure, language: Language) -> None:
+    """Put the texts of a drawn figure into a language."""
+    for ax in figure.axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            words = [label.get_text() for label in axis.get_ticklabels()]
+            if (translated := [*map(language, words)]) != words:
+                axis.set_ticks(axis.get_ticklocs(), translated)
+    for text in figure.findobj(Text):
+        text.set_text(language(text.get_text()))
 
 
 def set_log_axes(ax: Axes, plain: bool = False) -> None:

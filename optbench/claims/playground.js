@@ -2,7 +2,7 @@
 // from the values of its controls; it is called whenever one of them moves.
 playground.start = (widgets) => {
   "use strict";
-  const root = document.getElementById("playground"), { number } = playground.draw, { state } = optbench;
+  const root = document.getElementById("playground"), { number } = playground.draw, { tr } = playground, { state } = optbench;
   const panels = [...root.querySelectorAll(".panel")], tabs = [...root.querySelectorAll("[role=tab]")];
   const controls = (panel) => [...panel.querySelectorAll("input, select")];
   const name = (panel) => panel.dataset.panel;
@@ -32,7 +32,7 @@ playground.start = (widgets) => {
 
   const draw = (panel) => {
     if (controls(panel).some((control) => !control.validity.valid)) {
-      panel.querySelector(".says").textContent = "A number is missing or out of its range.";
+      panel.querySelector(".says").textContent = tr`A number is missing or out of its range.`;
       return;
     }
     widgets[name(panel)]({
@@ -111,7 +111,7 @@ playground.start = (widgets) => {
   large.addEventListener("click", () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen()));
   large.hidden = !document.fullscreenEnabled;
   root.addEventListener("fullscreenchange", () => {
-    large.textContent = document.fullscreenElement ? "Leave full screen" : "Full screen";
+    large.textContent = document.fullscreenElement ? tr`Leave full screen` : tr`Full screen`;
     draw(seen());
   });
   for (const format of ["svg", "png"]) button(format).addEventListener("click", () => playground.picture.save(format, seen()));
@@ -119,8 +119,8 @@ playground.start = (widgets) => {
   button("link").addEventListener("click", async () => {
     const all = { panel: name(seen()), ...values(seen()) };
     const address = `${location.href.split("#")[0]}#?${new URLSearchParams(all)}`;
-    const done = await optbench.exports.copy(address), before = "Copy link";
-    button("link").textContent = done ? "Copied" : "No clipboard here";
+    const done = await optbench.exports.copy(address), before = tr`Copy link`;
+    button("link").textContent = done ? tr`Copied` : tr`No clipboard here`;
     setTimeout(() => (button("link").textContent = before), 2000);
   });
 

@@ -1,3 +1,12 @@
+// tr`...` is a text in the page's language: looked up by its English, with "{1}", "{2}" where values stand.
+playground.tr = (() => {
+  "use strict";
+  const texts = JSON.parse(document.getElementById("page-texts").textContent);
+  return (parts, ...values) => {
+    const english = parts.reduce((all, part, place) => `${all}{${place}}${part}`);
+    return (texts[english] || english).replace(/\{(\d+)\}/g, (_, place) => values[place - 1]);
+  };
+})();
 // Charts in SVG: they follow the style sheet's variables, so light and dark need no second drawing.
 playground.draw = (() => {
   "use strict";

@@ -20,9 +20,11 @@ playground.picture = (() => {
     });
     return twin;
   };
-  const wrapped = (text, letters) =>
+  // The width of a text in heights of its letters: about half of one, and Hangul nearly all of it.
+  const wide = (text) => [...text].reduce((sum, letter) => sum + (letter > "\u2e80" ? 0.95 : 0.52), 0);
+  const wrapped = (text, width) =>
     text.split(" ").reduce((lines, word) => {
-      if (lines.at(-1).length + word.length < letters) lines.push(`${lines.pop()} ${word}`.trim());
+      if (wide(`${lines.at(-1)} ${word}`) < width) lines.push(`${lines.pop()} ${word}`.trim());
       else lines.push(word);
       return lines;
     }, [""]);
@@ -33,7 +35,7 @@ playground.picture = (() => {
     const [left, top] = ["left", "top"].map((side) => Math.min(...boxes.map((box) => box[side])) - EDGE);
     const width = Math.max(...boxes.map((box) => box.right)) - left + EDGE, foot = Math.max(...boxes.map((box) => box.bottom)) - top + EDGE;
     const { color, backgroundColor } = getComputedStyle(document.body), letter = parseFloat(getComputedStyle(charts[0]).fontSize) + 1;
-    const lines = wrapped(panel.querySelector(".says").textContent, (width - 2 * EDGE) / (0.52 * letter));
+    const lines = wrapped(panel.querySelector(".says").textContent, (width - 2 * EDGE) / letter);
     const height = foot + LINE * letter * lines.length + EDGE;
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     for (const [name, value] of Object.entries({ viewBox: `0 0 ${width} ${height}`, width, height })) svg.setAttribute(name, value);

@@ -11,7 +11,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,15 @@ from pydantic import TypeAdapter
 from optbench.catalogue.loader import shipped_files
 from optbench.claims.claim import Budget, Claim, Outcome, Paper, Verdict
 from optbench.claims.claim_pages import write_page
+from optbench.claims.drawing import translate
 from optbench.contract.errors import OptbenchError, in_one_line
 from optbench.engine.run_cohorts import limited_threads
 from optbench.figures import style
+from optbench.figures.fonts import has_letters
 from optbench.report.report_tables import csv_text
 from optbench.store.atomic_files import write_text
 from optbench.store.provenance import record_environment
+from optbench.wording.languages import ENGLISH, Language
 
 # Dots an inch: sharp on screens with two dots a pixel
 DPI = 192
@@ -50,10 +53,12 @@ def run(
 
     A claim whose experiment cannot run has an `error`, and the others go on. `command`: what was typed. `watch` is
     called before each claim with the number of those that are done. `known`: all claims, in order; the
-    page keeps what the folder has of them. formats: of figures, besides PNG and SVG. Raises OptbenchError if the folder
+    page keeps what the folder has of them. formats: of figures, besides PNG and SVG. The page is in the language of the
+    paper, and so are figures if a font has its letters; results are in English. Raises OptbenchError if the folder
     cannot be written.
     """
     folder, outcomes = Path(directory), []
+    language = paper.language if has_letters(paper.language.name) else ENGLISH
     written: list[str] = []
     try:
         for name in ("claims", "figures", "tables"):
@@ -61,7 +66,7 @@ def run(
         for done, claim in enumerate(claims):
             watch(claim, done)
             outcomes.append(finished(claim, folder, budget) or _try_claim(claim, folder, budget, written))
-            _draw_again(outcomes[-1], folder, formats)
+            _draw_again(outcomes[-1], folder, formats, language)
         about = record_environment(command or paper.program)
         write_text(folder / "provenance.json", json.dumps(about, indent=1) + "\n")
         tried = {outcome.claim.id: outcome for outcome in outcomes}
@@ -76,12 +81,13 @@ def run(
 
 @dataclass(frozen=True)
 class _Saved:
-    """The content of ``claims/ID.json``: the hash of code and budget, the verdict, seconds, and the tables' paths."""
+    """The content of ``claims/ID.json``: the hash of code and budget, and what `Outcome` has of the same names."""
 
     key: str
     verdict: Verdict
     seconds: float
     tables: tuple[str, ...]
+    language: str
 
 
 def finished(claim: Claim, folder: Path, budget: Budget) -> Outcome | None:
@@ -91,7 +97,9 @@ def finished(claim: Claim, folder: Path, budget: Budget) -> Outcome | None:
     except (OSError, ValueError):
         return None
     return (
-        Outcome(claim, saved.verdict, saved.seconds, budget.quick, saved.tables, seeds=budget.seeds)
+        Outcome(
+            claim, saved.verdict, saved.seconds, budget.quick, saved.tables, seeds=budget.seeds, language=saved.language
+        )
         if saved.key == _result_key(budget)
         else None
     )
@@ -117,19 +125,30 @@ def _try_claim(claim: Claim, folder: Path, budget: Budget, written: list) -> Out
         return Outcome(claim, None, seconds, budget.quick, error=in_one_line(error), seeds=budget.seeds)
     names = tuple(_save_table(table, f"tables/{claim.id}-{name}", folder, written) for name, table in tables.items())
     outcome = Outcome(claim, verdict, time.perf_counter() - begin, budget.quick, names, seeds=budget.seeds)
-    saved = asdict(_Saved(_result_key(budget), verdict, outcome.seconds, names))
-    saved["verdict"] = _to_json_values(saved["verdict"])
-    write_text(folder / "claims" / f"{claim.id}.json", json.dumps(saved, indent=1) + "\n")
+    _save_outcome(outcome, verdict, folder)
     return outcome
 
 
-def _draw_again(outcome: Outcome, folder: Path, formats: Collection[str]) -> None:
-    """Save the figure of a claim in further formats, drawn from the tables that the folder has."""
-    if not formats or outcome.verdict is None:
+def _save_outcome(outcome: Outcome, verdict: Verdict, folder: Path) -> None:
+    """Write ``claims/ID.json``."""
+    key = _result_key(Budget(outcome.quick, seeds=outcome.seeds))
+    saved = asdict(_Saved(key, verdict, outcome.seconds, outcome.tables, outcome.language))
+    saved["verdict"] = _to_json_values(saved["verdict"])
+    write_text(folder / "claims" / f"{outcome.claim.id}.json", json.dumps(saved, indent=1) + "\n")
+
+
+def _draw_again(outcome: Outcome, folder: Path, formats: Collection[str], language: Language) -> None:
+    """Save the figure of a claim in further formats or another language, from the tables that the folder has."""
+    anew = outcome.language != language.code
+    if outcome.verdict is None or not (formats or anew):
         return
     tables = {name.partition("-")[2]: pd.read_parquet(folder / f"{name}.parquet") for name in outcome.tables}
     with style.detached(), style.styled():
         figure = outcome.claim.figure(tables, outcome.verdict)
+        translate(figure, language)
+        if anew:
+            _save_figure(figure, folder / outcome.figure, outcome.claim)
+            _save_outcome(replace(outcome, language=language.code), outcome.verdict, folder)
         for each in formats:
             about = {"Title": outcome.claim.id, "CreationDate": None} if each == "pdf" else None
             figure.savefig(folder / f"{outcome.figure}.{each}", facecolor="white", dpi=DPI, metadata=about)

@@ -11,7 +11,7 @@ from matplotlib.ft2font import LoadFlags
 FONT = "DejaVu Sans"  # comes with matplotlib, so figures are the same everywhere
 _ASIAN = (
     "Noto Sans CJK JP", "WenQuanYi Micro Hei", "Droid Sans Fallback", "Malgun Gothic", "Microsoft YaHei", "Yu Gothic",
-    "Arial Unicode MS", "Apple SD Gothic Neo",
+    "Arial Unicode MS", "Apple SD Gothic Neo", "AppleGothic", "NanumGothic", "Noto Sans CJK KR", "Noto Sans KR",
 )  # fmt: skip
 FAMILIES = (FONT, *sorted({*_ASIAN} & {*fontManager.get_font_names()}))
 """FONT, and what matplotlib falls back on for letters that it lacks; without any, they are boxes."""
@@ -41,6 +41,12 @@ def cut_to_width(text: str, size: float, inches: float) -> str:
     ends = [end for end in range(len(text)) if text[:end].count("$") % 2 == 0]
     count = bisect_right(ends, inches, key=lambda end: text_width(text[:end] + " …", size)) - 1
     return text[: ends[max(count, 0)]].rstrip(" ,") + " …"
+
+
+def has_letters(text: str) -> bool:
+    """Return whether the fonts of figures have every letter of the text."""
+    found = [get_font(path) for path in _font_files()]
+    return all(any(font.get_char_index(ord(letter)) for font in found) for letter in text)
 
 
 @cache

@@ -21,6 +21,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.contract.names import count_noun
 from optbench.store.atomic_files import refuse_links
 from optbench.wording.failed_runs import describe_failures
+from optbench.wording.languages import ENGLISH
 
 FORMATS = ("png", "svg", "pdf", "gif")
 STYLES = ("screen", "paper", "slides")
@@ -155,7 +156,7 @@ def _environment() -> Environment:
         loader=FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined,
     )  # fmt: skip
-    environment.globals["count_noun"] = count_noun
+    environment.globals.update(lang=ENGLISH.code, _=ENGLISH.markup, count_noun=count_noun)
     environment.globals["script"] = lambda name: Markup((folder / name).read_text("utf-8").rstrip())
     environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
     return environment

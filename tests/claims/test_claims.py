@@ -4,6 +4,7 @@ import json
 import math
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -27,6 +28,7 @@ from optbench.claims.claim import (
 from optbench.claims.criterion import Below
 from optbench.cli import app
 from optbench.cli import lecture as lecture_command
+from optbench.wording.languages import Language
 
 PAPER = Paper(title="A paper", about="It claims.", sections={"A": "First", "B": "Second"}, program="the program")
 SIDES = {
@@ -56,7 +58,8 @@ def planted(id="Z1", verdict=HOLDS, effect=2.0, experiment=None, sentence="one &
 
     def figure(tables, verdict):
         drawn = Figure(figsize=(2, 1))
-        drawn.subplots().plot(tables["numbers"]["x"], label="x")
+        drawn.subplots().plot(tables["numbers"]["x"])
+        drawn.axes[0].set_xlabel("x")
         return drawn
 
     claim = Claim(
@@ -216,6 +219,7 @@ def test_the_command_takes_an_id_and_tells_of_one_that_is_not_there(command):
     assert command("--workers", "0")[0] == command("--out", " ")[0] == 2
     assert command("--seeds", "3") == (2, "", "optbench: --seeds 3: name a number from 6 to 200")
     assert command("--format", "gif")[:2] == (2, "")
+    assert command("--lang", "xx") == (2, "", "optbench: unknown language 'xx': valid names: en, ko")
 
 
 def test_an_interrupted_command_says_how_to_go_on(command, monkeypatch):
@@ -263,6 +267,24 @@ def test_the_page_and_the_table_show_every_verdict_with_its_unit(tmp_path, comma
     assert text.count("It is 2 units.") == 12
     assert "1 holds, 1 does not hold, 1 depends, 1 undecided" in claim_pages.summary(outcomes)
     assert "the program A1" in text and "A paper" in text and "A setting agrees if it lies below 1" in text
+
+
+def test_another_language_draws_figures_anew_and_measures_nothing_twice(tmp_path):
+    claim = planted("A1")
+    texts = {"x": "abscissa", "holds": "verum", "It is {1} units.": "{1} partes.", "A paper": "Liber"}
+    latin = replace(PAPER, language=Language("la", "Latina", {"all": texts}))
+    figure = tmp_path / "figures" / "A1.svg"
+    run_claims.run([claim], tmp_path, Budget(), PAPER)
+    english = figure.read_bytes()
+    run_claims.run([claim], tmp_path, Budget(), latin)
+    page = (tmp_path / "index.html").read_text()
+    assert '<html lang="la">' in page and "<h1>Liber</h1>" in page and "2 partes." in page and "</span> verum" in page
+    assert figure.read_bytes() != english and json.loads((tmp_path / "results.json").read_text())[0]["verdict"] == HOLDS
+    run_claims.run([claim], tmp_path, Budget(), PAPER)
+    assert figure.read_bytes() == english and len(claim.calls) == 1
+    unknown = replace(PAPER, language=Language("xx", "\U000f0000", {"all": texts}))  # no font has letters of one's own
+    run_claims.run([claim], tmp_path, Budget(), unknown)
+    assert figure.read_bytes() == english and '<html lang="xx">' in (tmp_path / "index.html").read_text()
 
 
 def test_claims_know_no_single_claim():
