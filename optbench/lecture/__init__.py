@@ -7,6 +7,7 @@ import pkgutil
 from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 
 from optbench.claims import claim
 from optbench.claims.claim import Claim, Paper
@@ -36,6 +37,7 @@ PAPER = Paper(
     program="python -m optbench lecture",
     lessons=LESSONS,
     playground=_playground,
+    languages=Path(__file__).parent / "languages",
 )
 
 
