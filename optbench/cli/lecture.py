@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,6 +48,10 @@ def lecture(
         "format", "LIST", "Figures in further formats: pdf; png and svg are always there.", OUTPUT,
         completion.word_list("pdf"),
     )] = None,
+    lang: Annotated[str, option(
+        "lang", "CODE", "The language of the page and its figures: en, or ko (Korean).", OUTPUT,
+        completion.words("en", "ko"),
+    )] = "en",
     workers: Workers = None,
 ) -> None:  # fmt: skip
     """Try the lecture's claims: an experiment, a figure and a verdict each, and a page like a short paper."""
@@ -55,7 +60,7 @@ def lecture(
         return
     check_folder(out)
     try:
-        try_claims(ids or (), out, quick, workers, seeds, split_list(formats or ""))
+        try_claims(ids or (), out, quick, workers, seeds, split_list(formats or ""), lang)
     except KeyboardInterrupt as error:
         stopping.exit_with_signal(error)
 
@@ -75,7 +80,7 @@ def show_claims(ids: Sequence[str]) -> None:
 
 
 def try_claims(
-    ids: Sequence[str], out: str, quick: bool, workers: int | None, seeds: int | None, formats: Sequence[str]
+    ids: Sequence[str], out: str, quick: bool, workers: int | None, seeds: int | None, formats: Sequence[str], lang: str
 ) -> None:
     """Test the claims and print the table of outcomes; then raise OptbenchError if one of them could not run."""
     from rich.text import Text
@@ -84,11 +89,13 @@ def try_claims(
     from optbench.claims.claim_pages import summary
     from optbench.claims.run_claims import run
     from optbench.cli.console import console, errors
+    from optbench.figures.fonts import has_letters
     from optbench.lecture import PAPER, select
     from optbench.run.session import checked_workers
     from optbench.store.provenance import typed_command
+    from optbench.wording.languages import read_language
 
-    chosen = select(ids)
+    chosen, paper = select(ids), replace(PAPER, language=read_language(lang, PAPER.languages))
     if seeds is not None and not SEEDS[0] <= seeds <= SEEDS[1]:
         raise OptbenchError(f"--seeds {seeds}: name a number from {SEEDS[0]} to {SEEDS[1]}")
     for name in formats:
@@ -102,11 +109,13 @@ def try_claims(
 
         budget = Budget(quick, checked_workers(workers), seeds)
         outcomes = run(
-            chosen, out, budget, PAPER, typed_command(), show_claim, select(()), set(formats) - set(FORMATS[:2])
+            chosen, out, budget, paper, typed_command(), show_claim, select(()), set(formats) - set(FORMATS[:2])
         )
     console.print("verdict (time), what was measured [95% interval], and what the verdict depends on")
     console.print(_make_table(outcomes))
     console.print(f"{summary(outcomes)}; page: {Path(out) / 'index.html'}", soft_wrap=True)
+    if not has_letters(paper.language.name):
+        console.print(f"Figures are in English: no font for {paper.language.name} is installed, NanumGothic say.")
     console.print("It opens with a playground: move β, race the optimizers, take the quiz.")
     broken = [f"{item.claim.id}: {item.error}" for item in outcomes if item.error]
     if broken:
