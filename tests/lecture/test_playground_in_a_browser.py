@@ -3,6 +3,7 @@
 import re
 import struct
 import tomllib
+from dataclasses import replace
 from importlib.resources import files
 from itertools import pairwise
 
@@ -18,6 +19,7 @@ from optbench.claims import run_claims
 from optbench.claims.claim import Budget
 from optbench.figures.style import line_style
 from optbench.lecture import c4_quiz, playground, temperature
+from optbench.wording.languages import read_language
 from tests.lecture.test_playground import HYPER, plane
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -354,6 +356,17 @@ def test_every_panel_fits_a_phone_and_names_its_controls(chromium, page, panel, 
         assert view.locator(".panel:visible").locator("input, select").evaluate_all(named)
         inside = "all => all.every(e => e.getBoundingClientRect().right <= innerWidth + 1)"
         assert view.locator(".panel:visible *:not(.scroll *):not(svg *)").evaluate_all(inside)
+
+
+def test_every_panel_speaks_the_language_of_the_page(chromium, tmp_path):
+    paper = replace(lecture.PAPER, language=read_language("ko", lecture.PAPER.languages))
+    run_claims.run(lecture.select(["D2"]), tmp_path, Budget(quick=True), paper)
+    for panel in PANELS:
+        with opened(chromium, tmp_path / "index.html", f"#?panel={panel}", width=390) as view:
+            assert not scrolls_sideways(view) and re.search("[가-힣]", says(view)), panel
+            left = set(re.findall("[A-Za-z]{3,}", view.locator(".panel:visible").inner_text()))
+            assert left <= {"Adam", "RMSProp", "epoch", "sweep"}, panel
+            assert view.evaluate("document.documentElement.lang") == "ko"
 
 
 def test_without_javascript_the_page_is_the_claims_alone(chromium, page):
