@@ -39,7 +39,7 @@ class Language:
     def markup(self, english: str, *values: object) -> Markup:
         """Return a template's text with its gaps filled by values, which are escaped unless they are markup."""
         text = self.texts.get(english, english)
-        return Markup(_GAP.sub(lambda gap: str(escape(values[int(gap[1]) - 1])), text) if values else text)
+        return Markup(_fill(text, [*map(escape, values)]))
 
     def _look_up(self, text: str) -> str | None:
         """Return the text for a finished English one; None if there is none, or for a part of it."""
@@ -53,7 +53,7 @@ class Language:
             return self.texts[text]
         return (
             self._find_list(text, _MARKS)
-            or next(filter(None, (self._fill(text, *each) for each in self._patterns)), None)
+            or next(filter(None, (self._find_gaps(text, *each) for each in self._patterns)), None)
             or self._find_list(text, [_BLANK])
             or (None if _WORD.search(text) else text)
         )
@@ -65,11 +65,11 @@ class Language:
                 return "".join(found)
         return ""
 
-    def _fill(self, text: str, pattern: re.Pattern, key: str) -> str:
+    def _find_gaps(self, text: str, pattern: re.Pattern, key: str) -> str:
         """Return the text of a key with what stands in its gaps; "" if `text` is not of its pattern."""
         found = pattern.fullmatch(text)
         gaps = self._find_all(found.groups()) if found else []
-        return _GAP.sub(lambda gap: gaps[int(gap[1]) - 1], self.texts[key]) if gaps else ""
+        return _fill(self.texts[key], gaps) if gaps else ""
 
     def _find_all(self, parts: Sequence[str]) -> list[str]:
         """Return the texts for the parts of one; [] if there is none for any of them."""
@@ -85,6 +85,11 @@ class Language:
         """The English texts with gaps, each as a pattern and as it is; those with the most letters first."""
         keys = sorted(filter(_GAP.search, self.texts), key=lambda key: -len(_GAP.sub("", key)))
         return [(re.compile("(.*?)".join(map(re.escape, _GAP.split(key)[::2])), re.DOTALL), key) for key in keys]
+
+
+def _fill(text: str, values: Sequence[str]) -> str:
+    """Return a text with its gaps filled; one that has no value stays as it is."""
+    return _GAP.sub(lambda gap: str(values[int(gap[1]) - 1]) if 0 < int(gap[1]) <= len(values) else gap[0], text)
 
 
 ENGLISH = Language("en", "English", {})

@@ -16,6 +16,7 @@ LATIN = Language(
             "{1} takes {2} steps. It diverges.": "{1} post {2} gradus divergit.",
             "{1} at {2}": "{2}: {1}",
             "It is {1}.": "Est {1}.",
+            "It was {1}.": "Erat {1}{2}.",
         },
     },
 )
@@ -31,6 +32,7 @@ LATIN = Language(
         ("It is network. It is 2 [1, 3].", "Est rete. Est 2 [1, 3]."),
         ("It is network at 0.5, 2 at 0.9.", "Est 0.5: rete, 0.9: 2."),
         ("network 2% [1, 3], 7", "rete 2% [1, 3], 7"),
+        ("It was 2.", "Erat 2{2}."),  # a mistake of the translator is seen, and stops nothing
         ("β = 0.9", "β = 0.9"),
         ("", ""),
         ("network takes some steps.", "network takes some steps."),  # "some" is unknown: all of it stays English
