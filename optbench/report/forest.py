@@ -212,19 +212,19 @@ def find_looks(sweep: ReportData) -> list[Look]:
     names = [name for name in sweep.answer.best["optimizer"].unique() if name in styles]
     found = {name: styles[name] for name in names} | {"": GRAY_MARK}
     return [
-        Look(name, sweep.label(name) or "others", to_hex(style["color"]), _draw_shape(style["marker"]))
+        Look(name, sweep.label(name) or "others", to_hex(style["color"]), draw_shape(style["marker"], MARK))
         for name, style in found.items()
     ]
 
 
-def _draw_shape(marker: str) -> str:
-    """Return a marker of matplotlib as the path of an SVG, MARK pixels wide around its middle."""
+def draw_shape(marker: str, width: float) -> str:
+    """Return a marker of matplotlib as the path of an SVG, so many pixels wide around its middle."""
     style = MarkerStyle(marker)
     path = style.get_path().transformed(style.get_transform())
     letters = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C", Path.CLOSEPOLY: "Z"}
     parts = []
     for points, code in path.iter_segments(simplify=False):
-        pixels: Iterable[float] = (points.reshape(-1, 2) * [MARK, -MARK]).ravel() if code != Path.CLOSEPOLY else []
+        pixels: Iterable[float] = (points.reshape(-1, 2) * [width, -width]).ravel() if code != Path.CLOSEPOLY else []
         parts.append(letters[code] + " ".join(f"{value:.3g}" for value in pixels))
     return "".join(parts)
 
