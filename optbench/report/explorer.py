@@ -30,10 +30,11 @@ from optbench.analysis.verdicts import block_ratios
 from optbench.contract.columns import TARGETS
 from optbench.contract.errors import OptbenchError
 from optbench.contract.problems import FLOOR
-from optbench.contract.process_state import restored_process
 from optbench.figures.data import RATES, ReportData, Trajectory, mirrored_bands
 from optbench.figures.forest_plot import compare_with_leader
 from optbench.figures.loss_curves import without_rates
+from optbench.figures.style import MARKERS
+from optbench.report.forest import draw_shape
 from optbench.report.report_files import json_text
 from optbench.wording import labels
 from optbench.wording.answers import name_measure
@@ -66,16 +67,9 @@ OUTSIDE = 4
 """Times its own size by which a path may leave the picture before it is cut."""
 
 
-def explorer(data: ReportData) -> dict[str, str]:
-    """Return the values for the template `explorer.html`: `data`, the JSON, and `plotly`, that library's script.
-
-    Both are packed, by gzip in base64: they are nine tenths of a page otherwise.
-    """
-    with restored_process():  # importing plotly leaves a filter of warnings
-        from plotly.offline import get_plotlyjs
-
-    texts = {"data": json_text(explorer_data(data)), "plotly": get_plotlyjs()}
-    return {name: base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode() for name, text in texts.items()}
+def explorer(data: ReportData) -> str:
+    """Return the JSON that the scripts of the explorer draw, packed by gzip in base64: a third of its size."""
+    return base64.b64encode(gzip.compress(json_text(explorer_data(data)).encode(), mtime=0)).decode()
 
 
 def explorer_data(data: ReportData) -> dict[str, Any]:
@@ -154,21 +148,23 @@ class ExplorerData:
         ]
 
     def line_styles(self) -> dict[str, Any]:
-        """Return `looks`, colors and dashes, and `look`, that of each optimizer on each problem, by place; -1: gray.
+        """Return `looks` (color, dash, mark) and `look`, that of each optimizer on each problem, by place; -1: gray.
 
         `everywhere` is for charts over all problems: an optimizer's style on the first problem that shows it in color.
+        `shapes`: the path of an SVG for each mark, 2 wide.
         """
         styles: list[dict[str, str]] = []
         places = np.full((len(self.problems), len(self.optimizers)), -1)
         for row, problem in enumerate(self.problems):
             for name, style in self.data.line_styles.get(problem, {}).items():
-                dash = ",".join(f"{LINE * length:g}px" for length in style["dashes"]) or "solid"
+                dash = ",".join(f"{LINE * length:g}" for length in style["dashes"])
                 entry = {"color": to_hex(style["color"]), "dash": dash, "marker": style["marker"]}
                 if entry not in styles:
                     styles.append(entry)
                 places[row, self.optimizers.index(name)] = styles.index(entry)
         everywhere = [next((int(place) for place in column if place >= 0), -1) for column in places.T]
-        return {"looks": styles, "look": places.tolist(), "everywhere": everywhere}
+        shapes = {marker: draw_shape(marker, 2) for marker in (*MARKERS, "*")}
+        return {"looks": styles, "look": places.tolist(), "everywhere": everywhere, "shapes": shapes}
 
     def describe_settings(self, table: pd.DataFrame) -> dict[str, list]:
         """Return the columns that identify a table's settings, as lists by name, an entry a row.

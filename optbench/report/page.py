@@ -131,7 +131,7 @@ class Page:
     """All that the template of a sweep's page shows; its attributes are what the template reads.
 
     pictures: by problem, those over all problems under OVERALL; undrawn: the number of pictures left out; interactive:
-    with the explorer, which needs a third-party script.
+    with the explorer.
     """
 
     def __init__(

@@ -1,7 +1,6 @@
 """The explorer in a real browser: every control does what it says, and counts what analysis counts."""
 
 import io
-import math
 import re
 
 import numpy as np
@@ -20,7 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SMALL = {"batch_sizes": (16, "full"), "rates": (0.01, 0.1, 0.3), "points": 8, "epochs": 6}
 SMALL |= {"schedules": ("constant", "sqrt_step(k=1.0)")}
 OPTIMIZERS = ("gd", "momentum", "rmsprop", "adam", "adagrad")
-CHART = "document.getElementById('explore-chart')"
+SHOWN = "optbench.explorer.shown()"
 HOSTILE = {
     "problems": ('<img src="x" onerror="alert(1)">', "손실 $\\alpha$ %{x} &lt;b&gt;", "p" * 200),
     "optimizers": ("<b>bold</b>", "아담 \"quoted\" 'single' $x$", "o" * 200, "a, b=%2C&hide"),
@@ -33,10 +32,10 @@ def usual(tmp_path_factory):
 
 
 def traces(view):
-    """Return the traces of the chart as Plotly holds them, those of bands and other help left out."""
+    """Return what the chart draws: `mode` is "lines", "markers" or both, "" for a band; `text`: of each point."""
     return view.evaluate(
-        f"{CHART}.data.map(t => ({{mode: t.mode, name: t.name, x: [...(t.x || [])], y: [...(t.y || [])], color:"
-        " (t.line || {}).color, fill: t.fill, text: t.hovertext}))"
+        f"{SHOWN}.traces.map(t => ({{mode: [t.line && 'lines', t.marks && 'markers'].filter(Boolean).join('+'),"
+        " panel: t.panel || 1, name: t.name, x: [...t.x], y: [...t.y], fill: t.fill, text: t.text}))"
     )
 
 
@@ -51,7 +50,13 @@ def settings(view):
 
 
 def axis(view, name):
-    return view.evaluate(f"{CHART}.layout.{name[0]}axis{name[1:]}")
+    return view.evaluate(f"{SHOWN}.layout.{name[0]}axis{name[1:]}")
+
+
+def ends(view):
+    """Return the rows of names at the ends of lines, from the top, and the number of lines that join them to curves."""
+    rows = view.locator("#explore-chart [data-part=end]").all_text_contents()
+    return rows, view.locator("#explore-chart [data-part=join]").count()
 
 
 def press(view, name):
@@ -62,10 +67,24 @@ def place_of(view, x, y):
     """Return the position of a point of the chart on the screen, in pixels."""
     view.locator("#explore-chart").scroll_into_view_if_needed()
     return view.evaluate(
-        f"(([x, y]) => {{const {{xaxis, yaxis}} = {CHART}._fullLayout, box = {CHART}.getBoundingClientRect();"
-        "return [box.x + xaxis._offset + xaxis.d2p(x), box.y + yaxis._offset + yaxis.d2p(y)]})",
+        f"(([x, y]) => {{const [panel] = {SHOWN}.panels, box = document.querySelector('#explore-chart svg')"
+        ".getBoundingClientRect(); return [box.x + panel.x.to(x), box.y + panel.y.to(y)]})",
         [x, y],
     )
+
+
+def drag(view, start, end, panel=0):
+    """Drag from one place of a panel to another; start, end: from its edges in pixels of the chart to such a place."""
+    view.evaluate("document.getElementById('explore-chart').scrollIntoView({block: 'center'})")
+    names = ("left", "right", "top", "bottom")
+    edges = {name: view.evaluate(f"{SHOWN}.panels[{panel}].{name}") for name in names}
+    box = view.locator("#explore-chart svg").bounding_box()
+    (x0, y0), (x1, y1) = start(edges), end(edges)
+    view.mouse.move(box["x"] + x0, box["y"] + y0)
+    view.mouse.down()
+    view.mouse.move(box["x"] + (x0 + x1) / 2, box["y"] + (y0 + y1) / 2, steps=4)
+    view.mouse.move(box["x"] + x1, box["y"] + y1, steps=4)
+    view.mouse.up()
 
 
 def legend(view, name):
@@ -86,7 +105,7 @@ def test_curves(chromium, usual):
         assert traces(view)[-1]["x"][0] is None and before["x"][0] == 0  # a log axis has no step 0
 
         view.select_option("select[name=x]", "samples")
-        assert axis(view, "x")["title"]["text"] == "samples (steps × batch size)"
+        assert axis(view, "x")["text"] == "samples (steps × batch size)"
         assert max(traces(view)[-1]["x"][1:]) > 100 * max(before["x"][1:])
         view.select_option("select[name=x]", "ms")
         assert 0 < max(traces(view)[-1]["x"][1:]) < 1000
@@ -97,7 +116,7 @@ def test_curves(chromium, usual):
         view.select_option("select[name=y]", "suboptimality")
         np.testing.assert_allclose(np.array(losses) - 0.0462, traces(view)[-1]["y"][1:], rtol=1e-6)
         view.select_option("select[name=y]", "test_accuracy")
-        assert axis(view, "y")["title"]["text"] == "test accuracy" and 0 < max(traces(view)[-1]["y"][1:]) <= 1
+        assert axis(view, "y")["text"] == "test accuracy" and 0 < max(traces(view)[-1]["y"][1:]) <= 1
 
         view.select_option("select[name=batch]", "16")
         assert settings(view) == 5
@@ -109,41 +128,32 @@ def test_curves(chromium, usual):
 
         view.select_option("select[name=color]", "all")
         assert len(colored(view)) == 20 and settings(view) == 0
-        assert all(trace["fill"] != "toself" for trace in traces(view))  # so many bands would hide each other
+        assert all(not trace["fill"] for trace in traces(view))  # so many bands would hide each other
         assert view.locator("input[name=others]").is_disabled()  # there is no rest
         view.select_option("select[name=color]", "best")
         view.uncheck("input[name=others]")
         assert settings(view) == 0 and len(colored(view)) == 5
-        assert sum(trace["fill"] == "toself" for trace in traces(view)) == 5
+        assert sum(bool(trace["fill"]) for trace in traces(view)) == 5
         view.uncheck("input[name=bands]")
-        assert sum(trace["fill"] == "toself" for trace in traces(view)) == 0
+        assert sum(bool(trace["fill"]) for trace in traces(view)) == 0
 
 
 def test_scores_stand_beside_the_curves_in_their_order(chromium, usual):
     results = load(usual.parents[1])
     table = results.ranking()
     with opened(chromium, usual, "#?view=curves&problem=rosenbrock") as view:
-        told = [note["text"] for note in view.evaluate(f"{CHART}.layout.annotations") if note["text"].startswith("<b>")]
+        title, *told = ends(view)[0]
         mine = table[table["problem"] == "rosenbrock"].sort_values("value")
-        assert [re.match("<b>(.*)</b>", text)[1] for text in told] == mine["optimizer"].tolist()
+        assert title.startswith("score: ") and [text.split()[0] for text in told] == mine["optimizer"].tolist()
         for text, value in zip(told, mine["value"], strict=True):
-            assert float(text.split("> ")[1].replace(",", "")) == pytest.approx(value, rel=5e-3)
-        (scored,) = (shape for shape in view.evaluate(f"{CHART}.layout.shapes") if shape["type"] == "rect")
-        assert [scored["x0"], scored["x1"]] == pytest.approx([4.8, 6.0])  # the last fifth of 6 epochs
+            assert float(text.split()[1].replace(",", "")) == pytest.approx(value, rel=5e-3)
+        (scored,) = (shape for shape in view.evaluate(f"{SHOWN}.layout.shapes") if shape.get("below"))
+        assert scored["x"] == pytest.approx([4.8, 6.0])  # the last fifth of 6 epochs
         legend(view, "adam").click()
-        assert len([note for note in view.evaluate(f"{CHART}.layout.annotations") if "<b>" in note["text"]]) == 4
+        assert len(ends(view)[0]) == 1 + 4
         view.select_option("select[name=color]", "all")
         view.select_option("select[name=x]", "steps")  # at which full batches end much earlier
-        assert not [shape for shape in view.evaluate(f"{CHART}.layout.shapes") if shape["type"] == "rect"]
-
-
-def told_scores(view):
-    """Return the optimizers that have a score beside the curves, and the lines that join scores to curves."""
-    layout = view.evaluate(f"{CHART}.layout")
-    texts = [note["text"] for note in layout.get("annotations", [])]
-    assert any(text.startswith("score: ") for text in texts) == any(text.startswith("<b>") for text in texts)
-    names = [re.match("<b>(.*)</b>", text)[1] for text in texts if text.startswith("<b>")]
-    return names, [shape for shape in layout.get("shapes", []) if shape.get("x0") == 1]
+        assert not [shape for shape in view.evaluate(f"{SHOWN}.layout.shapes") if shape.get("below")]
 
 
 def test_scores_are_beside_what_they_are_of_alone(chromium, usual):
@@ -156,13 +166,18 @@ def test_scores_are_beside_what_they_are_of_alone(chromium, usual):
             "test_accuracy": False,
         }.items():
             view.select_option("select[name=y]", measure)
-            names, joins = told_scores(view)
-            assert (set(names), len(joins)) == ((set(OPTIMIZERS), len(OPTIMIZERS)) if scored else (set(), 0))
+            rows, joins = ends(view)
+            names = {row.split()[0] for row in rows if not row.startswith("score: ")}
+            assert len(rows) - len(names) == scored and all(len(row.split()) == 1 + scored for row in rows[scored:])
+            assert (names, joins) == (set(OPTIMIZERS), len(OPTIMIZERS))
+        heights = {trace["name"]: trace["y"][-1] for trace in traces(view) if trace["name"]}
+        assert rows == sorted(heights, key=lambda name: -heights[name]), "without scores, as the lines end"
         view.select_option("select[name=y]", "suboptimality")
         view.select_option("select[name=batch]", "full")
-        names, joins = told_scores(view)
-        assert set(names) == set(best.index[best["full_batch"]]), "those whose recommended setting is still there"
-        assert len(joins) == len(names) < len(OPTIMIZERS)
+        rows, joins = ends(view)
+        names = {row.split()[0] for row in rows[1:]}
+        assert names == set(best.index[best["full_batch"]]), "those whose recommended setting is still there"
+        assert joins == len(names) < len(OPTIMIZERS)
 
 
 def test_where_nothing_can_be_drawn_a_chart_says_why(chromium, tmp_path):
@@ -175,15 +190,13 @@ def test_where_nothing_can_be_drawn_a_chart_says_why(chromium, tmp_path):
         for name in ("curves", "sensitivity", "runtimes"):
             view.evaluate(f"location.hash = '#?view={name}'")
             view.wait_for_function(f"optbench.explorer.shown().name === '{name}'")
-            if name == "curves" and view.evaluate(f"{CHART}.data.length"):
+            if name == "curves" and traces(view):
                 continue  # what grows before it is lost has a line
-            (text,) = (note["text"] for note in view.evaluate(f"{CHART}.layout.annotations"))
+            (text,) = view.locator("#explore-chart text").all_text_contents()
             assert "diverged" in text or "No optimizer" in text
-            assert not view.locator("#explore-chart .xtick, #explore-chart .ytick").count()
     alone = make_tables(["rosenbrock"], ["gd"], **SMALL | {"rates": (0.1,)})
     with opened(chromium, write_report(write_folder(tmp_path / "one", alone)), "#?view=sensitivity") as view:
-        axes = view.evaluate(f"Object.keys({CHART}._fullLayout).filter(key => /^[xy]axis/.test(key))")
-        assert axes == ["xaxis", "yaxis"], "no second pair over the first"
+        assert view.evaluate(f"{SHOWN}.panels.length") == 1, "no second one over the first"
 
 
 def test_single_seeds_are_those_of_the_runs(chromium, usual):
@@ -239,12 +252,12 @@ def test_seeds_show_what_verdicts_rest_on(chromium, usual):
             other, ratio = (row.b, row.ratio) if row.a == leader else (row.a, 1 / row.ratio)
             assert len(found[other]) == row.blocks
             assert np.exp(np.mean(np.log(found[other]))) == pytest.approx(ratio, rel=1e-3)
-        finals = view.evaluate(f"{CHART}.data.filter(t => t.xaxis === 'x2' && t.mode === 'markers').map(t => [...t.x])")
+        finals = [trace["x"] for trace in traces(view) if trace["panel"] == 2 and trace["mode"] == "markers"]
         mine = runs[runs["problem"] == "rosenbrock"]
         assert sorted(x for each in finals for x in each) == pytest.approx(
             sorted(mine["suboptimality_final"]), rel=1e-3
         )
-        lines = view.evaluate(f"[...{CHART}.data[0].x]")
+        lines = traces(view)[0]["x"]
         assert lines.count(None) == len(found[leader]) and len(lines) == 6 * len(found[leader])  # a line joins a block
 
 
@@ -271,7 +284,7 @@ def test_legend_toggles_isolates_and_is_shared_by_all_views(chromium, usual):
 
 def test_rates(chromium, usual):
     with opened(chromium, usual, "#?view=sensitivity&problem=breast_cancer") as view:
-        assert axis(view, "x")["type"] == "log" and axis(view, "x")["title"]["text"] == "learning rate"
+        assert axis(view, "x")["type"] == "log" and axis(view, "x")["text"] == "learning rate"
         points = {trace["name"]: trace for trace in traces(view) if trace["mode"] == "markers"}
         assert list(points) == list(OPTIMIZERS) and all(len(set(trace["x"])) == 3 for trace in points.values())
         assert all(len(trace["x"]) == 4 for trace in points.values())  # the recommended rate has a second point
@@ -281,9 +294,9 @@ def test_rates(chromium, usual):
         assert f"{'full batch' if best[0] == 455 else 'batch 16'} · {best[1]}" in points["gd"]["text"][1]
         view.select_option("select[name=batch]", "full")
         assert all("full batch" in text for trace in traces(view)[:-1] for text in trace["text"] or [])
-        assert not view.evaluate(f"{CHART}.layout.shapes")
+        assert not view.evaluate(f"{SHOWN}.layout.shapes")
         view.select_option("select[name=schedule]", "constant")
-        assert view.evaluate(f"{CHART}.layout.shapes[0].type") == "rect"  # the strip of what diverged
+        assert "diverged" in view.locator("#explore-chart [data-part=note]").all_text_contents()
         assert "diverged" in " ".join(text for trace in traces(view) for text in trace["text"] or [])
 
 
@@ -325,8 +338,7 @@ def test_runtimes_are_counted_for_the_problems_and_the_target_that_are_chosen(ch
                 assert {OPTIMIZERS[place]: share for place, share in told} == pytest.approx(rows, abs=0.02)
                 if limit == 1e9:
                     assert {trace["name"]: trace["y"][-1] for trace in traces(view)} == pytest.approx(rows)
-            names = view.evaluate(f"{CHART}.layout.annotations.map(each => each.text)")
-            assert sorted(names) == sorted(OPTIMIZERS)
+            assert sorted(ends(view)[0]) == sorted(OPTIMIZERS)
             table = view.locator("#explore-table tbody tr")
             assert table.count() == (len(OPTIMIZERS) if over else 0)
         means = (
@@ -363,8 +375,8 @@ def test_player(chromium, usual):
     with opened(chromium, usual, "#?view=paths") as view:
         whole = [trace for trace in traces(view) if trace["mode"] == "lines"]
         assert len(whole) == 4 * 5  # of each optimizer the path, its trail, the loss and the loss so far
-        assert axis(view, "x")["title"]["text"] == "w₁" and axis(view, "x2")["title"]["text"] == "samples"
-        assert view.locator("#explore-player").is_visible() and len(view.evaluate(f"{CHART}.data[0].z")) > 20
+        assert axis(view, "x")["text"] == "w₁" and axis(view, "x2")["text"] == "samples"
+        assert view.locator("#explore-player").is_visible() and view.evaluate(f"{SHOWN}.traces[0].z.length") > 20
         view.locator("#explore-step").fill("0")
         assert view.locator("#explore-at").inner_text() == "0 of 1,536 samples"
         assert [len(trace["x"]) for trace in traces(view) if trace["mode"] == "lines"][5:] == [1] * 15
@@ -404,16 +416,16 @@ def test_a_copied_address_opens_the_same_view(chromium, usual):
         ):
             view.select_option(f"select[name={name}]", value)
         legend(view, "gd").click()
-        view.evaluate(f"Plotly.relayout({CHART}, {{'xaxis.range[0]': 0.1, 'xaxis.range[1]': 0.6}})")
+        drag(view, lambda at: (at["left"] + 90, at["top"] + 40), lambda at: (at["left"] + 300, at["top"] + 44))
         view.wait_for_function("location.hash.includes('zoom')")
+        zoomed = axis(view, "x")["range"]
         press(view, "Copy link")
         view.get_by_text("Copied.").wait_for()
         hash, was = "#" + view.url.partition("#")[2], traces(view)
-        assert axis(view, "x")["range"] == [0.1, 0.6]
-        labels = [math.log10(value) for value in axis(view, "x")["tickvals"]]
-        assert len(labels) >= 2 and all(0.1 <= label <= 0.6 for label in labels)  # of what is seen
+        labels = view.evaluate(f"{SHOWN}.panels[0].x.ticks.map(([value]) => Math.log10(value))")
+        assert len(labels) >= 2 and all(zoomed[0] <= label <= zoomed[1] for label in labels)  # of what is seen
     with opened(chromium, usual, hash) as view:
-        assert traces(view) == was and axis(view, "x")["range"] == [0.1, 0.6]
+        assert traces(view) == was and axis(view, "x")["range"] == zoomed
         assert view.locator("select[name=y]").input_value() == "test_loss"
         assert view.locator("#explorer").bounding_box()["y"] < 400  # it has been scrolled to
         view.evaluate("location.hash = '#?view=ranks&hide=gd,nobody&problem=none&y=%E0%A4%A'")
@@ -429,7 +441,7 @@ def test_phone(chromium, usual):
         for button in view.locator("#explore-views button").all():
             button.click()
             assert not scrolls_sideways(view)
-            assert view.locator("#explore-chart .main-svg").first.bounding_box()["width"] <= 360
+            assert view.locator("#explore-chart svg").bounding_box()["width"] <= 360
             label = view.locator("#explore-chart").get_attribute("aria-label")
             assert len(label) > 40 and any(word in label for word in ("rosenbrock", "ranks", "quadratic", "targets"))
             for box in view.locator("#explore-app :is(select, button, input):visible").all():
@@ -463,18 +475,19 @@ def test_a_saved_picture_has_a_title_a_legend_and_its_source_and_is_light(chromi
         for number, (hash, (file, title, subtitle, others)) in enumerate(PICTURES.items()):
             view.evaluate(f"location.hash = '#?problem=rosenbrock&{hash}&hide=adam&batch=16&at=1000&n={number}'")
             view.wait_for_function(f"optbench.explorer.shown().file === '{file}'")
-            dark = view.evaluate(f"{CHART}.layout.paper_bgcolor")
+            paper = view.locator("#explore-chart [data-part=paper]")
+            dark = paper.get_attribute("fill")
             told, content = saved(view, "SVG")
             assert told == f"optbench-{file}.svg"
-            assert view.evaluate(f"{CHART}.layout.paper_bgcolor") == dark != "#ffffff"  # the page stays as it is
+            assert paper.get_attribute("fill") == dark != "#ffffff"  # the page stays as it is
             reader.set_content(content.decode())
             assert reader.locator("svg").first.get_attribute("width") == {"slide": "8.33in", "paper": "3.3in"}[size]
-            assert "rgb(255, 255, 255)" in reader.locator("svg > rect").first.get_attribute("style")
-            legend = [text.text_content() for text in reader.locator(".legendtext").all()]
+            assert reader.locator("svg > rect").first.get_attribute("fill") == "#ffffff"
+            legend = reader.locator("[data-part=entry]").all_text_contents()
             assert legend == ([] if others is None else ["gd", "momentum", "rmsprop", "adagrad", *others])
-            assert reader.locator(".gtitle").text_content().endswith(title)
-            assert "".join(reader.locator(".gtitle-subtitle").all_text_contents()) == subtitle
-            source = reader.locator("text.source").text_content()
+            assert reader.locator("[data-part=title]").text_content().endswith(title)
+            assert "".join(reader.locator("[data-part=subtitle]").all_text_contents()) == subtitle
+            source = reader.locator("[data-part=source]").text_content()
             assert source.startswith("optbench 0.1.0  ·  python -m optbench sweep")
         file, content = saved(view, "PNG")
         assert file == "optbench-rosenbrock-paths.png" and content.startswith(b"\x89PNG") and len(content) > 5_000
@@ -515,18 +528,8 @@ def test_the_share_of_good_rates_and_rectangles_that_keep_settings(chromium, usu
             assert told[name] == ((best <= 2 * best.min()).sum(), 3)
         view.select_option("select[name=show]", "settings")
         assert view.evaluate("optbench.explorer.shown().inside()") == len(medians) == 60
-        view.evaluate("document.getElementById('explore-chart').scrollIntoView({block: 'center'})")
-        box, axis, up = view.evaluate(
-            f"(({{xaxis4: x, yaxis4: y}}) => [{CHART}.getBoundingClientRect().toJSON(), [x._offset, x.d2p(0.03),"
-            f" x.d2p(0.5)], [y._offset, y._length]])({CHART}._fullLayout)"
-        )
-        left, right = (box["x"] + axis[0] + place for place in axis[1:])
-        top, bottom = box["y"] + up[0] + 2, box["y"] + up[0] + up[1] - 2
-        view.mouse.move(left, top)
-        view.mouse.down()
-        view.mouse.move((left + right) / 2, (top + bottom) / 2, steps=4)
-        view.mouse.move(right, bottom, steps=4)
-        view.mouse.up()
+        left, right = view.evaluate(f"[0.03, 0.5].map({SHOWN}.panels[3].x.to)")
+        drag(view, lambda at: (left, at["top"] + 2), lambda at: (right, at["bottom"] - 2), 3)
         view.wait_for_function("optbench.explorer.shown().inside() < 60")
         assert view.evaluate("optbench.explorer.shown().inside()") == 40  # the rates 0.1 and 0.3
         assert "brush=rate" in view.url and "Kept: 40 of 60" in view.locator("#explore-note").inner_text()
@@ -550,7 +553,7 @@ def test_nothing_selected(chromium, usual):
             assert not view.locator("#explore-chart").is_visible() and view.locator("#explore-png").is_disabled()
             assert not view.locator("#explore-table").is_visible() and not view.locator("#explore-player").is_visible()
         press(view, "Show all optimizers")
-        assert view.locator("#explore-chart .main-svg").first.is_visible() and "hide" not in view.url
+        assert view.locator("#explore-chart svg").is_visible() and "hide" not in view.url
 
 
 def test_names_are_literal(chromium, tmp_path):
@@ -571,7 +574,8 @@ def test_names_are_literal(chromium, tmp_path):
             assert wide <= room, name
             assert view.locator("#explore-app :is(img, b)").count() == 0
         press(view, "Ranks")
-        ticks = filter(None, view.locator("#explore-chart .ytick").all_text_contents())
+        ticks = view.evaluate(f"{SHOWN}.panels[0].y.ticks.map(([, name]) => name)")
+        assert set(ticks) <= set(view.locator("#explore-chart [data-part=tick]").all_text_contents())
         assert set(ticks) == {name if len(name) <= 24 else name[:23].rstrip() + "…" for name in HOSTILE["optimizers"]}
         heads = view.locator("#explore-table thead th").all_inner_texts()
         assert HOSTILE["problems"][0] in heads and HOSTILE["problems"][1] in heads
@@ -579,11 +583,10 @@ def test_names_are_literal(chromium, tmp_path):
         assert view.locator("#explore-table tbody tr").count() == 3
         view.reload()
         assert view.locator("#explore-table tbody tr").count() == 3
-        left, top = place_of(view, *(view.evaluate(f"{CHART}.data[1].{name}[0]") for name in "xy"))
+        left, top = place_of(view, *(traces(view)[1][name][0] for name in "xy"))
         view.mouse.move(left - 2, top)
         view.mouse.move(left, top)
-        view.locator(".hoverlayer .hovertext").first.wait_for(state="attached")
-        told = view.locator(".hoverlayer .hovertext").first.text_content()
+        told = view.locator(".explore-told").text_content()
         assert any(name[:38] in told for name in HOSTILE["optimizers"]), told
         assert not dialogs
 

@@ -4,18 +4,13 @@ optbench.explore = (() => {
   "use strict";
   const section = document.getElementById("explore-section");
   const textOf = (id) => document.getElementById(id).textContent;
-  const run = (text) => document.head.append(Object.assign(document.createElement("script"), { textContent: text }));
   let started = null;
 
-  const unpack = (id) => {
-    const packed = Uint8Array.from(atob(textOf(id)), (letter) => letter.charCodeAt(0));
-    return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
-  };
   const start = async () => {
-    const [data, library] = await Promise.all(["explorer-data", "explorer-library"].map(unpack));
-    document.getElementById("explorer-data").textContent = data;
-    run(textOf("explorer-code"));
-    run(library);
+    const packed = Uint8Array.from(atob(textOf("explorer-data")), (letter) => letter.charCodeAt(0));
+    const data = new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+    document.getElementById("explorer-data").textContent = await data;
+    document.head.append(Object.assign(document.createElement("script"), { textContent: textOf("explorer-code") }));
     section.classList.remove("waiting");
     optbench.explorer.start();
   };

@@ -1,7 +1,7 @@
 // The explorer: the state of the page decides what is drawn; whoever changes it changes the state and draws.
 optbench.explorer = (() => {
   "use strict";
-  const { state, data, views, theme, controls, legend, hover, cross, picture } = optbench;
+  const { state, data, views, theme, controls, legend, hover, picture } = optbench;
   const element = (name) => document.getElementById("explore-" + name);
   const KEYS = [
     "view", "show", "problem", "over", "x", "y", "lx", "ly", "batch", "schedule", "color", "others", "bands", "single", "clock", "target", "hide", "at", "brush", "zoom",
@@ -53,7 +53,7 @@ optbench.explorer = (() => {
     // End the axes of a drawing where the reader has zoomed to.
     zoom: ({ zooms, layout }) => {
       const ends = state.get("zoom").split(",").map(Number);
-      if (!zooms || ends.length !== 4 || !ends.every(Number.isFinite)) return;
+      if (!zooms || ends.length !== 4 || !ends.every(Number.isFinite) || ends[0] >= ends[1] || ends[2] >= ends[3]) return;
       layout.xaxis.range = ends.slice(0, 2);
       layout.yaxis.range = ends.slice(2);
     },
@@ -82,8 +82,6 @@ optbench.explorer = (() => {
     },
   };
 
-  const config = { displayModeBar: false, responsive: true, doubleClick: false, displaylogo: false };
-
   const draw = () => {
     const name = viewName();
     const view = views[name];
@@ -95,7 +93,7 @@ optbench.explorer = (() => {
     chart.hidden = none;
     for (const each of ["png", "svg", "csv"]) element(each).disabled = none;
     if (none) {
-      Plotly.react(chart, [], {}, config);
+      chart.drawn = { panels: [], traces: [] };
       for (const each of ["player", "table", "markdown"]) element(each).hidden = true;
       element("note").textContent = "";
       current = { name, traces: [], layout: {} };
@@ -103,13 +101,7 @@ optbench.explorer = (() => {
     }
     current = { ...view.draw(data, choose), name };
     choose.zoom(current);
-    const layout = theme.layout(current.layout);
-    layout.dragmode = matchMedia("(pointer: coarse)").matches ? false : current.zooms ? "zoom" : current.brush ? "select" : false;
-    if (theme.printing()) layout.width = 680;
-    hover.clear(chart);
-    cross.clear(chart);
-    chart.style.height = `${layout.height}px`; // which Plotly asks for when the window changes
-    Plotly.react(chart, current.traces, layout, config);
+    optbench.chart.draw(chart, current.traces, current.layout);
     chart.setAttribute("aria-label", current.label);
     element("note").textContent = current.note;
     element("table").replaceChildren(...(current.table ? [current.table] : []));
@@ -206,29 +198,21 @@ optbench.explorer = (() => {
   };
 
   const listen = () => {
-    chart.on("plotly_hover", ({ points }) => {
-      const curve = current.owner && current.owner(points[0]);
-      if (curve) hover.show(chart, { x: curve.x, y: curve.line, color: curve.color });
-    });
-    chart.on("plotly_unhover", () => hover.clear(chart));
-    chart.on("plotly_relayout", (changes) => {
-      hover.clear(chart);
-      const ends = ["xaxis.range[0]", "xaxis.range[1]", "yaxis.range[0]", "yaxis.range[1]"];
-      if (!ends.some((end) => end in changes)) return;
-      const { xaxis, yaxis } = chart.layout;
-      const zoom = [...xaxis.range, ...yaxis.range].map((end) => Number(end).toPrecision(5)).map(Number);
-      if (zoom.join(",") === state.get("zoom")) return;
-      state.set({ view: viewName(), zoom: zoom.join(",") });
-      draw(); // with labels for these ends
-    });
-    chart.on("plotly_selected", (box) => {
-      if (!box || !box.range || !current.brush) return;
-      state.set({ view: viewName(), brush: current.brush(box.range) });
+    hover.listen(chart, () => current, data, (panel, across, along) => {
+      const scaled = ([type, ends]) => ends.map((end) => Number((type === "log" ? Math.log10(end) : end).toPrecision(5)));
+      const { xaxis, yaxis } = current.layout;
+      state.set(current.brush
+        ? { view: viewName(), brush: current.brush(panel, across, along) }
+        : { view: viewName(), zoom: [[xaxis.type, across], [yaxis.type, along]].flatMap(scaled).join(",") });
       draw();
     });
-    chart.on("plotly_doubleclick", () => change(current.brush ? "brush" : "zoom", ""));
-    for (const kind of ["pointermove", "pointerdown"]) chart.addEventListener(kind, (event) => cross.show(chart, event, current, data));
-    chart.addEventListener("pointerleave", () => cross.clear(chart));
+    chart.addEventListener("dblclick", () => change(current.brush ? "brush" : "zoom", ""));
+    let wide = theme.room();
+    new ResizeObserver(() => {
+      if (chart.hidden || theme.room() === wide) return;
+      wide = theme.room();
+      draw();
+    }).observe(chart);
     element("copy").addEventListener("click", copy);
     element("png").addEventListener("click", () => save("png"));
     element("svg").addEventListener("click", () => save("svg"));
@@ -273,5 +257,5 @@ optbench.explorer = (() => {
     listen();
     if (state.get("view")) document.getElementById("explorer").scrollIntoView();
   };
-  return { start, shown: () => current };
+  return { start, shown: () => ({ ...current, ...chart.drawn }) };
 })();

@@ -2,15 +2,13 @@
 optbench.views = {};
 optbench.views.curves = (() => {
   "use strict";
-  const { number, plain, count } = optbench.text;
+  const { number, count } = optbench.text;
   const X = {
     steps: "steps", epochs: "epochs (passes over the data)", samples: "samples (steps × batch size)",
     ms: "milliseconds of steps (amortized over parallel runs)",
   };
   const TAIL = 0.8; // of a run is not scored: the loss at the end is a mean over the last fifth
-  const LINE = 18; // pixels of a line of scores
-  const MARGIN = 176; // pixels right of the chart, for scores
-  const MOST = 18; // scores that are listed
+  const MOST = 18; // names that are listed right of the chart
   const FAR = 1000; // how many times the start a curve in color may stretch the axis to
   const NEAR = 5; // and a gray one
   const CROWD = 12; // more lines in color than that are thinner and have no bands
@@ -79,16 +77,15 @@ optbench.views.curves = (() => {
       owners[traces.length] = curve.x.map(() => curve);
       traces.push(line(curve, values, data, crowd));
     }
-    const marked = marks(problem, data, values, front, range.y, log);
-    const listedScores = isScored(problem, values.y) ? scores(data, choose, curves, range, log.y, marked) : {};
     const some = shown.some((curve) => curve.line.filter((v, place) => v !== null && curve.x[place] !== null).length > 1);
     return {
-      traces: some ? traces : [], zooms: some, clock: values.x, cross: front, owner: (point) => (owners[point.curveNumber] || [])[point.pointNumber],
+      traces: some ? traces : [], zooms: some, clock: values.x, cross: front, owner: (trace, point) => (owners[trace] || [])[point],
       layout: some ? {
+        height: optbench.theme.height(),
         xaxis: { type: values.lx, range: range.x, text: X[values.x] },
         yaxis: { type: values.ly, range: range.y, text: nameOf(data, values.y) },
-        ...marked, ...listedScores,
-      } : optbench.theme.empty("No line to draw: half of the runs or more diverged at once"),
+        ...marks(problem, values, front, range.y, log), ends: names(data, choose.problem(), values, curves, front),
+      } : { height: optbench.theme.height(), empty: "No line to draw: half of the runs or more diverged at once" },
       note: note(data, values, curves, front, back), label: label(data, values, problem, front, back),
       heading: `${problem.short}: ${nameOf(data, values.y).replace(/ \(.*/, "")}`, file: `${problem.file}-${values.y}`,
       rows: () => listed(shown, data, values), gray: back.length ? count(back.length, "other") : "",
@@ -102,22 +99,20 @@ optbench.views.curves = (() => {
 
   // All that is gray is one trace, its lines kept apart by gaps: a hundred curves cost what one does.
   const field = (curves, values, data, owners) => {
-    const x = [], y = [], hovertext = [], mine = [];
+    const x = [], y = [], text = [], mine = [];
     for (const curve of curves) {
       x.push(...curve.x, null);
       y.push(...curve.line, null);
-      hovertext.push(...texts(curve, values, data), "");
+      text.push(...texts(curve, values, data), "");
       mine.push(...curve.x.map(() => curve), null);
     }
     owners[0] = mine;
-    const line = { color: optbench.theme.gray(), width: curves.length > FIELD ? 0.6 : 1 };
-    return { x, y, hovertext, hoverinfo: "text", mode: "lines", type: "scatter", line };
+    return { x, y, text, line: { color: optbench.theme.gray(), width: curves.length > FIELD ? 0.6 : 1 } };
   };
 
   const line = (curve, values, data, crowd) => ({
-    x: curve.x, y: curve.line, hovertext: texts(curve, values, data), hoverinfo: "text", mode: "lines", type: "scatter",
-    name: plain(data.short(curve.row.optimizer)), opacity: crowd ? 0.75 : 1,
-    line: { color: curve.color, width: crowd ? 1.1 : 2.2, dash: crowd ? "solid" : curve.look.dash },
+    x: curve.x, y: curve.line, text: texts(curve, values, data), name: data.short(curve.row.optimizer), opacity: crowd ? 0.75 : 1,
+    line: { color: curve.color, width: crowd ? 1.1 : 2.2, dash: crowd ? "" : curve.look.dash },
   });
 
   // Where the upper end is not finite, the band is open: it leaves the picture.
@@ -129,20 +124,19 @@ optbench.views.curves = (() => {
     const end = (list, otherwise) => kept.map((place) => (list[place] === null ? otherwise : Math.max(list[place], least)));
     const [low, high] = [end(curve.y.low, least), end(curve.y.high, open).map((v) => Math.min(v, open))];
     return {
-      x: [...x, ...x.toReversed()], y: [...high, ...low.toReversed()], fill: "toself", mode: "lines", type: "scatter",
-      hoverinfo: "skip", line: { width: 0 }, fillcolor: optbench.theme.faded(curve.color, optbench.theme.dark() ? 0.2 : 0.13),
+      x: [...x, ...x.toReversed()], y: [...high, ...low.toReversed()], fill: optbench.theme.faded(curve.color, optbench.theme.dark() ? 0.2 : 0.13),
     };
   };
 
   // What the label at each point of a curve says.
   const texts = (curve, values, data) => {
     const { row, y } = curve;
-    const head = `<b>${plain(data.short(row.optimizer))}</b><br>${plain(data.words(row))}`;
-    const name = plain(nameOf(data, values.y));
+    const head = `${data.short(row.optimizer)}\n${data.words(row)}`;
+    const name = nameOf(data, values.y);
     const foot = `${row.recommended ? "recommended · " : ""}${data.seeds(row)}`;
     return curve.x.map((x, place) => {
       const interval = row.n > 1 ? ` [${number(y.low[place])}, ${y.high[place] === null ? "inf" : number(y.high[place])}]` : "";
-      return `${head}<br>${name}: ${number(y.median[place])}${interval}<br>${values.x}: ${number(x, 4)}<br>${foot}`;
+      return `${head}\n${name}: ${number(y.median[place])}${interval}\n${values.x}: ${number(x, 4)}\n${foot}`;
     });
   };
 
@@ -167,17 +161,16 @@ optbench.views.curves = (() => {
   };
 
   // The loss at the start, which a log axis of steps cannot show; the target, and the part of a run that is scored.
-  const marks = (problem, data, values, front, range, log) => {
-    const { soft, ink } = optbench.theme.colors();
-    const shapes = [], annotations = [];
-    const text = (words, more) => annotations.push({ text: words, showarrow: false, font: { color: soft, size: 11.5 }, ...more });
+  const marks = (problem, values, front, range, log) => {
+    const { soft: color, ink } = optbench.theme.colors();
+    const shapes = [], notes = [];
     const losses = values.y === "suboptimality" || values.y === "train_loss";
     const shift = values.y === "train_loss" && problem.minimum !== null ? problem.minimum : 0;
-    const level = (y, words, place) => {
+    const level = (y, text, baseline) => {
       const height = log.y ? Math.log10(y) : y;
       if (!(height >= range[0] && height <= range[1])) return;
-      shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, line: { color: soft, width: 1, dash: "2px,4px" } });
-      text(words, { xref: "paper", x: 1, xanchor: "right", y: height, yanchor: place });
+      shapes.push({ across: [0, 1], y: [y, y], stroke: color, dash: "2,4" });
+      notes.push({ text, across: 1, y, anchor: "end", baseline, color });
     };
     if (values.y === "suboptimality" && problem.start > 0) level(problem.start, "at the start", "bottom");
     if (losses && problem.target) level(shift + problem.target * problem.start, `target: ${problem.score.replace("samples to ", "")} of the start`, "top");
@@ -185,53 +178,27 @@ optbench.views.curves = (() => {
     const end = Math.max(...ends);
     const same = front.length && ends.every((each) => each > 0.98 * end);
     if (losses && problem.tail && same) {
-      const [x0, x1] = [TAIL * end, end];
-      shapes.push({ type: "rect", yref: "paper", y0: 0, y1: 1, x0, x1, fillcolor: optbench.theme.faded(ink, 0.07), line: { width: 0 }, layer: "below" });
-      text("scored", { x: log.x ? Math.log10(Math.sqrt(x0 * x1)) : (x0 + x1) / 2, xanchor: "center", yref: "paper", y: 1, yanchor: "top" });
+      const x = [TAIL * end, end];
+      shapes.push({ x, up: [0, 1], fill: optbench.theme.faded(ink, 0.07), below: true });
+      notes.push({ text: "scored", x: log.x ? Math.sqrt(x[0] * x[1]) : (x[0] + x[1]) / 2, anchor: "middle", up: 1, baseline: "top", color });
     }
-    return { shapes, annotations };
+    return { shapes, notes };
   };
 
-  // Right of the chart: the optimizers in the order of their scores, each joined to the end of the line that has it,
-  // its recommended setting's; without those that filters leave out.
-  const scores = (data, choose, curves, ranges, log, marked) => {
-    const range = ranges.y;
-    const lineOf = (optimizer) => curves.find(({ row }) => row.recommended && row.optimizer === optimizer);
-    const listed = data.scores(choose.problem()).filter(({ optimizer }) => lineOf(optimizer));
-    const endOf = (curve) => curve.x[curve.line.findLastIndex((v) => v !== null)] ?? 0;
-    const end = Math.max(...curves.map(endOf));
-    if (optbench.theme.narrow() || !listed.length) return {};
-    const { soft } = optbench.theme.colors();
-    const room = optbench.theme.layout({}).height - 60;
-    const named = listed.slice(0, MOST).map((score) => {
-      const curve = lineOf(score.optimizer);
-      const last = curve.front && endOf(curve) > 0.98 * end ? curve.line.findLast((v) => v !== null) : undefined;
-      const share = last === undefined || (log && last <= 0) ? NaN : ((log ? Math.log10(last) : last) - range[0]) / (range[1] - range[0]);
-      return { ...score, share: share >= 0 && share <= 1 && !choose.get("zoom") ? share : NaN };
-    });
-    // The list stands about as high as the ends of the lines.
-    const ends = named.filter(({ share }) => !Number.isNaN(share)).map(({ share }) => (1 - share) * room);
-    const size = LINE * (named.length + (listed.length > MOST ? 2 : 1));
-    const middle = ends.length ? ends.reduce((sum, end) => sum + end, 0) / ends.length : 0;
-    const top = Math.max(0, Math.min(room - size, middle - (size + LINE) / 2));
-    const at = { xref: "paper", x: 1, xanchor: "left", xshift: 22, yref: "paper", y: 1, yanchor: "middle", showarrow: false, align: "left" };
-    const text = (words, place, font) => ({ ...at, yshift: -(top + LINE * (place + 0.5)), text: words, font: { color: soft, size: 11.5, ...font } });
-    const annotations = [text(plain(`score: ${data.problems[choose.problem()].score}`), 0)];
-    const shapes = [];
-    named.forEach(({ optimizer, text: value, share }, place) => {
-      const look = data.look(optimizer, choose.problem());
-      const color = optbench.theme.colorOf(look, soft);
-      const name = plain(optbench.text.shorten(data.short(optimizer), 14));
-      annotations.push(text(`<b>${name}</b> ${value}`, place + 1, { color, size: 12 }));
-      if (Number.isNaN(share) || !look) return;
-      const x1 = 1 + 18 / (optbench.theme.room() - MARGIN - 60);
-      const y1 = 1 - (top + LINE * (place + 1.5)) / room;
-      shapes.push({ type: "line", xref: "paper", yref: "paper", x0: 1, y0: share, x1, y1, line: { color, width: 0.8 } });
-    });
-    if (listed.length > MOST) annotations.push(text(`and ${listed.length - MOST} more`, MOST + 1));
+  // Right of the chart the optimizers: with their scores and in the order of these, where they are of what is drawn, without
+  // those that filters leave out; else those in color, where their lines end.
+  const names = (data, problem, values, curves, front) => {
+    const narrow = optbench.theme.narrow();
+    const scored = isScored(data.problems[problem], values.y) && !narrow;
+    const row = (optimizer, value, line) => optbench.legend.end(data, optimizer, problem, { value, line: line || { x: [], y: [] } });
+    const lineOf = (curve) => ({ x: curve.x, y: curve.line });
+    if (!scored) return { rows: front.filter(({ row: { optimizer } }, place) => front.findIndex((each) => each.row.optimizer === optimizer) === place).slice(0, MOST).map((curve) => row(curve.row.optimizer, "", lineOf(curve))) };
+    const found = data.scores(problem)
+      .map((score) => ({ ...score, curve: curves.find(({ row: each }) => each.recommended && each.optimizer === score.optimizer) }))
+      .filter(({ curve }) => curve);
     return {
-      margin: { l: 60, r: MARGIN, t: 12, b: 44 },
-      shapes: [...marked.shapes, ...shapes], annotations: [...marked.annotations, ...annotations],
+      ordered: true, title: found.length ? `score: ${data.problems[problem].score}` : "", more: found.length > MOST ? `and ${found.length - MOST} more` : "",
+      rows: found.slice(0, MOST).map(({ optimizer, text, curve }) => row(optimizer, text, curve.front && lineOf(curve))),
     };
   };
 
@@ -243,7 +210,7 @@ optbench.views.curves = (() => {
       x.push(...curve.x.slice(0, list.length), null);
       y.push(...list.map((v) => (v === null ? null : Math.max(v, least))), null);
     }
-    return { x, y, mode: "lines", type: "scatter", hoverinfo: "skip", opacity: 0.55, line: { color: curve.color, width: 0.8 } };
+    return { x, y, opacity: 0.55, line: { color: curve.color, width: 0.8 } };
   };
 
   // What is on the screen, as a table.

@@ -3,18 +3,14 @@ optbench.legend = (() => {
   "use strict";
   const { make } = optbench.controls;
 
-  // A short piece of an optimizer's line.
-  const sample = (look) => {
-    const space = "http://www.w3.org/2000/svg";
-    const box = document.createElementNS(space, "svg");
-    const line = document.createElementNS(space, "line");
-    for (const [name, value] of Object.entries({ width: 26, height: 10, "aria-hidden": "true" })) box.setAttribute(name, value);
-    const color = optbench.theme.colorOf(look);
-    const dash = look && look.dash !== "solid" ? look.dash.replace(/px/g, "") : "none";
-    const facts = { x1: 1, x2: 25, y1: 5, y2: 5, stroke: color, "stroke-width": look ? 2.4 : 1.2, "stroke-dasharray": dash };
-    for (const [name, value] of Object.entries(facts)) line.setAttribute(name, value);
-    box.append(line);
-    return box;
+  // A short piece of an optimizer's line with its mark, as a drawing.
+  const sample = (look) => optbench.chart.sample(optbench.theme.colorOf(look), look);
+
+  // The name at the end of an optimizer's line, for `ends` of a layout.
+  const end = (data, optimizer, problem, more) => {
+    const look = data.look(optimizer, problem);
+    const name = optbench.text.shorten(data.short(optimizer), optbench.theme.narrow() ? 10 : 22);
+    return { name, color: optbench.theme.colorOf(look, optbench.theme.colors().soft), shape: look && look.marker, ...more };
   };
 
   // change: hears the set of those that are hidden.
@@ -34,14 +30,14 @@ optbench.legend = (() => {
       if (!button) {
         const { name, short } = data.optimizers[place];
         button = make("button", "", { type: "button", "data-place": place, title: name });
-        button.append(make("span", "", { class: "explore-sample" }), make("span", short));
+        button.append(make("span", "", { class: "explore-sample" }), make("bdi", short));
         box.append(button);
       }
       // The first click of two hides, the second shows again; the double click then finds all as it was.
       button.onclick = (event) => (event.shiftKey ? isolate(place) : toggle(place));
       button.ondblclick = () => isolate(place);
       button.setAttribute("aria-pressed", String(!hidden.has(place)));
-      button.querySelector(".explore-sample").replaceChildren(sample(data.look(place, problem)));
+      button.querySelector(".explore-sample").innerHTML = `<svg width="26" height="12" aria-hidden="true">${sample(data.look(place, problem))}</svg>`;
     });
     let every = box.querySelector(".explore-all");
     if (!every) {
@@ -52,5 +48,5 @@ optbench.legend = (() => {
     every.hidden = !hidden.size;
     box.hidden = all.length < 2;
   };
-  return { draw };
+  return { draw, end };
 })();

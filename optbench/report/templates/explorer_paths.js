@@ -1,7 +1,7 @@
 // Paths: where optimizers walk on a two-parameter problem, with a player; beside it the loss, which plays along.
 optbench.views.paths = (() => {
   "use strict";
-  const { number, plain, count } = optbench.text;
+  const { number, count } = optbench.text;
   const LEVELS = 12;
   const FRAMES = 240;
   const SECONDS = 8; // from the start to the end
@@ -61,15 +61,11 @@ optbench.views.paths = (() => {
     const look = (line) => data.look(line.optimizer, entry.problem);
     const color = (line) => optbench.theme.colorOf(look(line), soft);
     const traces = [contour(entry, soft, paper)];
-    const stroke = (line, opacity, width) => ({
-      mode: "lines", type: "scatter", hoverinfo: "skip", opacity,
-      line: { color: color(line), width, dash: look(line) ? look(line).dash : "solid" },
-    });
-    const beside = { xaxis: "x2", yaxis: "y2" };
+    const stroke = (line, opacity, width) => ({ opacity, line: { color: color(line), width, dash: look(line) ? look(line).dash : "" } });
+    const beside = { panel: 2 };
     const first = stops[1];
     const logged = ({ x, y }) => ({ x: x.map((time) => Math.max(time, first)), y });
     for (const line of lines) traces.push({ ...stroke(line, 0.25, 1.2), ...beside, ...logged(line.loss) });
-    const still = traces.length;
     // What moves: the path so far, its last part, its head, the loss so far and its head.
     const moving = (place) => {
       const now = stops[place];
@@ -77,31 +73,29 @@ optbench.views.paths = (() => {
       return [
         ...lines.map((line) => ({ ...stroke(line, 0.3, 1.5), ...part(line.path, -1, now) })),
         ...lines.map((line) => ({ ...stroke(line, 0.9, 2.2), ...part(line.path, from, now) })),
-        ...lines.map((line) => head(part(line.path, -1, now), color(line), paper, plain(data.short(line.optimizer)), where)),
+        ...lines.map((line) => head(part(line.path, -1, now), line, where)),
         ...lines.map((line) => ({ ...stroke(line, 1, 1.8), ...beside, ...logged(part(line.loss, -1, now)) })),
-        ...lines.map((line) => ({
-          ...head(logged(part(line.loss, -1, now)), color(line), paper, plain(data.short(line.optimizer)), height), ...beside, name: "",
-        })),
-      ];
+        ...lines.map((line) => ({ ...head(logged(part(line.loss, -1, now)), line, height), ...beside, name: "" })),
+      ].map((trace) => ({ ...trace, moving: true }));
+    };
+    const head = ({ x, y }, line, words) => {
+      const name = data.short(line.optimizer);
+      return { name, ...mark([x.at(-1), y.at(-1)], `${name}\n${words({ x, y })}`, { size: 11, shape: look(line) && look(line).marker, color: color(line), edge: paper, width: 1.5 }) };
     };
     const height = ({ x, y }) => `${number(x.at(-1), 4)} ${clock}: ${number(y.at(-1))}`;
     traces.push(...moving(at));
     for (const line of lines.slice(0, 1)) {
-      const marker = { size: 10, color: ink, line: { color: paper, width: 1.5 } };
-      traces.push(mark([line.path.x[0], line.path.y[0]], "start", marker));
+      traces.push(mark([line.path.x[0], line.path.y[0]], "start", { size: 9, color: ink, edge: paper, width: 1.5 }));
     }
-    const star = { symbol: "star", size: 15, color: "#f6d55c", line: { color: "#262626", width: 1 } };
+    const star = { shape: "*", size: 16, color: "#f6d55c", edge: "#262626" };
     for (const minimizer of entry.minimizers) traces.push(mark(minimizer, "minimum", star));
     const told = (place) => [
       `Paths of ${count(lines.length, "optimizer")} over the contours of ${problem.label} up to ${stops[place]} ${clock}:`,
       lines.map((line) => `${data.short(line.optimizer)} at ${where(part(line.path, -1, stops[place]))}`).join("; "),
     ].join(" ");
     const show = (chart, place) => {
-      const each = (key) => moving(place).map((trace) => trace[key]);
       chart.setAttribute("aria-label", told(place));
-      // Not by Plotly.animate, which deletes the contours.
-      const places = each("x").map((_, number) => number + still);
-      return Plotly.restyle(chart, { x: each("x"), y: each("y"), hovertext: each("hovertext") }, places);
+      optbench.chart.move(chart, moving(place));
     };
     return {
       traces, player: { stops, at, seconds: SECONDS, unit: clock, show },
@@ -132,45 +126,26 @@ optbench.views.paths = (() => {
     const sides = (entry.across[1] - entry.across[0]) / (entry.along[1] - entry.along[0]);
     const equal = sides < SLIVER && sides > 1 / SLIVER;
     const wide = optbench.theme.room() - 74;
-    const share = narrow ? 1 : Math.min(0.62, equal ? (sides * (height - 60)) / wide : 0.62);
+    const share = narrow ? 1 : Math.min(0.62, equal ? (sides * (height - 64) + 60) / (wide + 74) : 0.62);
     const [low, high] = lines.flatMap((line) => line.loss.y).filter((v) => v !== null && v > 0)
       .reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, 0]);
     const ends = low <= high ? [Math.log10(low) - 0.2, Math.log10(high) + 0.2] : [-1, 1];
-    const anchored = equal ? { scaleanchor: "x", constrain: "domain" } : {};
     return {
       height,
-      xaxis: { type: "linear", range: entry.across, text: "w₁", showgrid: false, domain: [0, share], constrain: "domain" },
-      yaxis: { type: "linear", range: entry.along, text: "w₂", showgrid: false, domain: narrow ? [0.42, 1] : [0, 1], ...anchored },
-      xaxis2: {
-        type: "log", range: [Math.log10(stops[1]), Math.log10(stops.at(-1)) + 0.1], text: clock, anchor: "y2",
-        domain: narrow ? [0, 1] : [share + 90 / wide, 1],
-      },
-      yaxis2: {
-        type: "log", range: ends, text: problem.minimum === null ? "training loss" : "suboptimality", anchor: "x2",
-        domain: narrow ? [0, 0.27] : [0, 1],
-      },
+      xaxis: { range: entry.across, text: "w₁", grid: false, domain: [0, share] },
+      yaxis: { range: entry.along, text: "w₂", grid: false, domain: narrow ? [0.4, 1] : [0, 1], equal },
+      xaxis2: { type: "log", range: [Math.log10(stops[1]), Math.log10(stops.at(-1)) + 0.1], text: clock, domain: narrow ? [0, 1] : [share, 1] },
+      yaxis2: { type: "log", range: ends, text: problem.minimum === null ? "training loss" : "suboptimality", domain: narrow ? [0, 0.4] : [0, 1] },
     };
   };
 
-  const mark = ([x, y], hovertext, marker) => ({
-    x: [x], y: [y], mode: "markers", type: "scatter", hoverinfo: "text", hovertext, marker,
-  });
+  const mark = ([x, y], words, marks) => ({ x: [x], y: [y], text: [words], marks });
   const where = ({ x, y }) => `(${number(x.at(-1))}, ${number(y.at(-1))})`;
 
-  const contour = (entry, high, paper) => {
-    const all = entry.z.flat().filter((z) => z !== null);
-    const [start, end] = [Math.min(...all), Math.max(...all)];
-    return {
-      type: "contour", x: entry.x, y: entry.y, z: entry.z, hoverinfo: "skip", showscale: false,
-      colorscale: [[0, paper], [1, optbench.theme.mixed(paper, high, 0.45)]],
-      contours: { start, end, size: (end - start) / LEVELS || 1 }, line: { color: paper, width: 0.7 },
-    };
+  const contour = ({ x, y, z }, high, paper) => {
+    const colors = Array.from({ length: LEVELS }, (_, place) => optbench.theme.mixed(paper, high, (0.5 * place) / (LEVELS - 1)));
+    return { x, y, z, colors };
   };
-
-  const head = (line, color, paper, name, words) => ({
-    ...mark([line.x.at(-1), line.y.at(-1)], `<b>${name}</b><br>${words(line)}`, { size: 10, symbol: "square", color, line: { color: paper, width: 1.5 } }),
-    name,
-  });
 
   return { title: "Paths", there: (data) => data.paths.length > 0, controls, draw };
 })();

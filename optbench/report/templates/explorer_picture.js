@@ -9,62 +9,46 @@ optbench.picture = (() => {
   const LEAST = 250; // pixels of a chart
   const TITLE = 26; // pixels of a line above the chart
   const FOOT = 22; // pixels of the source below it
-  const ENTRY = { height: 20, line: 46, letter: 7.4 }; // pixels of an entry of the legend
+  const ENTRY = { height: 20, line: 46 }; // pixels of an entry of the legend
 
-  // The parts of a figure for Plotly. view: of optbench.views; subtitle: what is chosen besides.
-  const figure = (view, subtitle, data, choose, size) => {
-    const { theme } = optbench;
-    const { plain, count, shorten } = optbench.text;
+  // What the view shows, as {svg, width, height}. subtitle: what is chosen besides.
+  const drawn = (view, subtitle, data, choose, size) => {
+    const { theme, chart } = optbench, { width } = size;
+    const { count, shorten } = optbench.text, { ink, soft } = theme.colors();
     const current = view.draw(data, choose);
     choose.zoom(current);
-    const drawn = new Set(current.traces.map((trace) => trace.name));
-    const here = choose.shown().filter((place) => drawn.has(plain(data.short(place))));
+    const names = new Set(current.traces.map((trace) => trace.name));
+    const here = choose.shown().filter((place) => names.has(data.short(place)));
     const looks = here.map((place) => data.look(place, choose.problemOf(view)));
-    const sample = (words, line) => ({ x: [null], y: [null], mode: "lines", type: "scatter", name: plain(words), line, showlegend: true });
-    const samples = here.flatMap((place, at) =>
-      looks[at] ? [sample(data.short(place), { color: theme.seen(looks[at].color), width: 2.4, dash: looks[at].dash })] : []);
+    const entries = here.flatMap((place, at) => (looks[at] ? [[data.short(place), looks[at]]] : []));
     const others = looks.filter((look) => !look).length;
     const gray = current.gray || (others ? count(others, "other optimizer") : "");
-    if (gray) samples.push(sample(gray, { color: theme.gray(), width: 1.2 }));
-    const longest = Math.max(...samples.map((trace) => trace.name.length), 0) * ENTRY.letter + ENTRY.line;
-    const columns = Math.max(1, Math.floor((size.width - 20) / longest));
-    const legend = samples.length ? Math.ceil(samples.length / columns) * ENTRY.height + 6 : 0;
-    const layout = theme.layout(current.layout);
+    if (gray) entries.push([gray, null]);
+    const longest = Math.max(...entries.map(([name]) => chart.measure(name)), 0) + ENTRY.line;
+    const columns = Math.max(1, Math.floor((width - 20) / longest));
+    const legend = entries.length ? Math.ceil(entries.length / columns) * ENTRY.height + 6 : 0;
     const head = subtitle ? 2 * TITLE : TITLE;
-    const body = current.layout.height || Math.max(size.height - head - legend - FOOT, LEAST);
+    const { top = 12 } = current.layout;
+    // A chart of one panel fits the page; those of many say how high they are.
+    const body = current.layout.height === theme.height() ? Math.max(size.height - head - legend - FOOT, LEAST) : current.layout.height;
     const height = Math.round(body + head + legend + FOOT);
-    const fitting = (text, letter) => plain(shorten(text, Math.floor((size.width - 20) / letter)));
-    return {
-      data: [...current.traces.map((trace) => ({ ...trace, showlegend: false })), ...samples],
-      layout: {
-        ...layout, width: size.width, height, autosize: false, showlegend: samples.length > 0,
-        margin: { ...layout.margin, t: layout.margin.t + head, b: layout.margin.b + legend + FOOT },
-        title: {
-          text: fitting(current.heading, 8.6), font: { size: 14.5 }, subtitle: { text: fitting(subtitle, 7.4), font: { size: 12 } },
-          xref: "container", x: 12 / size.width, xanchor: "left", yref: "container", y: 1, yanchor: "top", pad: { t: 10 },
-        },
-        legend: { orientation: "h", xref: "container", x: 8 / size.width, xanchor: "left", yref: "container", y: FOOT / height, yanchor: "bottom" },
-      },
-    };
-  };
-
-  // The drawing with the line of its source, as an element.
-  const drawn = async (parts, size, source) => {
-    const { width, height } = parts.layout;
-    const address = await Plotly.toImage({ ...parts, config: { displayModeBar: false } }, { format: "svg", width, height });
-    const svg = new DOMParser().parseFromString(decodeURIComponent(address.slice(address.indexOf(",") + 1)), "image/svg+xml").documentElement;
-    const text = document.createElementNS("http://www.w3.org/2000/svg", "text");
-    const fitting = optbench.text.shorten(source, Math.floor((width - 24) / 6));
-    const facts = { x: 12, y: height - 8, "font-size": 11.5, fill: "#555555", "font-family": parts.layout.font.family, class: "source" };
-    for (const [name, value] of Object.entries(facts)) text.setAttribute(name, value);
-    text.textContent = fitting;
-    svg.append(text);
+    const { source } = chart.svg(current.traces, { ...current.layout, height, top: top + head, foot: legend + FOOT }, width);
+    const write = (words, pixels, facts) => chart.write(chart.fit(words, width - 24, pixels), { x: 12, "font-size": pixels, fill: ink, ...facts });
+    const samples = entries.map(([name, look], at) => {
+      const [x, y] = [12 + (at % columns) * longest, height - FOOT - legend + Math.floor(at / columns) * ENTRY.height];
+      return chart.tag("g", { transform: `translate(${x},${y})` }, chart.sample(theme.colorOf(look), look)) + chart.write(name, { "data-part": "entry", x: x + 32, y: y + 6, dy: ".35em", fill: ink });
+    });
+    const more = [
+      write(current.heading, 14.5, { "data-part": "title", y: 21 }), subtitle && write(subtitle, 12, { "data-part": "subtitle", y: 42, fill: soft }), ...samples,
+      write(shorten(data.source, 400), 11.5, { "data-part": "source", y: height - 8, fill: "#555555" }),
+    ].filter(Boolean).join("");
+    const svg = new DOMParser().parseFromString(source.replace(/<\/svg>$/, `${more}</svg>`), "image/svg+xml").documentElement;
     const inches = (parseFloat(size.wide) * height) / width;
-    for (const [name, value] of Object.entries({ viewBox: `0 0 ${width} ${height}`, width: size.wide, height: `${inches.toFixed(3)}in` })) svg.setAttribute(name, value);
-    return svg;
+    for (const [name, value] of Object.entries({ width: size.wide, height: `${inches.toFixed(3)}in` })) svg.setAttribute(name, value);
+    return { svg, width, height };
   };
 
-  const asPng = async (svg, { layout: { width, height } }, scale) => {
+  const asPng = async ({ svg, width, height }, scale) => {
     svg.setAttribute("width", width * scale);
     svg.setAttribute("height", height * scale);
     const image = new Image();
@@ -78,9 +62,8 @@ optbench.picture = (() => {
   // Save what the view shows. format: "png" or "svg"; named: a key of SIZES.
   const save = async (format, named, file, view, subtitle, data, choose) => {
     const size = SIZES[named];
-    const parts = optbench.theme.as(size.width, () => figure(view, subtitle, data, choose, size));
-    const svg = await drawn(parts, size, data.source);
-    const content = format === "png" ? await asPng(svg, parts, size.scale) : new XMLSerializer().serializeToString(svg);
+    const made = optbench.theme.as(size.width, () => drawn(view, subtitle, data, choose, size));
+    const content = format === "png" ? await asPng(made, size.scale) : new XMLSerializer().serializeToString(made.svg);
     optbench.exports.save(file, content, format === "png" ? "image/png" : "image/svg+xml");
   };
   return { SIZES, save };

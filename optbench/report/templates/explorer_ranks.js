@@ -1,7 +1,7 @@
 // Mean ranks over problems, counted anew whenever an optimizer is hidden; a chart and a table of the same numbers.
 optbench.views.ranks = (() => {
   "use strict";
-  const { number, plain, count } = optbench.text;
+  const { number, count } = optbench.text;
   const { make } = optbench.controls;
   const ROOM = 30; // pixels for an optimizer
   const EDGES = 110; // pixels above and below
@@ -24,40 +24,38 @@ optbench.views.ranks = (() => {
   const draw = (data, choose) => {
     const shown = choose.shown();
     const { rows, problems } = ranks(data, choose.problemsOver(), shown);
-    const { ink, soft, line, paper } = optbench.theme.colors();
+    const { soft, paper } = optbench.theme.colors();
     const value = (problem, optimizer) => data.ranks.value[problem * data.optimizers.length + optimizer];
     const spots = rows.flatMap((row, place) => row.ranks.map(([problem, rank]) => ({ row, place, problem, rank })));
     const color = (row) => optbench.theme.colorOf(data.look(row.optimizer), soft);
     // Of one problem the verdicts are known: hollow is who may be as good as its leader.
     const single = problems.length === 1;
     const open = (row) => single && data.seedRows.some((each) => each.problem === problems[0] && each.optimizer === row.optimizer && each.open);
+    const shape = (row) => (data.look(row.optimizer) || {}).marker;
     const traces = [
       {
-        x: spots.map((spot) => spot.rank), y: spots.map((spot) => spot.place), mode: "markers", type: "scatter", hoverinfo: "text",
-        hovertext: spots.map(({ row, problem, rank }) => [
-          `<b>${plain(data.short(row.optimizer))}</b>`,
-          `${plain(data.problems[problem].short)}: rank ${number(rank)}`,
-          `${number(value(problem, row.optimizer))} ${plain(data.problems[problem].unit)}`,
-        ].join("<br>")),
-        marker: { size: 8, color: optbench.theme.gray(), opacity: 0.75 },
+        x: spots.map((spot) => spot.rank), y: spots.map((spot) => spot.place),
+        text: spots.map(({ row, problem, rank }) => [
+          data.short(row.optimizer), `${data.problems[problem].short}: rank ${number(rank)}`,
+          `${number(value(problem, row.optimizer))} ${data.problems[problem].unit}`,
+        ].join("\n")),
+        marks: { size: 8, shape: spots.map(({ row }) => shape(row)), color: optbench.theme.gray(), opacity: 0.75 },
       },
       {
-        x: rows.map((row) => row.mean), y: rows.map((_, place) => place), mode: "markers", type: "scatter", hoverinfo: "text",
-        hovertext: rows.map((row) => `<b>${plain(data.short(row.optimizer))}</b><br>mean rank ${number(row.mean)} on ${count(problems.length, "problem")}`),
-        marker: { size: 14, color: rows.map((row) => (open(row) ? paper : color(row))), line: { color: rows.map((row) => (open(row) ? color(row) : paper)), width: single ? 2 : 1.5 } },
+        x: rows.map((row) => row.mean), y: rows.map((_, place) => place),
+        text: rows.map((row) => `${data.short(row.optimizer)}\nmean rank ${number(row.mean)} on ${count(problems.length, "problem")}`),
+        marks: { size: 14, shape: rows.map(shape), color: rows.map((row) => (open(row) ? paper : color(row))), edge: rows.map((row) => (open(row) ? color(row) : paper)), width: single ? 2 : 1.5 },
       },
     ];
+    const most = Math.max(shown.length, 2), every = most > 12 ? 5 : 1;
     return {
       traces, table: problems.length ? table(data, rows, problems) : null, means: () => rows.map((row) => [row.optimizer, row.mean]),
       layout: {
         height: EDGES + ROOM * Math.max(rows.length, 2),
-        xaxis: {
-          type: "linear", range: [0.8, Math.max(shown.length, 2) + 0.2], dtick: shown.length > 12 ? 5 : 1, text: "rank (1 is best)",
-        },
+        xaxis: { range: [0.8, most + 0.2], tickvals: Array.from({ length: most }, (_, place) => place + 1).filter((rank) => rank % every === 0 || rank === 1), text: "rank (1 is best)" },
         yaxis: {
-          type: "linear", range: [rows.length - 0.4, -0.7], tickfont: { color: ink, size: 12.5 }, gridcolor: line,
-          tickvals: rows.map((_, place) => place),
-          ticktext: rows.map((row) => plain(optbench.text.shorten(data.short(row.optimizer), 24))),
+          range: [rows.length - 0.4, -0.7], tickvals: rows.map((_, place) => place),
+          ticktext: rows.map((row) => optbench.text.shorten(data.short(row.optimizer), 24)),
         },
       },
       note: [

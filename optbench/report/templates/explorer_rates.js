@@ -2,16 +2,12 @@
 optbench.slices = {};
 optbench.slices.rates = (() => {
   "use strict";
-  const { number, plain, count } = optbench.text;
+  const { number, count } = optbench.text;
   const STRIP = 0.1; // share of the height that holds what has no place on the axis
   const FAR = 1000; // an end this many times above the start counts as lost
   const REACH = 2; // decades that intervals may stretch the axis
   const GOOD = 2; // times the best that is as good for most purposes: a choice
   const BAR = 26; // pixels for a bar
-  const SYMBOLS = {
-    o: "circle", s: "square", "^": "triangle-up", D: "diamond", v: "triangle-down", P: "cross", X: "x",
-    "<": "triangle-left", ">": "triangle-right", p: "pentagon",
-  };
 
   const controls = (data, choose) => {
     const mine = data.rateRows.filter((row) => row.problem === choose.problem());
@@ -78,24 +74,24 @@ optbench.slices.rates = (() => {
     const wide = shares(data, choose);
     if (wide.length) traces.push(bars(wide, data, choose));
     const none = rows.every((row) => row.lost);
-    const narrow = optbench.theme.narrow();
-    const size = narrow && wide.length ? 1 - (BAR * wide.length + 60) / (400 + BAR * wide.length) : 0;
+    const narrow = optbench.theme.narrow(), height = optbench.theme.height();
+    const under = BAR * wide.length + 60; // pixels of the bars
+    const tall = narrow && wide.length ? height + under : Math.max(height, wide.length ? under : 0);
     return {
       traces: none ? [] : traces, shares: () => wide.map(({ optimizer, within, of }) => [optimizer, within, of]), zooms: !none,
       file: `${problem.file}-learning_rate`, rows: () => listed(rows, data),
-      layout: none ? optbench.theme.empty("Nothing to draw: half of the runs or more diverged at every rate") : {
-        ...(narrow ? { height: 400 + BAR * wide.length } : {}),
-        xaxis: { type: "log", range: across, text: "learning rate", domain: narrow || !wide.length ? [0, 1] : [0, 0.7] },
-        yaxis: { type: values.ly, range: [bottom, upper], text: data.axis, domain: narrow && wide.length ? [1 - size, 1] : [0, 1] },
+      layout: none ? { height, empty: "Nothing to draw: half of the runs or more diverged at every rate" } : {
+        height: tall,
+        xaxis: { type: "log", range: across, text: "learning rate", domain: narrow || !wide.length ? [0, 1] : [0, 0.72] },
+        yaxis: { type: values.ly, range: [bottom, upper], text: data.axis, domain: narrow && wide.length ? [under / tall, 1] : [0, 1] },
         ...(wide.length ? {
-          xaxis2: { type: "linear", range: [0, 1.02], tickformat: ".0%", tickvals: [0, 0.5, 1], text: `rates within ${GOOD}× of the best`, anchor: "y2", domain: narrow ? [0, 1] : [0.83, 1] },
+          xaxis2: { range: [0, 1.02], percent: true, tickvals: [0, 0.5, 1], text: `rates within ${GOOD}× of the best`, domain: narrow ? [0, 1] : [0.72, 1] },
           yaxis2: {
-            type: "linear", range: [wide.length - 0.4, -0.6], showgrid: false, anchor: "x2", ticks: "",
-            domain: narrow ? [0, (1 - size) * 0.55] : [Math.max(0, 1 - (BAR * wide.length + 20) / 400), 1], tickvals: wide.map((_, place) => place),
-            ticktext: wide.map(({ optimizer }) => plain(optbench.text.shorten(data.short(optimizer), 12))),
+            range: [wide.length - 0.4, -0.6], grid: false, domain: narrow ? [0, under / tall] : [1 - under / tall, 1], tickvals: wide.map((_, place) => place),
+            ticktext: wide.map(({ optimizer }) => optbench.text.shorten(data.short(optimizer), 12)),
           },
         } : {}),
-        ...strip(lost, real(top), real(upper), (top + upper) / 2),
+        ...strip(lost, real(top), real(upper), real((top + upper) / 2)),
       },
       note: note(data, rows), label: label(data, problem, rows),
       heading: `${problem.short}: where each learning rate ends`,
@@ -103,15 +99,15 @@ optbench.slices.rates = (() => {
   };
 
   const bars = (wide, data, choose) => ({
-    type: "bar", orientation: "h", xaxis: "x2", yaxis: "y2", hoverinfo: "text", width: 0.62,
-    x: wide.map(({ within, of }) => within / of), y: wide.map((_, place) => place),
-    text: wide.map(({ within, of }) => `${within} of ${of}`), textposition: "inside", insidetextanchor: "start", constraintext: "none",
-    hovertext: wide.map(({ optimizer, within, of }) => `<b>${plain(data.short(optimizer))}</b><br>${within} of ${count(of, "rate")} within ${GOOD} times its best`),
-    marker: { color: wide.map(({ optimizer }) => {
-      const look = data.look(optimizer, choose.problem());
-      return look ? optbench.theme.faded(optbench.theme.seen(look.color), 0.55) : optbench.theme.gray();
-    }) },
-    textfont: { color: optbench.theme.colors().ink, size: 12 },
+    panel: 2, x: wide.map(({ within, of }) => within / of), y: wide.map((_, place) => place),
+    text: wide.map(({ optimizer, within, of }) => `${data.short(optimizer)}\n${within} of ${count(of, "rate")} within ${GOOD} times its best`),
+    bars: {
+      words: wide.map(({ within, of }) => `${within} of ${of}`), ink: optbench.theme.colors().ink,
+      colors: wide.map(({ optimizer }) => {
+        const look = data.look(optimizer, choose.problem());
+        return look ? optbench.theme.faded(optbench.theme.seen(look.color), 0.55) : optbench.theme.gray();
+      }),
+    },
   });
 
   const listed = (rows, data) => [
@@ -124,20 +120,16 @@ optbench.slices.rates = (() => {
     const { look } = points[0].row;
     const color = optbench.theme.colorOf(look);
     const { paper, ink } = optbench.theme.colors();
-    const width = look ? 2 : 1;
     const placed = points.filter((point) => !point.row.lost);
-    const line = { color, width, dash: look ? look.dash : "solid" };
-    const bars = values.bands && look ? { type: "data", symmetric: false, color, thickness: 1, width: 0,
-      array: points.map((p) => (p.row.lost ? 0 : Math.max(0, Math.min(p.row.high === null ? top : p.row.high, top) - p.y))),
-      arrayminus: points.map((p) => (p.row.lost ? 0 : Math.max(0, p.y - Math.max(p.row.low, floor)))) } : undefined;
+    const ends = (end) => (values.bands && look ? points.map((p) => (p.row.lost ? p.y : end(p))) : undefined);
     const marks = {
-      x: points.map((p) => p.x), y: points.map((p) => p.y), mode: "markers", type: "scatter", error_y: bars,
-      hoverinfo: "text", hovertext: points.map((p) => text(p.row, data)), name: plain(data.short(points[0].row.optimizer)),
-      marker: {
-        size: points.map((p) => (look ? 8 : 5) + 5 * p.row.chosen), symbol: look ? SYMBOLS[look.marker] || "circle" : "circle",
+      x: points.map((p) => p.x), y: points.map((p) => p.y), text: points.map((p) => text(p.row, data)), name: data.short(points[0].row.optimizer), color,
+      low: ends((p) => Math.min(p.y, Math.max(p.row.low, floor))), high: ends((p) => Math.max(p.y, Math.min(p.row.high ?? top, top))),
+      marks: {
+        size: points.map((p) => (look ? 9 : 5) + 4 * p.row.chosen), shape: look && look.marker, width: 1.5,
         color: points.map((p) => (p.row.failures && !p.row.lost ? paper : color)),
         opacity: points.map((p) => (p.row.chosen ? 1 : data.drawn ? 0.5 : 0.8)),
-        line: { color: points.map((p) => (p.row.chosen ? ink : color)), width: 1.5 },
+        edge: points.map((p) => (p.row.chosen ? ink : color)),
       },
     };
     const level = points.some((p) => p.row.level && !p.row.lost);
@@ -145,13 +137,13 @@ optbench.slices.rates = (() => {
     const tried = points.filter((p) => !p.row.chosen);
     const x = level ? across.map((end) => 10 ** end) : tried.map((p) => p.x);
     const y = level ? [placed[0].y, placed[0].y] : tried.map((p) => (p.row.lost ? null : p.y));
-    return [{ x, y, mode: "lines", type: "scatter", hoverinfo: "skip", line, connectgaps: false }, marks];
+    return [{ x, y, line: { color, width: look ? 2 : 1, dash: look ? look.dash : "" } }, marks];
   };
 
   const text = (row, data) => {
     const ends = row.n > 1 && row.median !== null ? ` [${number(row.low)}, ${row.high === null ? "inf" : number(row.high)}]` : "";
-    const value = row.median === null ? "half of the runs or more diverged" : `${plain(data.value)}: ${number(row.median)}${ends}`;
-    return `<b>${plain(data.short(row.optimizer))}</b><br>${plain(data.words(row))}<br>${value}<br>${data.seeds(row)}`;
+    const value = row.median === null ? "half of the runs or more diverged" : `${data.value}: ${number(row.median)}${ends}`;
+    return `${data.short(row.optimizer)}\n${data.words(row)}\n${value}\n${data.seeds(row)}`;
   };
 
   const limits = (rows, floor, log) => {
@@ -170,13 +162,8 @@ optbench.slices.rates = (() => {
     if (!lost) return {};
     const { warn } = optbench.theme.colors();
     return {
-      shapes: [{
-        type: "rect", xref: "x domain", x0: 0, x1: 1, y0, y1, fillcolor: optbench.theme.faded(warn, 0.12), line: { width: 0 },
-        layer: "below",
-      }],
-      annotations: [{
-        xref: "x domain", x: 0, xanchor: "left", y: middle, text: "diverged", showarrow: false, font: { color: warn, size: 12 },
-      }],
+      shapes: [{ across: [0, 1], y: [y0, y1], fill: optbench.theme.faded(warn, 0.12), below: true }],
+      notes: [{ across: 0, dx: 4, y: middle, text: "diverged", color: warn, size: 12 }],
     };
   };
 

@@ -1,11 +1,10 @@
 // Runtimes: the share of targets that each optimizer has reached after so much work, for all targets or one of them.
 optbench.views.runtimes = (() => {
   "use strict";
-  const { number, plain, count, shorten } = optbench.text;
+  const { number, count } = optbench.text;
   const { make } = optbench.controls;
   const POINTS = 400; // of a line at most
-  const LETTER = 8.2; // pixels of a letter of a name at a line's end
-  const APART = 15; // pixels from one such name to the next
+  const MOST = 25; // names at the ends of lines
 
   const percent = (share) => `${Number((100 * share).toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3, maximumFractionDigits: 20 })}%`;
   const judged = (data, problems) => (problems.length === 1 ? data.problems[problems[0]].target : null);
@@ -41,15 +40,6 @@ optbench.views.runtimes = (() => {
   };
   const shareAt = (line, cost) => line.reduce((share, [at, value]) => (at <= cost ? value : share), 0);
 
-  // Heights of names in pixels, the highest first, so that none covers another.
-  const spread = (heights, height) => {
-    const order = heights.map((_, place) => place).sort((a, b) => heights[a] - heights[b]);
-    const found = [...heights];
-    order.forEach((place, at) => { if (at) found[place] = Math.max(found[place], found[order[at - 1]] + APART); });
-    [...order].reverse().forEach((place, at, back) => { found[place] = Math.min(found[place], at ? found[back[at - 1]] - APART : height); });
-    return found;
-  };
-
   const draw = (data, choose) => {
     const [, target, clock] = controls(data, choose).map((spec) => spec.value);
     const all = data.runtimes.targets;
@@ -64,37 +54,29 @@ optbench.views.runtimes = (() => {
     const high = none ? 1 : Math.log10(costs.reduce((a, b) => Math.max(a, b))) + 0.05;
     const narrow = optbench.theme.narrow();
     const what = targets.length > 1 ? `all ${targets.length} targets` : percent(all[targets[0]]);
-    const names = shown.map((optimizer) => shorten(data.short(optimizer), narrow ? 10 : 22));
     const traces = shown.map((optimizer, place) => {
       const look = data.look(optimizer);
       const line = lines[place];
       const every = Math.max(1, Math.ceil(line.length / POINTS));
       const points = [[10 ** low, 0], ...line.filter((_, at) => at % every === every - 1 || at === line.length - 1), [10 ** high, line.length ? line[line.length - 1][1] : 0]];
-      const name = plain(data.short(optimizer));
+      const name = data.short(optimizer);
       return {
-        x: points.map(([cost]) => cost), y: points.map(([, share]) => share), mode: "lines", type: "scatter", name, hoverinfo: "text",
-        line: { shape: "hv", color: optbench.theme.colorOf(look), width: look ? 2.2 : 1, dash: look ? look.dash : "solid" },
-        hovertext: points.map(([cost, share]) => `<b>${name}</b><br>${number(100 * share)}% reached within ${number(cost)} ${clock}`),
+        x: points.map(([cost]) => cost), y: points.map(([, share]) => share), name,
+        line: { step: true, color: optbench.theme.colorOf(look), width: look ? 2.2 : 1, dash: look ? look.dash : "" },
+        text: points.map(([cost, share]) => `${name}\n${number(100 * share)}% reached within ${number(cost)} ${clock}`),
       };
     });
     const named = shown.map((_, place) => place).filter((place) => data.look(shown[place]));
-    const height = (narrow ? 340 : 460) - 56; // of the panel
-    const ends = named.map((place) => height * (1 - traces[place].y[traces[place].y.length - 1] / 1.06 - 0.02));
-    const heights = spread(ends, height);
-    const room = Math.max(...named.map((place) => names[place].length), 1) * LETTER + 14;
-    const annotations = named.map((place, at) => ({
-      text: plain(names[place]), showarrow: false, xref: "paper", x: 1, xanchor: "left", xshift: 4, yref: "paper", y: 1 - heights[at] / height,
-      yanchor: "middle", font: { color: optbench.theme.colorOf(data.look(shown[place])), size: 12 },
-    }));
     const left = choose.problemsOver().filter((problem) => !whole.includes(problem)).map((problem) => data.problems[problem].short);
     const last = shown.map((optimizer, place) => `${data.short(optimizer)} ${number(100 * traces[place].y[traces[place].y.length - 1])}%`);
     return {
       traces: none ? [] : traces, zooms: !none, shares: (cost) => shown.map((optimizer, place) => [optimizer, shareAt(lines[place], cost)]),
       table: whole.length === 1 ? table(data, shown, entries, whole[0], targets) : null,
-      layout: none ? optbench.theme.empty("No optimizer reached a target") : {
-        margin: { l: narrow ? 44 : 60, r: room, t: 12, b: 44 }, annotations,
+      layout: none ? { height: optbench.theme.height(), empty: "No optimizer reached a target" } : {
+        height: optbench.theme.height(),
+        ends: { rows: named.map((place) => optbench.legend.end(data, shown[place], null, { line: traces[place] })).slice(0, MOST) },
         xaxis: { type: "log", range: [low, high], text: clock === "epochs" ? (narrow ? "epochs" : "epochs (samples over examples)") : "samples" },
-        yaxis: { type: "linear", range: [-0.02, 1.04], text: narrow ? "reached" : `share of ${pairs === 1 ? "runs that have arrived" : "targets reached"}`, tickformat: ".0%" },
+        yaxis: { type: "linear", range: [-0.02, 1.04], text: narrow ? "reached" : `share of ${pairs === 1 ? "runs that have arrived" : "targets reached"}`, percent: true },
       },
       note: [
         pairs === 1

@@ -1,7 +1,7 @@
 // Seeds: what the verdicts rest on. Left the ratio to the leader in each block of seeds, right what each run gave.
 optbench.views.seeds = (() => {
   "use strict";
-  const { number, plain, count } = optbench.text;
+  const { number, count } = optbench.text;
   const ROOM = 46; // pixels for an optimizer
   const EDGES = 90; // pixels above and below a panel
   const FAR = 4; // decades beyond the leader after which a ratio is drawn at the edge
@@ -18,32 +18,29 @@ optbench.views.seeds = (() => {
     const leader = data.seedRows.find((row) => row.problem === choose.problem());
     const { soft, ink, paper } = optbench.theme.colors();
     const color = (row) => optbench.theme.colorOf(data.look(row.optimizer, row.problem), soft);
-    const name = (row) => `<b>${plain(data.short(row.optimizer))}</b>`;
+    const shape = (row) => (data.look(row.optimizer, row.problem) || {}).marker;
+    const name = (row) => data.short(row.optimizer);
     const blocks = Math.max(0, ...rows.map((row) => row.ratios.length));
     const clipped = (ratio) => Math.min(Math.max(ratio, 10 ** -FAR), 10 ** FAR);
-    const dots = { type: "scatter", mode: "markers", hoverinfo: "text" };
-    const right = { xaxis: "x2", yaxis: "y2" };
+    const line = (x, y, color, width) => ({ x, y, line: { color, width } });
     // A line joins the ratios of a block.
     const joined = Array.from({ length: blocks }, (_, block) =>
       [...rows.map((row, place) => [row.ratios[block] ?? null, place]), [null, null]]).flat();
-    const traces = [{
-      x: joined.map(([ratio]) => (ratio === null ? null : clipped(ratio))), y: joined.map(([, place]) => place),
-      mode: "lines", type: "scatter", hoverinfo: "skip", line: { color: optbench.theme.gray(), width: 0.8 },
-    }];
+    const traces = [line(joined.map(([ratio]) => (ratio === null ? null : clipped(ratio))), joined.map(([, place]) => place), optbench.theme.gray(), 0.8)];
     rows.forEach((row, place) => {
       const there = row.ratios.map((ratio, block) => [ratio, block]).filter(([ratio]) => ratio !== null);
       traces.push({
-        ...dots, name: plain(data.short(row.optimizer)), x: there.map(([ratio]) => clipped(ratio)), y: there.map(() => place),
-        hovertext: there.map(([ratio, block]) => `${name(row)}<br>block ${block + 1}: ${number(ratio)} times the leader`),
-        marker: { size: 8, color: color(row), opacity: 0.75, line: { color: paper, width: 1 } },
+        name: name(row), x: there.map(([ratio]) => clipped(ratio)), y: there.map(() => place),
+        text: there.map(([ratio, block]) => `${name(row)}\nblock ${block + 1}: ${number(ratio)} times the leader`),
+        marks: { shape: shape(row), size: 9, color: color(row), opacity: 0.75, edge: paper },
       });
       if (row !== leader && row.ratio !== null && row.ratio > 0) {
         const ends = [row.low > 0 ? row.low : 10 ** -FAR, row.high ?? 10 ** FAR].map(clipped);
-        const text = `${name(row)}<br>verdict: ${number(row.ratio)} [${number(row.low)}, ${row.high === null ? "inf" : number(row.high)}]${row.open ? ", could be luck" : ""}`;
-        traces.push({ x: ends, y: [place + 0.28, place + 0.28], mode: "lines", type: "scatter", hoverinfo: "skip", line: { color: color(row), width: 3 } });
+        const text = `${name(row)}\nverdict: ${number(row.ratio)} [${number(row.low)}, ${row.high === null ? "inf" : number(row.high)}]${row.open ? ", could be luck" : ""}`;
+        traces.push(line(ends, [place + 0.28, place + 0.28], color(row), 3));
         traces.push({
-          ...dots, x: [clipped(row.ratio)], y: [place + 0.28], hovertext: [text],
-          marker: { symbol: "diamond", size: 11, color: row.open ? paper : color(row), line: { color: color(row), width: 2 } },
+          x: [clipped(row.ratio)], y: [place + 0.28], text: [text],
+          marks: { shape: "D", size: 10, color: row.open ? paper : color(row), edge: color(row), width: 2 },
         });
       }
     });
@@ -56,41 +53,40 @@ optbench.views.seeds = (() => {
     rows.forEach((row, place) => {
       const spread = (at) => place + (((at * 0.618) % 1) - 0.5) * 0.5;
       traces.push({
-        ...dots, ...right, x: row.finals.map((value) => (value === null ? 10 ** beyond : Math.max(value, 10 ** low))), y: row.finals.map((_, at) => spread(at)),
-        hovertext: row.finals.map((value) => `${name(row)}<br>${value === null ? lostWords(problem) : `${number(value, 4)} ${plain(unit(problem))}`}`),
-        marker: { size: 8, color: color(row), opacity: 0.7, symbol: row.finals.map((value) => (value === null ? "x" : "circle")), line: { color: paper, width: 1 } },
+        panel: 2, x: row.finals.map((value) => (value === null ? 10 ** beyond : Math.max(value, 10 ** low))), y: row.finals.map((_, at) => spread(at)),
+        text: row.finals.map((value) => `${name(row)}\n${value === null ? lostWords(problem) : `${number(value, 4)} ${unit(problem)}`}`),
+        marks: { size: 9, color: color(row), opacity: 0.7, shape: row.finals.map((value) => (value === null ? "X" : shape(row))), edge: row.finals.map((value) => (value === null ? color(row) : paper)) },
       });
       const known = row.finals.filter((value) => value !== null).sort((a, b) => a - b);
       if (known.length > 1 && known.length === row.finals.length) {
         const middle = (known[Math.floor((known.length - 1) / 2)] + known[Math.ceil((known.length - 1) / 2)]) / 2;
-        traces.push({ ...right, x: [middle, middle], y: [place - 0.36, place + 0.36], mode: "lines", type: "scatter", hoverinfo: "skip", line: { color: ink, width: 1.5 } });
+        traces.push({ panel: 2, ...line([middle, middle], [place - 0.36, place + 0.36], ink, 1.5) });
       }
     });
-    const ratios = traces.filter((trace) => !trace.xaxis).flatMap((trace) => trace.x).filter((x) => x !== null).map(Math.log10);
+    const ratios = traces.filter((trace) => !trace.panel).flatMap((trace) => trace.x).filter((x) => x !== null).map(Math.log10);
     const reach = [Math.min(-0.15, ...ratios), Math.max(0.15, ...ratios)];
     const narrow = optbench.theme.narrow();
     const height = (EDGES + ROOM * Math.max(rows.length, 2)) * (narrow ? 2 : 1);
     const vertical = {
-      type: "linear", range: [rows.length - 0.3, -0.7], tickvals: rows.map((_, place) => place), showgrid: false,
-      ticktext: rows.map((row) => plain(optbench.text.shorten(data.short(row.optimizer), 16))),
+      type: "linear", range: [rows.length - 0.3, -0.7], tickvals: rows.map((_, place) => place), grid: false,
+      ticktext: rows.map((row) => optbench.text.shorten(data.short(row.optimizer), 16)),
     };
-    const lines = [
-      { type: "line", xref: "x", yref: "y domain", x0: 1, x1: 1, y0: 0, y1: 1, line: { color: ink, width: 1 } },
-      { type: "rect", xref: "x", yref: "y domain", x0: 1 / TIE, x1: TIE, y0: 0, y1: 1, line: { width: 0 }, fillcolor: "rgba(60,160,90,.16)", layer: "below" },
-    ];
-    const strip = { xref: "x2", yref: "y2 domain", x: beyond, y: 1, yanchor: "bottom", text: lostWords(problem), showarrow: false, font: { color: soft, size: 11.5 } };
+    const unitWords = narrow ? "times the leader, each block" : `times the leader's ${unit(problem)}, each block`;
     return {
       traces,
       layout: {
-        height, margin: { l: narrow ? 44 : 60, r: 14, t: lost ? 26 : 12, b: 44 },
-        xaxis: { type: "log", range: [reach[0] - 0.08, reach[1] + 0.08], text: narrow ? "times the leader, each block" : `times the leader's ${unit(problem)}, each block`, domain: narrow ? [0, 1] : [0, 0.5] },
-        yaxis: { ...vertical, domain: narrow ? [0.6, 1] : [0, 1] },
+        height, top: lost ? 26 : 12,
+        xaxis: { type: "log", range: [reach[0] - 0.08, reach[1] + 0.08], text: unitWords, domain: narrow ? [0, 1] : [0, 0.53] },
+        yaxis: { ...vertical, domain: narrow ? [0.5, 1] : [0, 1] },
         xaxis2: {
-          type: "log", range: [low - room, (lost ? beyond : high) + room], text: `${unit(problem)}, each run`,
-          domain: narrow ? [0, 1] : [0.56, 1], anchor: "y2",
+          type: "log", range: [low - room, (lost ? beyond : high) + room], text: `${unit(problem)}, each run`, domain: narrow ? [0, 1] : [0.53, 1],
         },
-        yaxis2: { ...vertical, showticklabels: narrow, domain: narrow ? [0, 0.4] : [0, 1], anchor: "x2" },
-        shapes: lines, annotations: lost ? [strip] : [],
+        yaxis2: { ...vertical, labels: narrow, domain: narrow ? [0, 0.47] : [0, 1] },
+        shapes: [
+          { x: [1, 1], up: [0, 1], stroke: ink },
+          { x: [1 / TIE, TIE], up: [0, 1], fill: "rgba(60,160,90,.16)", below: true },
+        ],
+        notes: lost ? [{ panel: 2, x: 10 ** beyond, up: 1, baseline: "bottom", anchor: "middle", text: lostWords(problem), color: soft }] : [],
       },
       note: [
         `Left: in each of ${count(blocks, "block")} of seeds every optimizer was tuned anew, and divided by the leader, ${data.short(leader.optimizer)}; a gray line joins a block.`,

@@ -1,9 +1,8 @@
 // All settings as points, a panel for each choice. A rectangle drawn in a panel keeps what lies in it, in all panels.
 optbench.slices.settings = (() => {
   "use strict";
-  const { number, plain, count } = optbench.text;
+  const { number, count } = optbench.text;
   const HEIGHT = { wide: 420, narrow: 300 }; // pixels of a panel
-  const GAP = 0.03; // of the width, between panels
   const SPREAD = 0.34; // sideways, of points with the same value
   const FAR = 10; // times the loss at the start, above which a setting stands with those that diverged
   const BEST = 10; // settings in the table
@@ -14,7 +13,9 @@ optbench.slices.settings = (() => {
   const choices = (data, rows) => {
     const listed = (key, names) => {
       const used = [...new Set(rows.map((row) => row[key]))].sort((a, b) => a - b);
-      return { key, labels: used.map((place) => plain(optbench.text.shorten(names[place], 14))), of: (row) => used.indexOf(row[key]) };
+      const bare = used.map((place) => names[place].replace(/\(.*/, "")); // without parameters, where that is enough
+      const clear = new Set(bare).size === used.length ? bare : used.map((place) => names[place]);
+      return { key, labels: clear.map((name) => optbench.text.shorten(name, 14)), of: (row) => used.indexOf(row[key]) };
     };
     const found = [
       { ...listed("optimizer", data.optimizers.map(({ short }) => short)), name: "optimizer" },
@@ -55,16 +56,15 @@ optbench.slices.settings = (() => {
     const { ink } = optbench.theme.colors();
     panels.forEach((panel, at) => {
       const end = at ? String(at + 1) : "";
-      const domain = narrow ? [1 - (at + 0.66) / many, 1 - at / many] : [at / many, (at + 1) / many - (at < many - 1 ? GAP : 0)];
+      const domain = narrow ? [1 - (at + 1) / many, 1 - at / many] : [at / many, (at + 1) / many];
       axes[`xaxis${end}`] = {
         ...(panel.labels
-          ? { type: "linear", range: [-0.6, panel.labels.length - 0.4], tickvals: panel.labels.map((_, place) => place), ticktext: panel.labels, tickangle: panel.labels.join("").length > 24 ? 30 : 0 }
+          ? { range: [-0.6, panel.labels.length - 0.4], tickvals: panel.labels.map((_, place) => place), ticktext: panel.labels, grid: false }
           : { type: "log", range: ends(rows.map(panel.of)) }),
-        text: panel.name, anchor: `y${end}`, domain: narrow ? [0, 1] : domain, showgrid: !panel.labels,
+        text: panel.name, domain: narrow ? [0, 1] : domain,
       };
       axes[`yaxis${end}`] = {
-        type: log ? "log" : "linear", range: [low - room, lost + room], text: at && !narrow ? "" : data.axis, showticklabels: !at || narrow,
-        anchor: `x${end}`, domain: narrow ? domain : [0, 1],
+        type: log ? "log" : "linear", range: [low - room, lost + room], text: at && !narrow ? "" : data.axis, labels: !at || narrow, domain: narrow ? domain : [0, 1],
       };
       for (const optimizer of [...new Set(rows.map((row) => row.optimizer))]) {
         const mine = rows.filter((row) => row.optimizer === optimizer);
@@ -72,29 +72,25 @@ optbench.slices.settings = (() => {
         const color = optbench.theme.colorOf(look);
         const spread = (place) => (((place * 0.618) % 1) - 0.5) * 2 * SPREAD;
         traces.push({
-          type: "scatter", mode: "markers", xaxis: `x${end}`, yaxis: `y${end}`, hoverinfo: "text", name: at ? "" : plain(data.short(optimizer)),
+          panel: at + 1, name: at ? "" : data.short(optimizer),
           x: mine.map((row, place) => (panel.labels ? panel.of(row) + spread(place) : row.rate)), y: mine.map(value),
-          hovertext: mine.map((row) => `<b>${plain(data.short(optimizer))}</b><br>${plain(data.words(row))}<br>${row.median === null ? "diverged" : `${plain(data.value)}: ${number(row.median)}`}`),
-          marker: { size: 5, color: mine.map((row) => optbench.theme.faded(color, inside.has(row) ? 0.75 : 0.06)) },
+          text: mine.map((row) => `${data.short(optimizer)}\n${data.words(row)}\n${row.median === null ? "diverged" : `${data.value}: ${number(row.median)}`}`),
+          marks: { size: 6, shape: look && look.marker, color: mine.map((row) => optbench.theme.faded(color, inside.has(row) ? 0.75 : 0.06)) },
         });
       }
       const box = kept.get(panel.key);
       if (box) {
-        const [x0, x1] = panel.labels ? box : box.slice(0, 2).map((exponent) => 10 ** exponent);
-        shapes.push({ type: "rect", xref: `x${end}`, yref: `y${end}`, x0, x1, y0: box[2], y1: box[3], line: { color: ink, width: 1, dash: "3px,3px" }, fillcolor: optbench.theme.faded(ink, 0.05) });
+        const x = panel.labels ? box.slice(0, 2) : box.slice(0, 2).map((exponent) => 10 ** exponent);
+        shapes.push({ panel: at + 1, x, y: box.slice(2), stroke: ink, dash: "3,3", fill: optbench.theme.faded(ink, 0.05) });
       }
     });
     const best = [...inside].filter((row) => row.median !== null).sort((a, b) => a.median - b.median);
     return {
       traces, inside: () => inside.size, table: table(best.slice(0, BEST), data, inside.size),
       // What a rectangle over a panel adds to the address.
-      brush: (range) => {
-        const at = panels.findIndex((_, place) => `x${place ? place + 1 : ""}` in range);
-        if (at < 0) return choose.get("brush");
-        const end = at ? String(at + 1) : "";
-        const [xs, ys] = [range[`x${end}`], range[`y${end}`]].map((pair) => [...pair].sort((a, b) => a - b));
-        const across = panels[at].labels ? xs : xs.map(Math.log10);
-        kept.set(panels[at].key, [...across, ...ys].map((v) => Number(v.toPrecision(5))));
+      brush: (at, across, along) => {
+        const xs = panels[at].labels ? across : across.map(Math.log10);
+        kept.set(panels[at].key, [...xs, ...along].map((v) => Number(v.toPrecision(5))));
         return [...kept].map(([key, list]) => [key, ...list].join(",")).join(";");
       },
       layout: { height: narrow ? HEIGHT.narrow * many : HEIGHT.wide, ...axes, shapes },

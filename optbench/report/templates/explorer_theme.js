@@ -53,36 +53,11 @@ optbench.theme = (() => {
   // The color of an optimizer with a look as `data.look` gives it; `otherwise` where that is null.
   const colorOf = (look, otherwise = gray()) => (look ? seen(look.color) : otherwise);
 
+  const family = () => getComputedStyle(document.body).fontFamily;
   // Pixels that a chart is wide; on a narrow one, parts stand below each other.
-  const room = () => picture || document.getElementById("explore-chart").clientWidth;
+  const room = () => picture || (printing ? 680 : document.getElementById("explore-chart").clientWidth);
   const narrow = () => room() < 520;
-
-  // What all charts share.
-  const layout = (more = {}) => {
-    const { ink, soft, line, paper, shade } = colors();
-    const family = getComputedStyle(document.body).fontFamily;
-    const axis = {
-      gridcolor: line, linecolor: line, zeroline: false, tickcolor: line, ticks: "outside", ticklen: 4, automargin: true, tickangle: 0,
-      tickfont: { color: soft, size: 12 }, title: { font: { color: ink, size: 13 }, standoff: 10 },
-      exponentformat: "power", showexponent: "all", minexponent: 4, fixedrange: matchMedia("(pointer: coarse)").matches,
-    };
-    const ticks = ({ type, range }) => (type === "log" ? optbench.text.ticks(range, narrow()) : {});
-    const joined = (given) => ({ ...axis, ...ticks(given), ...given, title: { ...axis.title, text: given.text || "" }, text: undefined });
-    const axes = { xaxis: {}, yaxis: {}, ...Object.fromEntries(Object.entries(more).filter(([key]) => /^[xy]axis/.test(key))) };
-    return {
-      height: narrow() ? 340 : 460, autosize: true, showlegend: false, hovermode: "closest", hoverdistance: 30,
-      margin: { l: narrow() ? 44 : 60, r: 14, t: 12, b: 44 }, paper_bgcolor: paper, plot_bgcolor: paper,
-      font: { family, color: ink, size: 13 },
-      hoverlabel: { bgcolor: shade, bordercolor: line, align: "left", namelength: -1, font: { color: ink, size: 12.5, family } },
-      ...more, ...Object.fromEntries(Object.entries(axes).map(([key, given]) => [key, joined(given)])),
-    };
-  };
-
-  // The layout of a chart that has nothing to draw: the reason in its middle.
-  const empty = (reason) => ({
-    xaxis: { visible: false }, yaxis: { visible: false },
-    annotations: [{ text: reason, showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5, font: { color: colors().soft, size: 15 } }],
-  });
+  const height = () => (narrow() ? 340 : 460);
 
   // What `make` returns, with the colors of paper and for a chart so wide.
   const as = (width, make) => {
@@ -103,5 +78,5 @@ optbench.theme = (() => {
   addEventListener("beforeprint", () => print(true));
   addEventListener("afterprint", () => print(false));
   matchMedia("print").addEventListener("change", (event) => print(event.matches)); // after which the colors are right
-  return { colors, dark, seen, colorOf, faded, mixed, gray, room, narrow, layout, empty, as, on: (listener) => listeners.push(listener), printing: () => printing };
+  return { colors, dark, seen, colorOf, faded, mixed, gray, family, room, narrow, height, as, on: (listener) => listeners.push(listener), printing: () => printing };
 })();

@@ -1,7 +1,9 @@
 // Tuning effort: what the best of n trials is expected to give, so what it costs to tune each optimizer.
 optbench.slices.tuning = (() => {
   "use strict";
-  const { number, plain, count } = optbench.text;
+  const { number, count } = optbench.text;
+
+  const MOST = 25; // names at the ends of lines
 
   const controls = (data, choose) => {
     const mine = data.trialRows.filter((row) => row.problem === choose.problem());
@@ -21,19 +23,16 @@ optbench.slices.tuning = (() => {
     const log = values.ly === "log";
     const placed = (row) => row.value !== null && (!log || row.value > 0);
     const scale = (value) => (log ? Math.log10(value) : value);
-    const traces = [...new Set(rows.map((row) => row.optimizer))].map((optimizer) => {
+    const optimizers = [...new Set(rows.map((row) => row.optimizer))];
+    const traces = optimizers.map((optimizer) => {
       const mine = rows.filter((row) => row.optimizer === optimizer && placed(row));
       const look = data.look(optimizer, choose.problem());
       const color = optbench.theme.colorOf(look);
-      const bars = values.bands && look ? {
-        type: "data", symmetric: false, color, thickness: 1, width: 0,
-        array: mine.map((row) => (row.high === null ? 0 : row.high - row.value)),
-        arrayminus: mine.map((row) => (row.low === null || (log && row.low <= 0) ? 0 : row.value - row.low)),
-      } : undefined;
       return {
-        x: mine.map((row) => row.n), y: mine.map((row) => row.value), mode: "lines+markers", type: "scatter", error_y: bars,
-        name: plain(data.short(optimizer)), hoverinfo: "text", hovertext: mine.map((row) => text(row, data)),
-        line: { color, width: look ? 2 : 1, dash: look ? look.dash : "solid" }, marker: { color, size: look ? 7 : 4 },
+        x: mine.map((row) => row.n), y: mine.map((row) => row.value), name: data.short(optimizer), color, text: mine.map((row) => text(row, data)),
+        low: values.bands && look ? mine.map((row) => (row.low === null || (log && row.low <= 0) ? row.value : row.low)) : undefined,
+        high: values.bands && look ? mine.map((row) => row.high ?? row.value) : undefined,
+        line: { color, width: look ? 2 : 1, dash: look ? look.dash : "" }, marks: { shape: look && look.marker, color, size: look ? 8 : 4 },
       };
     });
     const heights = rows.filter(placed).map((row) => scale(row.value));
@@ -47,6 +46,8 @@ optbench.slices.tuning = (() => {
         ...rows.map((row) => [problem.name, data.optimizers[row.optimizer].name, row.n, row.value, row.low, row.high, row.blocks]),
       ],
       layout: {
+        height: optbench.theme.height(),
+        ends: { rows: optimizers.map((optimizer, place) => optbench.legend.end(data, optimizer, choose.problem(), { line: traces[place] })).slice(0, MOST) },
         xaxis: { type: "log", range: [-0.04, Math.log10(most) + 0.04], text: "tuning trials (best of n kept)" },
         yaxis: { type: values.ly, range: [low - room, high + room], text: data.axis },
       },
@@ -59,8 +60,7 @@ optbench.slices.tuning = (() => {
 
   const text = (row, data) => {
     const range = row.low === null || row.high === null ? "" : ` [${number(row.low)}, ${number(row.high)}]`;
-    const name = plain(data.short(row.optimizer));
-    return `<b>${name}</b><br>best of ${count(row.n, "trial")}<br>${number(row.value)}${range}<br>${count(row.blocks, "block")} of seeds`;
+    return `${data.short(row.optimizer)}\nbest of ${count(row.n, "trial")}\n${number(row.value)}${range}\n${count(row.blocks, "block")} of seeds`;
   };
 
   const ends = (rows, data) => {
