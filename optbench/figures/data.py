@@ -26,6 +26,7 @@ from optbench.analysis.runtimes import count_epochs
 from optbench.analysis.selection import is_staged
 from optbench.analysis.sweep_tables import Tables
 from optbench.contract.errors import OptbenchError
+from optbench.contract.problems import FLOOR
 from optbench.wording import labels
 from optbench.wording.eager_steps import find_eager_optimizers
 from optbench.wording.judged import ERRORS, PLAIN_LOSS, name_metric
@@ -206,6 +207,10 @@ class ReportData:
         runs, minimum = self.results.runs, self.minimum(problem)
         first = runs.loc[runs["problem"] == problem, "loss_initial"]
         return math.nan if minimum is None else float((first - minimum).median())
+
+    def floor(self, problem: str) -> float:
+        """Return the suboptimality at which smaller ones are drawn: where they count as rounding noise in scores."""
+        return FLOOR * max(1.0, abs(self.minimum(problem) or 0.0))
 
     def measured(self, problem: str) -> list[str]:
         """Return the names of the columns of ``curves`` that the problem has beside its training loss."""

@@ -13,6 +13,7 @@ from optbench.analysis.measures import LOSS
 from optbench.analysis.sweep_tables import Tables
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
+from optbench.contract.problems import FLOOR
 from optbench.figures import panels, single_runs
 from optbench.figures.data import ReportData, report_data
 from optbench.figures.shown_optimizers import select_problem, select_styles
@@ -107,7 +108,7 @@ def curves(
             clock = bands["step" if x == "steps" else x]
         bands = bands.assign(x=clock)
         bands[ENDS] -= minimum if y == "suboptimality" else 0.0
-        _draw_curves(ax, bands, styles, texts, y == "suboptimality", "accuracy" not in y)
+        _draw_curves(ax, bands, styles, texts, data.floor(problem) * (y == "suboptimality"), "accuracy" not in y)
         if target and ax.get_ylim()[0] < (height := share * data.start(problem)):
             panels.draw_guide(ax, bands.loc[bands["step"] > 0, "x"].agg(["min", "max"]), (height, height), target)
         if scored:
@@ -125,8 +126,9 @@ def _draw_runs(runs: Mapping[str, single_runs.Run], ax: Axes | None, x: str | No
     table, y = single_runs.tabulate_losses(runs, x, y)
     texts = {label: label + (" (diverged)" if run.status == "diverged" else "") for label, run in runs.items()}
     title = single_runs.make_title("Loss over time", runs)
+    positive = y == "suboptimality"
     with panels.axes(ax, title, [*texts.values(), START]) as ax:
-        _draw_curves(ax, table, single_runs.style_runs(runs), texts, y == "suboptimality", "accuracy" not in y)
+        _draw_curves(ax, table, single_runs.style_runs(runs), texts, FLOOR * positive, "accuracy" not in y)
         ax.set(
             xlabel=CLOCKS[x], ylabel="suboptimality (loss − minimum)" if y == "suboptimality" else y.replace("_", " ")
         )
@@ -134,22 +136,21 @@ def _draw_runs(runs: Mapping[str, single_runs.Run], ax: Axes | None, x: str | No
 
 
 def _draw_curves(
-    ax: Axes, bands: pd.DataFrame, styles: Mapping[str, dict], texts: dict, positive: bool, may_log: bool
+    ax: Axes, bands: pd.DataFrame, styles: Mapping[str, dict], texts: dict, floor: float, may_log: bool
 ) -> None:
     """Draw medians with their bands against the column x, and set scales, limits and ticks of the axes.
 
-    bands: optimizer, step, x, median, low, high; positive: True for suboptimalities, which have a floor; may_log: True
-    where the y axis may be logarithmic; styles, texts: optimizer -> line style, text of the legend.
+    bands: optimizer, step, x, median, low, high; floor: the least suboptimality drawn, of others 0; may_log: True where
+    the y axis may be logarithmic; styles, texts: optimizer -> line style, text of the legend.
     """
     start = bands.loc[bands["step"] == 0, "median"].median()
-    floor = labels.plot_floor(start) if positive else 0.0
     after = bands[bands["step"] > 0]
     log_x = len(after) > 0 and after["x"].min() > 0 and after["x"].max() >= 30 * after["x"].min()
     # The axes fit what is in color.
     front = bands[bands["optimizer"].isin(list(styles)) & np.isfinite(bands["median"])]
     if log_x:  # the start is a level line, without its interval
         front = front.assign(**{end: front[end].where(front["step"] > 0, front["median"]) for end in ("low", "high")})
-    log_y = may_log and (positive or ((front["median"] > 0).all() and len(front) > 0))
+    log_y = may_log and (floor > 0 or ((front["median"] > 0).all() and len(front) > 0))
     if log_y:
         highest = HIGHEST * start if start > 0 else np.inf
         front = front.assign(**{name: front[name].clip(max(floor, 1e-300), highest) for name in ENDS})
@@ -220,20 +221,21 @@ def rates(
     gray = by_rate["optimizer"].nunique() - len(styles)
     legend = [DIVERGED, *(names[name] for name in styles), RECOMMENDED, START, panels.count_others(gray)]
     with panels.axes(ax, panels.join_title("Final loss against learning rate", data.label(problem)), legend) as ax:
-        _draw_rates(ax, by_rate, best, data.start(problem), styles, names, bool(data.rate_step))
+        _draw_rates(ax, by_rate, best, data.start(problem), data.floor(problem), styles, names, bool(data.rate_step))
         if data.shown_measure != LOSS:
             panels.set_ylabel(ax, name_measure(data.shown_measure))
     return ax
 
 
 def _draw_rates(
-    ax: Axes, by_rate: pd.DataFrame, best: pd.DataFrame, start: float, styles: Mapping[str, dict], names: dict,
-    scattered: bool,
+    ax: Axes, by_rate: pd.DataFrame, best: pd.DataFrame, start: float, floor: float, styles: Mapping[str, dict],
+    names: dict, scattered: bool,
 ) -> None:  # fmt: skip
     """Draw medians with their intervals against the rate, what diverged in a strip above them.
 
     by_rate: the best setting of each optimizer and rate; best: the recommended ones; start: the first suboptimality,
-    NaN if it is not known; scattered: True where each rate ran on one seed, so that no line or interval joins points.
+    NaN if it is not known; floor: the least value on a logarithmic axis; scattered: True where each rate ran on
+    one seed, so that no line or interval joins points.
     """
     known = bool(np.isfinite(start))
     highest = HIGHEST * start if known and start > 0 else np.inf
@@ -243,7 +245,7 @@ def _draw_rates(
     table = table.assign(diverged=~(np.isfinite(table["median"]) & (table["median"] <= highest)))
     log = known or bool((table.loc[~table["diverged"], "median"] > 0).all())
     if log:
-        table = table.assign(**{name: np.maximum(table[name], labels.plot_floor(start)) for name in ENDS})
+        table = table.assign(**{name: np.maximum(table[name], floor) for name in ENDS})
     front = table[table["optimizer"].isin(list(styles))]
     bottom, top = panels.find_limits(front[~front["diverged"]], "median", log)
     upper, middle = top, top

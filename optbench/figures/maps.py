@@ -157,7 +157,7 @@ def _select_cells(data: ReportData, problem: str, optimizers: list[str]) -> _Cel
         if data.shown_measure != LOSS:
             quantity = name_measure(data.shown_measure)
         log = log or bool((median > 0).all())
-        median = np.maximum(median, labels.plot_floor(start)) if log else median
+        median = np.maximum(median, data.floor(problem)) if log else median
     value = np.log10(median) if log else median
     pairs = rows[["batch_size", "full_batch"]].drop_duplicates().sort_values("batch_size")
     finite = value[np.isfinite(value) & ~rows["few"]]

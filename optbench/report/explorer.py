@@ -29,7 +29,6 @@ from optbench.analysis.trajectories import step_seconds
 from optbench.analysis.verdicts import block_ratios
 from optbench.contract.columns import TARGETS
 from optbench.contract.errors import OptbenchError
-from optbench.contract.problems import FLOOR
 from optbench.figures.data import RATES, ReportData, Trajectory, mirrored_bands
 from optbench.figures.forest_plot import compare_with_leader
 from optbench.figures.loss_curves import without_rates
@@ -134,7 +133,7 @@ class ExplorerData:
             "score": f"samples to {labels.share_text(target)}" if unit == SAMPLES else unit,
             "name": str(name), "label": self.data.label(name), "short": labels.shorten(self.data.label(name), 60),
             "minimum": self.data.minimum(name),
-            "start": exact(start), "floor": FLOOR * max(1.0, abs(self.data.minimum(name) or 0.0)), "unit": unit,
+            "start": exact(start), "floor": self.data.floor(name), "unit": unit,
         }  # fmt: skip
 
     @cached_property

@@ -17,6 +17,7 @@ from optbench.analysis.protocol import WIDEN
 from optbench.analysis.selection import is_staged
 from optbench.analysis.verdicts import ALL
 from optbench.contract.names import count_noun
+from optbench.contract.problems import FLOOR
 from optbench.figures.data import ReportData, report_data
 from optbench.report.explorer import explorer
 from optbench.report.forest import build_forest, find_looks
@@ -210,6 +211,7 @@ class Page:
         self.coverage = sorted({labels.number(100 * value) for value in answer.best["coverage"]})
         self.schedules = [(short, full) for full, short in sweep.short_schedules.items() if short != full]
         self.command = results.command
+        self.floor = labels.number(FLOOR)
         self.version = provenance.get("optbench", "unknown")
         self.provenance = list_provenance(provenance)
 

@@ -214,11 +214,6 @@ def shorten(text: str, length: int) -> str:
     return text if len(text) <= length else text[: max(length - 1, 1)].rstrip() + "…"
 
 
-def plot_floor(start: float) -> float:
-    """Return the suboptimality at which smaller ones are drawn: about float64's resolution at a loss of `start`."""
-    return 1e-16 * start if math.isfinite(start) and start > 0 else 1e-16
-
-
 def shorten_schedules(texts: Iterable[str]) -> dict[str, str]:
     """Return a different label for each text of a schedule, by text.
 

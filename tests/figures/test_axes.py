@@ -45,6 +45,15 @@ def chosen_by_hand(runs, problem, optimizer):
     return runs[mine]
 
 
+def test_gaps_are_drawn_no_lower_than_scores_count_them(tables, tmp_path):
+    curves = tables["curves"].assign(
+        train_loss=tables["curves"]["train_loss"].where(tables["curves"]["step"] == 0, 1e-20)
+    )
+    results = load(write_folder(tmp_path, {**tables, "curves": curves}))
+    drawn = line_of(results.plot.curves("rosenbrock"), "adam").get_ydata()
+    assert drawn.min() == drawn.max() == 1e-14
+
+
 @pytest.mark.parametrize(("x", "y"), [("epoch", None), slow("samples", "loss"), slow("steps", "test_loss")])
 def test_a_line_is_the_median_over_the_seeds_that_report(results, tables, x, y):
     ax = results.plot.curves("breast_cancer", x=x, y=y)
