@@ -118,6 +118,7 @@ class SweepTables:
         self.sweep, self.best, runs = sweep, measure_settings(sweep), sweep.results.runs
         self.states = _find_states(sweep.answer, sweep.answer.ranking["problem"].unique())
         self.short, self.label = sweep.short_schedules, sweep.label
+        self.shortest = labels.name_schedules(self.short)
         self.hyperparameters = hyperparameter_columns(runs)
         self.metrics = ["test_loss", *sorted(metric_columns(runs), key=lambda name: not name.startswith("test"))]
         self.note = f". {describe_unequal_trials(sweep.answer)[:-1]}" * bool(sweep.answer.unequal)
@@ -140,11 +141,11 @@ class SweepTables:
         """Return the table of the recommended settings of all problems; links: the anchor of each problem."""
         metrics = [name for name in self.metrics if self.best[name].notna().any()]
         table = pd.concat([sort_by_place(self.best[self.best["problem"] == problem]) for problem in links])
-        kept = self._keep(table, MAX_ROWS)
+        kept, names = self._keep(table, MAX_ROWS), labels.short_names(links, self.label)
         rows = [
             (
-                text_cell(self.label(row["problem"]), link=links[row["problem"]]),
-                *self._setting_cells(row, metrics),
+                text_cell(names[row["problem"]], link=links[row["problem"]], title=self.label(row["problem"])),
+                *self._setting_cells(row, metrics, brief=True),
             )
             for row in kept.to_dict("records")
         ]
@@ -191,25 +192,31 @@ class SweepTables:
             return [*headings, "note", *names], rows, numbers
         return [*headings, *names], [(*row[:note], *row[note + 1 :]) for row in rows], numbers
 
-    def _setting_cells(self, row: dict, metrics: list[str]) -> tuple[Cell, ...]:
-        """Return the cells of a recommended setting. row: of `best`; metrics: its columns to show."""
+    def _setting_cells(self, row: dict, metrics: list[str], brief: bool = False) -> tuple[Cell, ...]:
+        """Return the cells of a recommended setting. row: of `best`; metrics: its columns to show.
+
+        brief: what few look for (hyperparameters, of schedules, too, and coverage) is said where one points at a cell.
+        """
         place, schedule, several = int(row["place"]), row["schedule"], row["n"] > 1
+        short = (self.shortest if brief else self.short)[schedule]
         marks = MARKS.get(self.states.get((row["problem"], row["optimizer"]), ""), ())
-        under = [labels.hyperparameter_text(row, self.hyperparameters), row["dtype"] if self.several_dtypes else ""]
+        given = labels.hyperparameter_text(row, self.hyperparameters)
+        under = ["" if brief else given, row["dtype"] if self.several_dtypes else ""]
         under += ["(eager)"] * (row["optimizer"] in self.sweep.eager)
         covers = f"covers {labels.number(100 * row['coverage'])}%" if several else ""
         return (
             text_cell(
                 labels.optimizer_label(row, self.sweep.varied, self.label),
                 under=" ".join(filter(None, under)),
+                title=given if brief else "",
                 marks=marks,
             ),
             number_cell(place),
             text_cell(labels.batch_label(row["batch_size"], row["full_batch"])),
-            text_cell(self.short[schedule], value=schedule, title=schedule if self.short[schedule] != schedule else ""),
+            text_cell(short, value=schedule, title=schedule if short != schedule else ""),
             number_cell(row["lr"]),
             self._value_cell(row, marks),
-            self._ends_cell(row, covers) if several and pd.notna(row["low"]) else text_cell("–"),
+            self._ends_cell(row, covers, brief) if several and pd.notna(row["low"]) else text_cell("–"),
             text_cell(
                 labels.failure_text(row), value=float(row["failures"]), marks=("bad",) if row["failures"] else ()
             ),
@@ -298,10 +305,11 @@ class SweepTables:
         """Return the cell with the median of a recommended setting, its unit below. row: of `measure_settings`."""
         return Cell(self._value_text(row, "median"), float(row["median"]), under=row["unit"], marks=marks[:1])
 
-    def _ends_cell(self, row: dict, covers: str) -> Cell:
-        """Return the cell with the interval of a recommended setting, `covers` below. row: of `measure_settings`."""
+    def _ends_cell(self, row: dict, covers: str, brief: bool) -> Cell:
+        """Return the cell with the interval of a recommended setting; brief, covers: as of `_setting_cells`."""
         shown = f"[{self._value_text(row, 'low')}, {self._value_text(row, 'high')}]"
-        return Cell(shown, f"[{row['low']:.6g}, {row['high']:.6g}]", covers)
+        under, title = ("", covers) if brief else (covers, "")
+        return Cell(shown, f"[{row['low']:.6g}, {row['high']:.6g}]", under, title=title)
 
     def _value_text(self, row: dict, name: str) -> str:
         """Return a value of a recommended setting: samples with commas, or "never"; other numbers to 3 digits."""

@@ -449,6 +449,21 @@ def test_phone(chromium, usual):
                 assert where["x"] >= 0 and where["x"] + where["width"] <= 360
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_what_is_pressed_is_large_enough_and_tables_fit_their_frames(chromium, usual, width):
+    with opened(chromium, usual, width=width) as view:
+        view.get_by_role("button", name="Unfold all").click()
+        buttons = "[...document.querySelectorAll('a, button, summary, select, label:has(input)')]"
+        alone = "!e.matches('p a') || e.parentElement.childNodes.length === 1"  # no link in a sentence
+        small = f"{buttons}.filter(e => e.checkVisibility() && ({alone}) && e.getBoundingClientRect().height < 24)"
+        assert view.evaluate(f"{small}.map(e => e.outerHTML)") == []
+        table = view.locator(".scroll:has(> [data-name=settings])")
+        assert table.evaluate("e => e.scrollWidth <= e.clientWidth")
+        cells = table.locator("td[data-label=interval]")
+        assert all("covers" not in text for text in cells.all_inner_texts())
+        assert cells.first.get_attribute("title").startswith("covers")
+
+
 def saved(view, name):
     with view.expect_download() as download:
         press(view, name)

@@ -198,6 +198,15 @@ def test_the_explorer_starts_when_it_is_asked_for(chromium, seven):
         assert view.locator("#explore-controls select[name=problem] option:checked").inner_text() == "saddle"
         view.select_option(".bar select", label="rosenbrock")  # and after
         assert view.locator("#explore-controls select[name=problem] option:checked").inner_text() == "rosenbrock"
+    with opened(chromium, seven, explore=False) as view:
+        view.locator(".bar .all").focus()
+        for _ in range(40):  # by keyboard
+            view.keyboard.press("Tab")
+            if view.evaluate("document.activeElement.closest('#explore-section') !== null"):
+                break
+        view.wait_for_function(started)
+        view.keyboard.press("Tab")
+        assert view.evaluate("document.activeElement.closest('#explore-views') !== null")
     for hash in ("#explorer", "#?view=sensitivity"):
         with opened(chromium, seven, hash=hash, explore=False) as view:
             view.wait_for_function(started)

@@ -16,7 +16,7 @@ optbench.hover = (() => {
         const [x, y] = [panel.x.to(value), panel.y.to(trace.y[point])];
         const inside = trace.bars && px >= panel.left && px <= x;
         const far = Math.hypot(inside ? 0 : px - x, py - y);
-        if (trace.text[point] && far < least) [best, least] = [{ trace, number, point, x, y }, far];
+        if (trace.text[point] && far <= least) [best, least] = [{ trace, number, point, x, y }, far];
       });
     });
     return best;
