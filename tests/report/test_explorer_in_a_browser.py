@@ -261,6 +261,22 @@ def test_seeds_show_what_verdicts_rest_on(chromium, usual):
         assert lines.count(None) == len(found[leader]) and len(lines) == 6 * len(found[leader])  # a line joins a block
 
 
+def test_each_optimizer_has_its_mark_in_every_view(chromium, usual):
+    styles = report_data(load(usual.parents[1])).line_styles["rosenbrock"]
+    wanted = {name: style["marker"] for name, style in styles.items()}
+    assert len(set(wanted.values())) == len(OPTIMIZERS)
+    with opened(chromium, usual) as view:
+        for show in ("seeds", "sensitivity", "sensitivity&show=settings", "sensitivity&show=tuning"):
+            view.evaluate(f"location.hash = '#?problem=rosenbrock&view={show}'")
+            view.wait_for_function(f"location.hash.endsWith('{show}') && {SHOWN}.traces.some(t => t.marks)")
+            shapes = f"{SHOWN}.traces.filter(t => t.name && t.marks).map(t => [t.name, t.marks.shape])"
+            assert dict(view.evaluate(shapes)) == wanted, show
+        view.evaluate("location.hash = '#?view=ranks'")
+        view.wait_for_function(f"{SHOWN}.name === 'ranks'")
+        places = [OPTIMIZERS[place] for place, _ in view.evaluate(f"{SHOWN}.means()")]
+        assert dict(zip(places, view.evaluate(f"{SHOWN}.traces[1].marks.shape"), strict=True)) == wanted
+
+
 def test_legend_toggles_isolates_and_is_shared_by_all_views(chromium, usual):
     with opened(chromium, usual) as view:
         legend(view, "adam").click()

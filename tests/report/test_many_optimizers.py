@@ -31,7 +31,7 @@ def test_everyone_has_a_row_in_the_order_of_rank(large):
     parts, page = large
     best = answer_of(parts["runs"], [0, 1, 2]).best.sort_values(["place", "median"])
     section = page[page.index('id="problem-breast_cancer"') : page.index('<h2 id="settings"')]
-    listed = re.findall(r'<tr><th scope="row"[^>]*>(\w+)</th><td data-label="place"', section)
+    listed = re.findall(r'<tr><th scope="row"[^>]*><bdi>(\w+)</bdi></th><td data-label="place"', section)
     assert listed == best["optimizer"].tolist() and len(listed) == 13
 
 

@@ -16,7 +16,7 @@ optbench.chart = (() => {
   const LINE = 17; // pixels from a name at a line's end to the next
   const JOIN = 16; // pixels from the end of a line to its name
   const FAR = 1e5; // pixels: what lies farther away stays there
-  const SLANT = 32; // degrees
+  const SLANT = 32, APART = 22; // of labels: degrees, and pixels from one to the next
   const pen = document.createElement("canvas").getContext("2d");
   let charts = 0;
 
@@ -208,12 +208,14 @@ optbench.chart = (() => {
   const frame = (panel, { ink, soft, line }) => {
     const { x, y, left, right, top, bottom, edge } = panel;
     const parts = [];
-    let free = -Infinity;
+    let free = -Infinity; // pixels from which there is room for a label
     for (const [value, words] of x.ticks) {
       const at = round(x.to(value)), half = measure(words) / 2;
       parts.push(tag("path", { d: `M${at},${x.grid === false ? bottom : top}V${bottom + 4}`, stroke: line }));
-      if (x.slanted) parts.push(write(words, { "data-part": "tick", fill: soft, "text-anchor": "end", transform: `translate(${at + 4},${bottom + 14}) rotate(-${SLANT})` }));
-      else if (at - half > free) {
+      if (x.slanted && at > free) {
+        parts.push(write(words, { "data-part": "tick", fill: soft, "text-anchor": "end", transform: `translate(${at + 4},${bottom + 14}) rotate(-${SLANT})` }));
+        free = at + 0.99 * APART;
+      } else if (!x.slanted && at - half > free) {
         parts.push(write(words, { "data-part": "tick", x: Math.min(at, edge - half), y: bottom + 17, "text-anchor": "middle", fill: soft }));
         free = at + half + 6;
       }
@@ -249,7 +251,7 @@ optbench.chart = (() => {
   };
 
   const names = ({ rows, title, ordered, more }, panel, soft) => {
-    const inside = (at) => at && at[1] >= panel.top && at[1] <= panel.bottom && at[0] > panel.right - 0.03 * (panel.right - panel.left);
+    const inside = (at) => at && at[1] >= panel.top && at[1] <= panel.bottom && at[0] > panel.right - 0.05 * (panel.right - panel.left);
     let all = rows.map((row) => ({ ...row, at: endOf(row.line, panel) })).map((row) => ({ ...row, at: inside(row.at) ? row.at : null }));
     if (!ordered) all = all.filter(({ at }) => at).sort((a, b) => a.at[1] - b.at[1]);
     const known = all.flatMap(({ at }) => (at ? [at[1]] : []));

@@ -4,7 +4,6 @@ optbench.views.runtimes = (() => {
   const { number, count } = optbench.text;
   const { make } = optbench.controls;
   const POINTS = 400; // of a line at most
-  const MOST = 25; // names at the ends of lines
 
   const percent = (share) => `${Number((100 * share).toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3, maximumFractionDigits: 20 })}%`;
   const judged = (data, problems) => (problems.length === 1 ? data.problems[problems[0]].target : null);
@@ -74,7 +73,7 @@ optbench.views.runtimes = (() => {
       table: whole.length === 1 ? table(data, shown, entries, whole[0], targets) : null,
       layout: none ? { height: optbench.theme.height(), empty: "No optimizer reached a target" } : {
         height: optbench.theme.height(),
-        ends: { rows: named.map((place) => optbench.legend.end(data, shown[place], null, { line: traces[place] })).slice(0, MOST) },
+        ends: { rows: named.map((place) => optbench.legend.end(data, shown[place], null, { line: traces[place] })) },
         xaxis: { type: "log", range: [low, high], text: clock === "epochs" ? (narrow ? "epochs" : "epochs (samples over examples)") : "samples" },
         yaxis: { type: "linear", range: [-0.02, 1.04], text: narrow ? "reached" : `share of ${pairs === 1 ? "runs that have arrived" : "targets reached"}`, percent: true },
       },

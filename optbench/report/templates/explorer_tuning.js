@@ -2,9 +2,6 @@
 optbench.slices.tuning = (() => {
   "use strict";
   const { number, count } = optbench.text;
-
-  const MOST = 25; // names at the ends of lines
-
   const controls = (data, choose) => {
     const mine = data.trialRows.filter((row) => row.problem === choose.problem());
     const positive = mine.every((row) => row.value === null || row.value > 0);
@@ -38,7 +35,7 @@ optbench.slices.tuning = (() => {
     const heights = rows.filter(placed).map((row) => scale(row.value));
     const [low, high] = heights.length ? [Math.min(...heights), Math.max(...heights)] : [-1, 1];
     const room = 0.08 * (high - low || 1);
-    const most = Math.max(2, ...rows.map((row) => row.n));
+    const most = Math.log10(Math.max(2, ...rows.map((row) => row.n)));
     return {
       traces, zooms: true, file: `${problem.file}-tuning_effort`,
       rows: () => [
@@ -47,8 +44,8 @@ optbench.slices.tuning = (() => {
       ],
       layout: {
         height: optbench.theme.height(),
-        ends: { rows: optimizers.map((optimizer, place) => optbench.legend.end(data, optimizer, choose.problem(), { line: traces[place] })).slice(0, MOST) },
-        xaxis: { type: "log", range: [-0.04, Math.log10(most) + 0.04], text: "tuning trials (best of n kept)" },
+        ends: { rows: optimizers.map((optimizer, place) => optbench.legend.end(data, optimizer, choose.problem(), { line: traces[place] })).filter(({ shape }) => shape) },
+        xaxis: { type: "log", range: [-0.02 * most, 1.02 * most], text: "tuning trials (best of n kept)" },
         yaxis: { type: values.ly, range: [low - room, high + room], text: data.axis },
       },
       note: `What the best of so many trials is expected to give ${data.staged ? "on the seed of its block that it was tuned on, a little too good" : "on fresh seeds"}; `
