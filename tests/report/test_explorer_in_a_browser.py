@@ -463,6 +463,9 @@ def test_phone(chromium, usual):
             for box in view.locator("#explore-app :is(select, button, input):visible").all():
                 where = box.bounding_box()
                 assert where["x"] >= 0 and where["x"] + where["width"] <= 360
+        press(view, "Ranks")
+        view.touchscreen.tap(*place_of(view, traces(view)[1]["x"][0], 0))
+        assert "mean rank" in view.locator(".explore-told").inner_text()
 
 
 @pytest.mark.parametrize("width", [390, 1280])

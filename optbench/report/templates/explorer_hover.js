@@ -52,7 +52,9 @@ optbench.hover = (() => {
     lay(chart, box, { top: 0, left: 0 });
     const [wide, tall] = [box.offsetWidth, box.offsetHeight];
     const left = x + 14 + wide < chart.clientWidth ? x + 14 : Math.max(2, x - 14 - wide);
-    Object.assign(box.style, { left: `${left}px`, top: `${Math.max(2, Math.min(chart.clientHeight - tall - 2, y - tall / 2))}px` });
+    const last = chart.clientHeight - tall - 2; // on a narrow chart the values of all curves have the rest
+    const top = optbench.theme.narrow() && chart.querySelector(".explore-values") ? last : Math.max(2, Math.min(last, y - tall / 2));
+    Object.assign(box.style, { left: `${left}px`, top: `${top}px` });
   };
 
   const across = (chart, panel, px, { cross, clock }, data) => {
@@ -127,7 +129,7 @@ optbench.hover = (() => {
       done(start.at, ends[0].map(panel.x.from), ends[1].map(panel.y.from).sort((a, b) => a - b));
     });
     chart.addEventListener("pointercancel", () => ([from, box] = [null, null]));
-    chart.addEventListener("pointerleave", () => from || clear(chart));
+    chart.addEventListener("pointerleave", ({ pointerType }) => from || pointerType === "touch" || clear(chart)); // a finger leaves at once
   };
   return { listen, clear };
 })();
