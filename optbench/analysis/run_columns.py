@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.contract.columns import (
+    DEAD_UNITS,
     EARLY,
     FIRST_LOOK,
     FIRST_TARGET,
@@ -46,11 +47,12 @@ def hyperparameter_columns(runs: pd.DataFrame) -> list[str]:
 def metric_columns(runs: pd.DataFrame) -> list[str]:
     """Return the names of a `runs` table's columns of extra metrics (accuracy, ...) at the end of runs.
 
-    Those that have curves: not what early stopping would have kept, nor a jackknife or a metric by name (SCORES).
+    Those that have curves: not what early stopping would have kept, nor a jackknife, a metric by name (SCORES), or the
+    share of dead units.
     Coordinates w_1, w_2 are none.
     """
     at_the_end = [f"{part}{name}" for part in (VALIDATION, TEST) for name in SCORES if name != "accuracy"]
-    others = {*RUNS, *COORDINATES, *at_the_end}
+    others = {*RUNS, *COORDINATES, *at_the_end, DEAD_UNITS}
     return [each for each in runs if is_metric(each) and each not in others and not each.startswith((EARLY, JACKKNIFE))]
 
 

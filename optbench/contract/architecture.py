@@ -12,6 +12,8 @@ Loss = Literal["cross_entropy", "log_loss", "squared_hinge", "mse", "half_mse", 
 BARE, NORM = 1, 2
 EPSILON = 1e-5
 """What a normalization adds to the variance before its root: PyTorch's default."""
+_ROWS = 256
+"""Rows that are looked at together for units that fire: most do on the first ones."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Architecture:
         Returns:
             Real numbers (rows,), or the probabilities of the classes (rows, classes).
         """
-        scores = self._scores(w, np.asarray(x))
+        scores = self._activations(w, np.asarray(x))[-1]
         if self.loss == "cross_entropy":
             return probabilities(scores)
         one = scores[:, 0]
@@ -77,8 +79,24 @@ class Architecture:
             return np.column_stack([1 - share, share])
         return np.exp(one) if self.loss == "poisson" else one
 
-    def _scores(self, w: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Return the outputs of the last layer, (rows, outputs)."""
+    def share_dead(self, w: np.ndarray, x: np.ndarray) -> float:
+        """Return the share of the hidden ReLU units that are 0 on every row; NaN without any.
+
+        w, x: as for `predict`.
+        """
+        relu = [k for k, row in enumerate(self.layers[:-1], start=1) if row[3] == "relu"]
+        if not relu:
+            return np.nan
+        fires = np.zeros(sum(self.layers[k - 1][2] for k in relu), bool)
+        for first in range(0, len(x), _ROWS):
+            made = self._activations(w, x[first : first + _ROWS])
+            fires |= np.concatenate([(made[k] > 0).any(axis=0) for k in relu])
+            if fires.all():
+                break
+        return 1 - float(fires.mean())
+
+    def _activations(self, w: np.ndarray, x: np.ndarray) -> list[np.ndarray]:
+        """Return the rows and the outputs of all layers, (rows, units) each."""
         made, left = [x], w
         for kind, inputs, outputs, activation in self.layers:
             a = made[-1]
@@ -93,7 +111,7 @@ class Architecture:
             else:
                 a = a + made[-1 - (kind - NORM)]
             made.append(activated(a, activation))
-        return made[-1]
+        return made
 
 
 def activated(a: np.ndarray, activation: str) -> np.ndarray:

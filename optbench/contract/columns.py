@@ -150,6 +150,8 @@ METRICS = ("train_", VALIDATION, TEST, EARLY, JACKKNIFE, "w_")
 """Prefixes of the metrics' columns: on the training, validation and test data; where the validation loss was lowest,
 which folders before 0.19 have; on the test data without one group of its examples each, as bytes; and coordinates of
 the weights."""
+DEAD_UNITS = "train_dead_units"
+"""The column of ``runs`` with the share of hidden ReLU units that are 0 on every training row at the end."""
 GROUPS = 50
 """Groups of test examples at most: a variance estimated from so many is known to a fifth. More make tables larger."""
 

@@ -153,3 +153,17 @@ def score_runs(
                     [[score(name, y[rows], each[rows]) for each in made] for rows in kept]
                 )
     return columns, without
+
+
+def find_dead_units(problem: Problem, weights: np.ndarray) -> np.ndarray | None:
+    """Return the share of hidden ReLU units that are 0 on every training row, (runs,); None for a problem without any.
+
+    weights: (runs, dim); of those that are not finite it is NaN.
+    """
+    net = problem.architecture
+    if net is None or problem.data is None or not any(row[3] == "relu" for row in net.layers[:-1]):
+        return None
+    x, weights = np.asarray(problem.data[0]), np.asarray(weights, dtype=float)
+    finite = np.isfinite(weights).all(axis=1)
+    with np.errstate(all="ignore"):  # a run that explodes overflows
+        return np.array([net.share_dead(w, x) if ok else np.nan for w, ok in zip(weights, finite, strict=True)])

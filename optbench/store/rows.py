@@ -12,6 +12,7 @@ import pyarrow as pa
 from optbench.contract.columns import (
     CONSTANT,
     CURVES,
+    DEAD_UNITS,
     JACKKNIFE,
     PER_STEP,
     RUNS,
@@ -27,7 +28,7 @@ from optbench.engine.batches import count_gradients, count_samples
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.objective import Objective
 from optbench.engine.outcome import CohortOutcome, Outcome, log_tail, merge_outcomes, samples_to_targets
-from optbench.engine.scores import score_constant, score_runs
+from optbench.engine.scores import find_dead_units, score_constant, score_runs
 from optbench.wording.failed_runs import summarize_reasons
 
 _FOLDS_BOUND = " (a lower bound: the least of the folds)"
@@ -197,6 +198,8 @@ def _make_runs(cohort: Cohort, part: Outcome, calls: Sequence[Outcome], rows: Se
     for name in ends[0]:
         columns[name] = np.where(failed, np.nan, np.concatenate([each[name] for each in ends]))
     scores, without = score_runs(cohort.problem, cohort.scores, part.w, cohort.reports)
+    if cohort.reports and (dead := find_dead_units(cohort.problem, part.w)) is not None:
+        scores[DEAD_UNITS] = dead
     for name, values in scores.items():
         columns[name] = np.where(failed | diverged, np.nan, values)
     without = {f"{JACKKNIFE}{name}": values.astype(np.float32) for name, values in without.items()}

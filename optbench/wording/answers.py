@@ -130,6 +130,7 @@ def split_measure(answer: Answer) -> tuple[str, str, str]:
     spoils += caveats.warn_of_chosen_on_test(runs, chosen, answer.label)
     spoils += filter(None, [describe_unequal_trials(answer)])
     spoils += caveats.warn_of_overfitting(answer.best, answer.label)
+    spoils += caveats.warn_of_dead_units(answer.reported_runs, answer.label)
     spoils += caveats.warn_of_high_minima(runs, answer.label)
     more += [
         *caveats.describe_choice(runs, answer.judge_by, chosen),

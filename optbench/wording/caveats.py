@@ -19,6 +19,7 @@ from optbench.analysis.measures import (
     validation_column,
 )
 from optbench.analysis.run_columns import count_folds, find_standing_in
+from optbench.contract.columns import DEAD_UNITS
 from optbench.contract.names import join_names, join_with_and
 from optbench.contract.problems import FLOOR
 from optbench.contract.search import SAME_MEANING
@@ -27,6 +28,9 @@ from optbench.wording.labels import Label
 
 RISEN = 0.1
 """Share by which a validation loss that has risen is said to overfit; a choice."""
+
+DEAD = 1 / 3
+"""Share of dead units from which on it is said; a choice."""
 
 
 def describe_smallest_gaps(runs: pd.DataFrame, judge_by: str, label: Label = str) -> Iterator[str]:
@@ -85,6 +89,24 @@ def warn_of_overfitting(best: pd.DataFrame, label: Label = str) -> Iterator[str]
     if each:
         text = f"Overfitting: the validation loss of recommended settings has risen, of {join_names(each)}."
         yield f"{text} Fewer epochs would do."
+
+
+def warn_of_dead_units(runs: pd.DataFrame, label: Label = str) -> Iterator[str]:
+    """Yield a sentence on the networks of which DEAD or more of the hidden ReLU units never fire.
+
+    runs: those of the recommended settings; folders of before 0.22 do not have the column.
+    """
+    if DEAD_UNITS not in runs:
+        return
+    dead = runs.groupby(["problem", "optimizer"], sort=False)[DEAD_UNITS].median()
+    dead = dead[dead >= DEAD]
+    shown = labels.short_names(dead.index.unique("problem"), label)
+    each = [f"{100 * share:.0f}% with {label(rule)} on {shown[name]}" for (name, rule), share in dead.items()]
+    if each:
+        yield (
+            f"Dead units: many hidden ReLU units end up at 0 on every training row, {join_names(each)}. A smaller rate "
+            "or a leaky ReLU may keep them alive."
+        )
 
 
 def warn_of_chosen_on_test(runs: pd.DataFrame, choose_by: str, label: Label = str) -> Iterator[str]:

@@ -99,6 +99,15 @@ def test_a_folder_says_which_of_its_settings_overfit(tmp_path):
     assert "Overfitting: the validation loss of recommended settings has risen, of gd on breast_cancer by 100%" in text
 
 
+def test_a_folder_says_where_a_third_of_the_units_are_dead(tmp_path):
+    tables = make_tables(problems=["breast_cancer"], optimizers=["gd", "adam"], seeds=range(4))
+    before = describe_measure(report_data(load(write_folder(tmp_path / "before", tables))).answer)
+    assert "Dead units" not in before
+    tables["runs"]["train_dead_units"] = np.where(tables["runs"]["optimizer"] == "gd", 0.5, 0.3)
+    text = describe_measure(report_data(load(write_folder(tmp_path / "after", tables))).answer)
+    assert "end up at 0 on every training row, 50% with gd on breast_cancer. A smaller rate" in text
+
+
 @pytest.mark.parametrize(
     ("column", "twin"),
     [("test_loss_final", "validation_loss_final"), ("test_accuracy", "validation_accuracy"), ("log_tail", "log_tail"),

@@ -41,3 +41,21 @@ def test_one_score_predicts_as_scikit_learns_logistic_regression():
     layer = ((0, 3, 1, "linear"),)
     np.testing.assert_allclose(Architecture(layer, "log_loss").predict(w, x), model.predict_proba(x), rtol=1e-12)
     np.testing.assert_allclose(Architecture(layer, "mse").predict(w, x), model.decision_function(x), rtol=1e-12)
+
+
+def test_units_that_are_0_on_every_row_are_dead():
+    """Biases silence 4 of 8 units and then 2 of 4; one of the others fires on the last of many rows alone."""
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(300, 3))
+    weights, bias = rng.normal(size=(3, 8)), np.repeat([-1e3, 1.0], 4)
+    sums = x @ weights[:, 4]
+    x[[sums.argmax(), -1]] = x[[-1, sums.argmax()]]
+    bias[4] = -np.mean(np.sort(sums)[-2:])
+    hidden = np.maximum(x @ weights + bias, 0)
+    assert (hidden > 0).any(axis=0).sum() == 4 and np.flatnonzero(hidden[:, 4]).tolist() == [299]
+    second, low = rng.normal(size=(8, 4)), np.array([-1e3, 1e3, -1e3, 1e3])
+    w = np.concatenate([weights.ravel(), bias, second.ravel(), low, np.zeros(4)])
+    layers = ((0, 3, 8, "relu"), (0, 8, 4, "relu"), (1, 4, 1, "linear"))
+    assert Architecture(layers, "mse").share_dead(w, x) == (4 + 2) / (8 + 4)
+    assert Architecture((layers[0], (0, 8, 4, "tanh"), layers[2]), "mse").share_dead(w, x) == 4 / 8
+    assert np.isnan(Architecture(((0, 3, 8, "tanh"), *layers[2:]), "mse").share_dead(w, x))

@@ -7,9 +7,10 @@ from sklearn import metrics
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
 import optbench
+from optbench.analysis import metric_columns
 from optbench.contract.columns import SCORES, is_gain
 from optbench.engine.batches import start_point
-from optbench.engine.scores import score, score_constant, scores_of
+from optbench.engine.scores import find_dead_units, score, score_constant, scores_of
 
 RNG = np.random.default_rng(0)
 TWO, MANY = (RNG.dirichlet(np.ones(k), 60).round(2) for k in (2, 4))
@@ -117,3 +118,31 @@ def test_predictions_at_the_start_are_scored():
     problem = problem_of("softmax")
     made = problem.predict(start_point(problem, 0), problem.test[0])
     assert 0.3 < score("auc", problem.test[1], made) < 0.7
+
+
+def test_dead_units_are_counted_at_the_weights_of_each_run():
+    """A network half of whose units biases silence, by hand; weights that are not finite tell nothing."""
+    problem = problem_of("mlp")
+    x, w = problem.data[0], start_point(problem, 0)
+    hidden = w[: 64 * 32].reshape(64, 32)
+    w[64 * 32 :][:32] = np.repeat([-1e6, 1e-3], 16)
+    dead = ((x @ hidden + w[64 * 32 :][:32]).max(axis=0) <= 0).mean()
+    found = find_dead_units(problem, np.stack([w, np.full_like(w, np.inf)]))
+    assert 0.5 <= dead < 0.7 and found[0] == dead and np.isnan(found[1])
+    assert find_dead_units(problem_of("mlp(activation=tanh)"), w[None]) is None
+    assert find_dead_units(problem_of("rosenbrock"), np.zeros((1, 2))) is None
+
+
+@pytest.mark.slow
+def test_a_sweep_has_the_dead_units_of_the_runs_that_report():
+    """Adam at a rate of 0.5 silences nearly all; the weights are those of the same run alone."""
+    found = optbench.sweep(problems=["mlp", "logistic"], optimizers=["adam"], learning_rates=[0.5, 1e-3],
+                           batch_sizes=[64], schedules=["constant"], seeds=2, epochs=1, workers=1)  # fmt: skip
+    problem = problem_of("mlp")
+    for row in found.runs[found.runs["problem"] == "mlp"].itertuples():
+        w = optbench.minimize(problem, "adam", lr=row.lr, epochs=1, batch_size=64, seed=row.seed).w
+        sums = problem.data[0] @ w[: 64 * 32].reshape(64, 32) + w[64 * 32 :][:32]
+        assert row.train_dead_units == pytest.approx((sums.max(axis=0) <= 0).mean(), abs=1 / 64)
+        assert (row.train_dead_units > 0.5) == (row.lr == 0.5)
+    assert found.runs.loc[found.runs["problem"] == "logistic", "train_dead_units"].isna().all()
+    assert "train_dead_units" not in metric_columns(found.runs)
