@@ -13,6 +13,7 @@ import pandas as pd
 from optbench.analysis.answer import Answer
 from optbench.analysis.measures import TIME
 from optbench.analysis.protocol import TUNES
+from optbench.contract.errors import OptbenchError
 from optbench.contract.names import parse
 
 # Seconds of a step of PyTorch on one core: its fixed part, that of a weight, and that of a weight and an example. By
@@ -156,7 +157,10 @@ def find_moved_rates(answer: Answer) -> dict[tuple[str, str], MovedRate]:
 
 def _find_difference(one: str, other: str) -> tuple[str, object, object] | None:
     """Return the parameter in which two problems of a kind differ, with both values; None for other problems."""
-    names, values = zip(*(parse(text) for text in (one, other)), strict=True)
+    try:
+        names, values = zip(*(parse(text) for text in (one, other)), strict=True)
+    except OptbenchError:  # a name that optbench did not write
+        return None
     if names[0] != names[1]:
         return None
     keys = [key for key in {**values[0], **values[1]} if values[0].get(key) != values[1].get(key)]

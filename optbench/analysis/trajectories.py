@@ -107,7 +107,7 @@ def step_seconds(runs: pd.DataFrame, timings: pd.DataFrame) -> np.ndarray:
 
 def read_timing(runs: pd.DataFrame, timings: pd.DataFrame, name: str) -> np.ndarray:
     """Return a column of ``timings`` for each run, (runs,); NaN where it is not there, as in folders of before."""
-    if name not in timings:
+    if timings.empty or name not in timings:
         return np.full(len(runs), np.nan)
     of_cohort = timings.drop_duplicates("cohort_id", keep="last").set_index("cohort_id")[name]
     return runs["cohort_id"].map(of_cohort).to_numpy(dtype=np.float64)
