@@ -17,7 +17,7 @@ from optbench.contract.problems import FLOOR
 from optbench.figures import panels, single_runs
 from optbench.figures.data import ReportData, report_data
 from optbench.figures.shown_optimizers import select_problem, select_styles
-from optbench.figures.style import BLACK, current
+from optbench.figures.style import BLACK, GRAY, current
 from optbench.wording import labels
 from optbench.wording.answers import name_measure
 from optbench.wording.judged import PLAIN_LOSS, SAMPLES, name_unit
@@ -99,7 +99,8 @@ def curves(
     target = f"target ({labels.share_text(share)})" if unit == SAMPLES and y == "suboptimality" else ""
     scored = SCORED if unit == PLAIN_LOSS and of_training else ""
     legend = [*texts.values(), START, target, scored, panels.count_others(len(rows) - len(texts))]
-    with panels.axes(ax, title, legend) as ax:
+    named = ax is None and len(rows) == len(texts) and current().width >= panels.WIDE  # at the ends of the lines
+    with panels.axes(ax, title, () if named else legend, ends=texts.values() if named else ()) as ax:
         bands = data.bands_of("train_loss" if of_training else y)
         bands = bands[bands["problem"] == problem]
         if x == "seconds":
@@ -108,13 +109,26 @@ def curves(
             clock = bands["step" if x == "steps" else x]
         bands = bands.assign(x=clock)
         bands[ENDS] -= minimum if y == "suboptimality" else 0.0
-        _draw_curves(ax, bands, styles, texts, data.floor(problem) * (y == "suboptimality"), "accuracy" not in y)
+        floor = data.floor(problem) if y == "suboptimality" else None
+        _draw_curves(ax, bands, styles, texts, floor, "accuracy" not in y)
         if target and ax.get_ylim()[0] < (height := share * data.start(problem)):
             panels.draw_guide(ax, bands.loc[bands["step"] > 0, "x"].agg(["min", "max"]), (height, height), target)
-        if scored:
+            if named:
+                panels.name_line(ax, height, target, left=ax.get_xscale() == "log")
+        there = bands[(bands["step"] > 0) & np.isfinite(bands["median"])].sort_values("step")
+        if scored and len(there):
             late = bands.loc[bands["step"] >= 0.8 * bands["step"].max(), "x"]
             ax.axvspan(late.min(), late.max(), color="#ececec", linewidth=0, zorder=0, label=SCORED)
+            if named:
+                where: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "color": GRAY, "va": "top"}
+                ax.text(late.max(), 0.99, SCORED, ha="right", fontsize=current().small, **where)
         ax.set(xlabel=CLOCKS[x], ylabel=name)
+        if named and len(there):
+            if START in (line.get_label() for line in ax.lines):
+                panels.name_line(ax, data.start(problem), START, left=False)
+            ax.set_xlim(right=bands["x"].max())
+            ends = there.groupby("optimizer")["median"].last()
+            panels.name_ends(ax, {texts[each]: (ends.get(each, np.nan), styles[each]) for each in styles})
     return ax
 
 
@@ -126,9 +140,9 @@ def _draw_runs(runs: Mapping[str, single_runs.Run], ax: Axes | None, x: str | No
     table, y = single_runs.tabulate_losses(runs, x, y)
     texts = {label: label + (" (diverged)" if run.status == "diverged" else "") for label, run in runs.items()}
     title = single_runs.make_title("Loss over time", runs)
-    positive = y == "suboptimality"
     with panels.axes(ax, title, [*texts.values(), START]) as ax:
-        _draw_curves(ax, table, single_runs.style_runs(runs), texts, FLOOR * positive, "accuracy" not in y)
+        floor = FLOOR if y == "suboptimality" else None
+        _draw_curves(ax, table, single_runs.style_runs(runs), texts, floor, "accuracy" not in y)
         ax.set(
             xlabel=CLOCKS[x], ylabel="suboptimality (loss − minimum)" if y == "suboptimality" else y.replace("_", " ")
         )
@@ -136,14 +150,15 @@ def _draw_runs(runs: Mapping[str, single_runs.Run], ax: Axes | None, x: str | No
 
 
 def _draw_curves(
-    ax: Axes, bands: pd.DataFrame, styles: Mapping[str, dict], texts: dict, floor: float, may_log: bool
+    ax: Axes, bands: pd.DataFrame, styles: Mapping[str, dict], texts: dict, least: float | None, may_log: bool
 ) -> None:
     """Draw medians with their bands against the column x, and set scales, limits and ticks of the axes.
 
-    bands: optimizer, step, x, median, low, high; floor: the least suboptimality drawn, of others 0; may_log: True where
-    the y axis may be logarithmic; styles, texts: optimizer -> line style, text of the legend.
+    bands: optimizer, step, x, median, low, high; least: the floor of suboptimalities, None for other quantities;
+    may_log: True where the y axis may be logarithmic; styles, texts: optimizer -> line style, text of the legend.
     """
     start = bands.loc[bands["step"] == 0, "median"].median()
+    floor = least or 0.0
     after = bands[bands["step"] > 0]
     log_x = len(after) > 0 and after["x"].min() > 0 and after["x"].max() >= 30 * after["x"].min()
     # The axes fit what is in color.
@@ -155,7 +170,7 @@ def _draw_curves(
         highest = HIGHEST * start if start > 0 else np.inf
         front = front.assign(**{name: front[name].clip(max(floor, 1e-300), highest) for name in ENDS})
     limits = panels.find_limits(front, "median", log_y)
-    drawn = (after if log_x else bands).sort_values("step")
+    drawn = (_extend_to_left(bands) if log_x else bands).sort_values("step")
     if log_y:
         drawn = drawn.assign(**{name: np.maximum(drawn[name], floor) for name in ENDS})
     draw_bands(ax, drawn, styles, texts, limits[1] * 10 if log_y else limits[1])
@@ -170,7 +185,21 @@ def _draw_curves(
         for artist in (*ax.lines, *ax.collections):
             artist.set_visible(False)
         ax.set(xticks=[], yticks=[])
+        ax.minorticks_off()
         panels.draw_note(ax, "no line to draw: half of the runs or more diverged at once")
+
+
+def _extend_to_left(bands: pd.DataFrame) -> pd.DataFrame:
+    """Return the points of curves for a logarithmic x axis, which has no 0: the start is a level line.
+
+    It goes from the left end to half of an optimizer's first evaluation, so that a line whose first step is an epoch
+    begins with the others. bands: as of `_draw_curves`.
+    """
+    after, start = bands[bands["step"] > 0], bands[bands["step"] == 0]
+    start = start.assign(low=start["median"], high=start["median"])
+    first, left = start["optimizer"].map(after.groupby("optimizer")["x"].min()), after["x"].min()
+    ends = [start.assign(x=left), start.assign(x=first / 2)]
+    return pd.concat([*(end[first > 2 * left] for end in ends), after])
 
 
 def draw_bands(ax: Axes, table: pd.DataFrame, styles: Mapping[str, dict], texts: dict, top: float) -> None:
@@ -221,22 +250,23 @@ def rates(
     gray = by_rate["optimizer"].nunique() - len(styles)
     legend = [DIVERGED, *(names[name] for name in styles), RECOMMENDED, START, panels.count_others(gray)]
     with panels.axes(ax, panels.join_title("Final loss against learning rate", data.label(problem)), legend) as ax:
-        _draw_rates(ax, by_rate, best, data.start(problem), data.floor(problem), styles, names, bool(data.rate_step))
+        _draw_rates(ax, by_rate, best, (data.start(problem), data.floor(problem)), styles, names, bool(data.rate_step))
         if data.shown_measure != LOSS:
             panels.set_ylabel(ax, name_measure(data.shown_measure))
     return ax
 
 
 def _draw_rates(
-    ax: Axes, by_rate: pd.DataFrame, best: pd.DataFrame, start: float, floor: float, styles: Mapping[str, dict],
+    ax: Axes, by_rate: pd.DataFrame, best: pd.DataFrame, ends: tuple[float, float], styles: Mapping[str, dict],
     names: dict, scattered: bool,
 ) -> None:  # fmt: skip
     """Draw medians with their intervals against the rate, what diverged in a strip above them.
 
-    by_rate: the best setting of each optimizer and rate; best: the recommended ones; start: the first suboptimality,
-    NaN if it is not known; floor: the least value on a logarithmic axis; scattered: True where each rate ran on
-    one seed, so that no line or interval joins points.
+    by_rate: the best setting of each optimizer and rate; best: the recommended ones; ends: the first suboptimality, NaN
+    if it is not known, and the least that is drawn; scattered: True where each rate ran on one seed, so that no line or
+    interval joins points.
     """
+    start, floor = ends
     known = bool(np.isfinite(start))
     highest = HIGHEST * start if known and start > 0 else np.inf
     flat = set(by_rate.loc[without_rates(by_rate), "optimizer"])  # their line says it all
@@ -259,16 +289,16 @@ def _draw_rates(
     level = table["optimizer"].isin(flat)
     least, most = (float(end) for end in np.quantile(table.loc[~level, "lr"], [0, 1]))
     margin = (most / least) ** 0.05 if most > least else 2.0
-    ends = least / margin, most * margin
+    across = least / margin, most * margin
     table = table.assign(
         # An optimizer without a rate to choose stands in the middle, at the height of its line.
-        lr=table["lr"].mask(level, np.sqrt(ends[0] * ends[1])),
+        lr=table["lr"].mask(level, np.sqrt(across[0] * across[1])),
         height=table["median"].mask(table["diverged"]),
         low=table["low"].clip(bottom, top), high=table["high"].clip(bottom, top),
     )  # fmt: skip
     gray_level = level & ~table["optimizer"].isin(list(styles))  # in gray a line from one end of the axis to the other
     drawn = table[~gray_level & ~table["best"]]
-    drawn = pd.concat([drawn, *(table[gray_level].assign(lr=end) for end in ends)])
+    drawn = pd.concat([drawn, *(table[gray_level].assign(lr=end) for end in across)])
     size, shade = current().lines, 0.5 if scattered else 0.8
     thin: dict[str, Any] = {"linewidth": 0.0} if scattered else {"interval": "bars"}
     panels.draw_lines(ax, drawn, "lr", "height", styles, names, alpha=shade, **thin)
@@ -301,11 +331,11 @@ def _draw_rates(
         ax.plot([], [], linestyle="none", label=RECOMMENDED, **circle)
     if known and bottom < start < top:
         panels.draw_level(ax, start, START)
-    ax.set(xscale="log", yscale="log" if log else "linear", xlim=ends, ylim=(bottom, upper), xlabel="learning rate")
+    ax.set(xscale="log", yscale="log" if log else "linear", xlim=across, ylim=(bottom, upper), xlabel="learning rate")
     ax.set_ylabel("suboptimality, last fifth" if known else "training loss, last fifth")
     if log:
         panels.set_log_ticks(ax.yaxis, bottom, upper)
-    panels.set_log_ticks(ax.xaxis, *ends, plain=True)
+    panels.set_log_ticks(ax.xaxis, *across, plain=True)
 
 
 def without_rates(by_rate: pd.DataFrame) -> pd.Series:

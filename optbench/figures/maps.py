@@ -27,6 +27,7 @@ from optbench.figures.shown_optimizers import select_optimizers, select_problem,
 from optbench.figures.style import SCREEN, SMALLEST, current, sort_by_place
 from optbench.wording import labels
 from optbench.wording.answers import name_measure
+from optbench.wording.judged import format_ratio
 from optbench.wording.labels import shorten_schedules
 
 DIVERGENCE_CAPTION = (
@@ -37,6 +38,7 @@ DIVERGENCE_CAPTION = (
 CELL, SHARE_CELL = (0.37, 0.29), (0.29, 0.27)
 # Different values on one side: more cells than that have no room for their text
 MOST_ROWS = 24
+NOT_RUN: dict[str, Any] = {"hatch": "////", "edgecolor": "#d4d4d4", "linewidth": 0}
 # Groups of drawn values: some 30 runs in each of a sweep of 200 trials
 BINS = 6
 
@@ -51,10 +53,11 @@ def heatmap(
     """Draw batch size by schedule, of one optimizer: the median at the end, each cell at its best rate.
 
     In a sweep with blocks it is that of the seeds that tune: only recommended settings were re-run on fresh ones. Cells
-    are by what verdicts are about; where that is the samples to a target, "never" means that half of the runs or more
-    miss it. A cell is hatched where half of its runs or more failed, gray where nothing ran, and pale, with their
-    number, where fewer ran than elsewhere, so that it may look best by luck. A frame is around what is recommended. Of
-    random trials a cell is the best single run that hit it, so a report draws none.
+    are by what verdicts are about, as times the best of them: 1× is best, 2× needs twice the samples, or has twice the
+    loss. "Never" means that half of the runs or more miss the target, "failed" that half or more failed. Pale cells,
+    with the number of their runs, had fewer than others, may look best by luck, and are not the best that the others
+    are compared with. Hatched: not run. A frame is around what is recommended. Of random trials a cell is the best
+    single run that hit it, so a report draws none.
 
     Args:
         results: those of a sweep.
@@ -82,7 +85,7 @@ def heatmap(
     now = current()
     wide, tall = cells.inches
     left = cells.label_inches / now.scale + 0.1
-    title = panels.join_title(data.short_names[optimizer], data.label(problem))
+    title = panels.join_title(data.short_names[optimizer], data.label(problem)) + cells.best_text
     width = wide + (left + 0.9) * now.scale
     with panels.axes(ax, title, height=tall / now.height, left=left, right=0.9, width=width) as ax:
         _draw_cells(ax, cells, optimizer, scale=True)
@@ -93,8 +96,8 @@ def heatmap(
 def draw_heatmaps(data: ReportData, problem: str) -> Figure:
     """Draw batch size by schedule on a problem, a panel for each optimizer, all in one scale of colors.
 
-    A cell's color shows the median of what verdicts are about, with the rate and hyperparameters that were best in it;
-    hatched cells failed in half of the runs or more.
+    A cell shows the median of what verdicts are about, times the best cell, with the rate and hyperparameters that were
+    best in it.
     """
     now, optimizers = current(), list(data.line_styles[problem])
     cells = _select_cells(data, problem, optimizers)
@@ -110,7 +113,7 @@ def draw_heatmaps(data: ReportData, problem: str) -> Figure:
 
     return panels.draw_panels(
         draw, {name: data.short_names[name] for name in optimizers}, size,
-        panels.join_title("Batch size × schedule", data.label(problem)), ("batch size", ""),
+        panels.join_title("Batch size × schedule", data.label(problem)) + cells.best_text, ("batch size", ""),
         (cells.label_inches + 0.1, 0.9 * now.scale, 0.42), gap=(gap, 0.5),
     )  # fmt: skip
 
@@ -120,7 +123,7 @@ class _Cells:
     """The numbers of all panels of one figure, with the order of rows and columns and the range of colors."""
 
     table: pd.DataFrame
-    """The best setting of each cell, with the columns `value`, that its color shows, and `never`."""
+    """The best setting of each cell, with the columns `value`, that its color shows, and its `text`."""
     sizes: dict[int, str]
     """Batch size -> its label, in order."""
     schedules: dict[str, str]
@@ -128,7 +131,9 @@ class _Cells:
     low: float
     high: float
     quantity: str
-    """The name of the values."""
+    """What the values are."""
+    best_text: str
+    """The value of the best cell, where values are logarithms of how many times that they are; else ""."""
     best: pd.DataFrame
     """The recommended settings, by optimizer."""
 
@@ -149,28 +154,44 @@ def _select_cells(data: ReportData, problem: str, optimizers: list[str]) -> _Cel
     rows = data.judged_cells
     rows = rows[(rows["problem"] == problem) & rows["optimizer"].isin(optimizers)]
     start, median = data.start(problem), rows["median"]
-    log, quantity, never = bool(np.isfinite(start)), "suboptimality" if np.isfinite(start) else "loss", math.inf
+    log, never, budget = bool(np.isfinite(start)), pd.Series(False, rows.index), data.budget(problem)
     if np.isfinite(data.target(problem)):
-        log, quantity, never = True, data.name_value(problem), data.budget(problem)
-        median = median.mask(np.isfinite(median) & (median > never), 2 * never)
-    else:
-        if data.shown_measure != LOSS:
-            quantity = name_measure(data.shown_measure)
-        log = log or bool((median > 0).all())
-        median = np.maximum(median, data.floor(problem)) if log else median
-    value = np.log10(median) if log else median
+        log, never = True, np.isfinite(median) & (median > budget)
+        median = median.mask(never, 2 * budget)
+    log = log or bool((median > 0).all())
+    usual = median[np.isfinite(median) & ~rows["few"] & ~never]
+    best = max(float(usual.min()) if len(usual) else 1.0, data.floor(problem) if log else -math.inf)
+    value = np.log10(np.maximum(median / best, 1e-300)) if log else median
     pairs = rows[["batch_size", "full_batch"]].drop_duplicates().sort_values("batch_size")
-    finite = value[np.isfinite(value) & ~rows["few"]]
-    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
+    shown = value[np.isfinite(value) & ~rows["few"]]
+    low, high = (float(shown.min()), float(shown.max())) if len(shown) else (0.0, 0.0)
+    digits = 1 if high - low > 1 else 2
+    texts = [
+        "never" if missed else "failed" if not math.isfinite(each) else _tell_times(each / best) if log
+        else f"{round(each, digits) + 0.0:.{digits}f}".replace("-", "−")
+        for each, missed in zip(median, never, strict=True)
+    ]  # fmt: skip
+    runs = [f"\n{count_noun(n, 'run')}" * few for n, few in zip(rows["n"], rows["few"], strict=True)]
+    name = name_measure(data.shown_measure)
+    if np.isfinite(data.target(problem)):
+        name = data.name_value(problem)
+    elif data.shown_measure == LOSS:
+        name = "suboptimality" if np.isfinite(start) else "loss"
     return _Cells(
-        rows.assign(value=value, never=np.isfinite(value) & (rows["median"] > never)),
+        rows.assign(value=value, text=[*map("".join, zip(texts, runs, strict=True))]),
         {size: labels.batch_label(size, full) for size, full in pairs.itertuples(index=False)},
         {name: data.short_schedules[name] for name in rows["schedule"].unique()},
-        low - 0.05,
-        high + 0.05,
-        ("log₁₀ " if log else "") + quantity,
-        data.best_of(problem)[slice(None if len(finite) else 0)].set_index("optimizer"),
+        low - 0.02,
+        high + 0.02,
+        "times the best" if log else name,
+        f" (1× = {format_ratio(best)} {name})" if log and len(shown) else "",
+        data.best_of(problem)[slice(None if len(shown) else 0)].set_index("optimizer"),
     )
+
+
+def _tell_times(ratio: float) -> str:
+    """Return "1.9×" of 1.9, short enough for a cell: from 1,000 on "1.6e3×"."""
+    return f"{format_ratio(ratio) if ratio < 1e3 else labels.number(ratio, 2)}×"
 
 
 def _draw_cells(ax: Axes, cells: _Cells, optimizer: str, scale: bool) -> None:
@@ -179,27 +200,29 @@ def _draw_cells(ax: Axes, cells: _Cells, optimizer: str, scale: bool) -> None:
     table = part.pivot(index="schedule", columns="batch_size", values="value")
     table = table.reindex(list(cells.schedules), columns=list(cells.sizes))
     table.index, table.columns = list(cells.schedules.values()), list(cells.sizes.values())
-    digits = 1 if cells.high - cells.low > 1 else 2
-    texts = table.map(lambda value: f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−"))
     few: list[tuple[int, int]] = []
+    texts = table.map(lambda value: "")
     for row in part.to_dict("records"):
         place = list(cells.schedules).index(row["schedule"]), list(cells.sizes).index(row["batch_size"])
-        if row["never"]:
-            texts.iloc[place] = "never"
+        texts.iloc[place] = row["text"]
         if row["few"]:
-            texts.iloc[place] += f"\n{count_noun(row['n'], 'run')}"
             few.append(place)
     bar = None
     if scale and cells.high - cells.low > 0.1:
         wide = ax.get_position().width * panels.figure_of(ax).get_figwidth()
         bar = ax.inset_axes((1 + 0.14 / wide, 0, 0.11 / wide, 1))
-    bar_options = {"label": cells.quantity, "ticks": MaxNLocator(5)}
+    bar_options: dict[str, Any] = {"label": cells.quantity, "ticks": MaxNLocator(5)}
+    if cells.best_text:
+        ticks = [base * 10**power for power in range(int(cells.high) + 1) for base in (1, 2, 5)]
+        ticks = ticks[:: 3 if cells.high > 2 else 1][:: 1 + int(cells.high / 6)]
+        bar_options = {"label": cells.quantity, "ticks": np.log10(ticks), "format": lambda at, _: _tell_times(10**at)}
     points = current().small
+    size = max(points * 7 / SCREEN.small, SMALLEST)
     _draw_heatmap(
         ax,
         table,
         texts,
-        max(points * 7 / SCREEN.small, SMALLEST),
+        size,
         bar,
         bar_options,
         cmap="viridis",
@@ -207,14 +230,15 @@ def _draw_cells(ax: Axes, cells: _Cells, optimizer: str, scale: bool) -> None:
         vmax=cells.high,
     )
     for row, column in np.argwhere(np.isinf(table.to_numpy(dtype=float))):
-        hatched: dict[str, Any] = {"facecolor": "#f0d9d5", "edgecolor": "#b5645a", "hatch": "////", "linewidth": 0}
-        ax.add_patch(Rectangle((column, row), 1, 1, **hatched))
+        ax.add_patch(Rectangle((column, row), 1, 1, facecolor="#f0d9d5", edgecolor="white", linewidth=1, gid="failed"))
+        ax.text(column + 0.5, row + 0.5, texts.iloc[row, column], fontsize=size, ha="center", va="center")
     for row, column in few:  # below the text
         ax.add_patch(Rectangle((column, row), 1, 1, facecolor="white", alpha=0.65, linewidth=0, gid="few"))
         for text in ax.texts:
             if text.get_position() == (column + 0.5, row + 0.5):
                 text.set(color="#222222", linespacing=0.9)
     ax.tick_params(labelsize=points)
+    ax.patch.set(**NOT_RUN)
     if optimizer in cells.best.index:
         row = cells.best.loc[optimizer]
         corner = list(cells.sizes).index(row["batch_size"]), list(cells.schedules).index(row["schedule"])
@@ -380,4 +404,4 @@ def _draw_shares(ax: Axes, shares: pd.DataFrame, bar: Axes | None = None) -> Non
     _draw_heatmap(ax, shares, texts, now.small, bar, bar_options, **options)
     ax.collections[0].set_gid("shares")
     ax.invert_yaxis()
-    ax.patch.set(hatch="////", edgecolor="#d4d4d4", linewidth=0)
+    ax.patch.set(**NOT_RUN)

@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.mathtext import MathTextParser
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, NullLocator
@@ -30,6 +31,8 @@ from optbench.figures.style import (
 )
 from optbench.wording import labels
 
+# Inches: a figure has room for a legend beside its panel
+WIDE = 5
 # Letters: dashes and a marker of a legend can be distinguished
 _HANDLE = 3.2
 # Inches: the foot has room for the version and the start of the command
@@ -57,7 +60,7 @@ def axes(
 
     title: of a new figure; legend: its texts, which room is made for; height: of the panel, as a multiple of the
     usual; left, right: inches beside the panel, right where no legend stands; width: of the figure, by default the
-    style's; ends: texts of `name_ends`.
+    style's; ends: texts of `name_ends`, which take the place of a legend.
     """
     if ax is not None:
         if not isinstance(ax, Axes):
@@ -70,11 +73,11 @@ def axes(
             _read_math(ax)
         return
     with figure_style() as now:
-        texts = tuple(filter(None, legend))
+        texts, ends = tuple(filter(None, legend)), tuple(ends)
         left, right, bottom = left * now.scale, right * now.scale, 0.5 * now.scale
-        right = max([right, *(0.3 + text_width(text, now.legend) for text in ends)])
+        right = max([right, *(0.4 + text_width(text, now.legend) for text in ends)])
         # A column has no room beside the panel.
-        below = now.width < 5 or (now.name == "paper" and left + legend_width(texts) > 0.6 * now.width)
+        below = now.width < WIDE or (now.name == "paper" and left + legend_width(texts) > 0.6 * now.width)
         if texts and below:
             bottom += -(-len(texts) // _legend_columns(texts, now.width)) * 1.35 * now.legend / 72 + 0.1
         elif texts:
@@ -86,7 +89,7 @@ def axes(
             margins=(left, right, (0.38 if now.titled else 0.1) * now.scale, bottom),
         )  # fmt: skip
         yield grid[0, 0]
-        if grid[0, 0].get_legend_handles_labels()[0]:
+        if not ends and grid[0, 0].get_legend_handles_labels()[0]:
             set_legend(figure, grid[0, 0], below=below)
         _read_math(figure)
 
@@ -243,28 +246,42 @@ def draw_guide(ax: Axes, x: Any, y: Any, label: str) -> None:
     ax.plot(x, y, color=GRAY, linewidth=current().lines, linestyle=(0, (4, 3)), label=label, zorder=1)
 
 
-def name_ends(ax: Axes, ends: Mapping[str, tuple[float, str]]) -> None:
-    """Write texts right of the panel at their heights, apart from each other, in place of a legend.
+def name_ends(ax: Axes, ends: Mapping[str, tuple[float, dict]]) -> None:
+    """Write texts right of the panel, each with its marker, apart from each other, in place of a legend.
 
-    ends: for each text a height of the y axis, and a color.
+    ends: for each text where its line ends on the y axis, NaN for none, and its line style.
     """
-    points = current().legend
-    low, high = ax.get_ylim()
-    inches = figure_of(ax).get_figheight() * ax.get_position().height
-    apart = (high - low) * 1.25 * points / 72 / inches
-    heights: list[float] = []
-    order = sorted(ends, key=lambda text: -ends[text][0])
-    for text in order:
-        heights.append(min(ends[text][0], heights[-1] - apart if heights else high))
-    lift = max(0.0, low - min(heights, default=low))  # those that would stand below the panel push the others up
-    for place in range(len(order) - 1, -1, -1):
-        below = heights[place + 1] + apart if place + 1 < len(order) else low
-        heights[place] = max(heights[place], below) if lift else heights[place]
-    for text, height in zip(order, heights, strict=True):
-        where: dict[str, Any] = {"xycoords": ax.get_yaxis_transform(), "va": "center", "annotation_clip": False}
-        ax.annotate(text, (1.02, height), color=ends[text][1], fontsize=points, **where)
-    for line in ax.lines:
-        line.set_label(f"_{line.get_label()}")
+    points, lines, figure = current().legend, current().lines, figure_of(ax)
+    ax.set_xlim(ax.get_xlim())
+    apart = 1.25 * points / 72 / (figure.get_figheight() * ax.get_position().height)
+    heights = {text: height if np.isfinite(height) else ax.get_ylim()[1] for text, (height, _) in ends.items()}
+    data = ax.transData.transform([(ax.get_xlim()[1], height) for height in heights.values()])
+    own = np.clip(ax.transAxes.inverted().transform(data)[:, 1], 0, 1)
+    order = np.argsort(-own, kind="stable")
+    place = own[order] + apart * np.arange(len(own))  # where each would stand, if texts had no height
+    spread = np.minimum.accumulate(place)
+    # Those that would stand below the panel push the others up.
+    spread = np.maximum(spread, apart * (len(own) - 1)) - apart * np.arange(len(own))
+    for index, height in zip(order, spread, strict=True):
+        text, look = list(ends)[index], ends[list(ends)[index]][1]
+        form: dict[str, Any] = {"marker": look["marker"], "markersize": 5.4 * lines, "markeredgecolor": "white"}
+        form |= {"markeredgewidth": 0.6 * lines, "linewidth": 0.6 * lines, "markevery": [1], "clip_on": False}
+        leader = Line2D([1, 1.025], [own[index], height], color=look["color"], transform=ax.transAxes, **form)
+        figure.add_artist(leader)
+        where: dict[str, Any] = {
+            "xycoords": "axes fraction",
+            "textcoords": "offset points",
+            "va": "center_baseline",
+            "annotation_clip": False,
+        }
+        ax.annotate(text, (1.025, height), (0.75 * points, 0), color=look["color"], fontsize=points, **where)
+
+
+def name_line(ax: Axes, height: float, text: str, left: bool = True) -> None:
+    """Write the name of a level line at its end: above it at the left, or below it at the right."""
+    side: dict[str, Any] = {"ha": "left", "va": "bottom"} if left else {"ha": "right", "va": "top"}
+    where: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "color": GRAY, "fontsize": current().small}
+    ax.text(0.01 if left else 0.99, height, text, **side, **where)
 
 
 def _read_math(artist: Artist) -> None:

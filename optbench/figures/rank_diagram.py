@@ -22,7 +22,7 @@ from optbench.figures.shown_optimizers import select_optimizers, select_problems
 from optbench.figures.style import GRAY, PALE, current
 
 CAPTION = (
-    "Ranks of the optimizers by what each gives on a problem once tuned, the best mean rank at the top. Colored dots: "
+    "Ranks of the optimizers by what each gives on a problem once tuned, the best mean rank at the top. Colored marks: "
     "means over problems; from twenty problems on, bars: their 95% intervals by a bootstrap over problems. Gray dots: "
     "single problems, larger where several problems have one rank. Fewer than twenty problems say nothing about others."
 )
@@ -83,7 +83,8 @@ def mean_ranks(
         raise OptbenchError("mean ranks need seeds, or problems, on which all of the optimizers report")
     dots = rank_on_problems(places) if subject == ALL else pd.DataFrame(columns=["optimizer", "rank"])
     styles = select_styles(data, subject, optimizers)
-    rows = rows.assign(color=[styles[name]["color"] if name in styles else GRAY for name in rows["optimizer"]])
+    looks = [styles.get(name, {"color": GRAY, "marker": "o"}) for name in rows["optimizer"]]
+    rows = rows.assign(**{key: [each[key] for each in looks] for key in ("color", "marker")})
     about = f"{int(rows['blocks'].max())} problems" if subject == ALL else "the seeds that report"
     room = NAMES * current().width
     texts = [cut_to_width(data.short_names[name], current().tick, room) for name in rows["optimizer"]]
@@ -112,7 +113,7 @@ def rank_on_problems(places: pd.DataFrame) -> pd.DataFrame:
 def _draw_ranks(ax: Axes, rows: pd.DataFrame, dots: pd.DataFrame, texts: list[str]) -> None:
     """Draw a line for each optimizer: ranks on single problems, the mean, and its interval if there is one.
 
-    rows: of `ranking`, the best first, with `color`; dots: of `rank_on_problems`; texts: the names.
+    rows: of `ranking`, the best first, with `color` and `marker`; dots: of `rank_on_problems`; texts: the names.
     """
     lines, over = current().lines, rows["problem"].iloc[0] == ALL
     tested = over and rows["blocks"].max() >= LEAST_PROBLEMS
@@ -123,7 +124,7 @@ def _draw_ranks(ax: Axes, rows: pd.DataFrame, dots: pd.DataFrame, texts: list[st
         if tested and math.isfinite(row["low"]) and math.isfinite(row["high"]):
             ax.hlines(place, row["low"], row["high"], color=row["color"], linewidth=2 * lines, zorder=3, gid="interval")
         dot: dict[str, Any] = {
-            "marker": "o",
+            "marker": row["marker"],
             "markersize": 6.5 * lines,
             "markeredgecolor": "white",
             "linestyle": "none",

@@ -202,6 +202,7 @@ def runtimes(
     title = panels.join_title("Runtimes", f"{where}, {what}")
     with panels.axes(ax, title, ends=texts.values()) as drawn:
         if table.empty:
+            drawn.set(xticks=[], yticks=[])
             panels.draw_note(drawn, "no run reached a target")
             return drawn
         marks: dict[str, Any] = {"marks": 8, "drawstyle": "steps-post"}
@@ -213,7 +214,7 @@ def runtimes(
         for name, line in zip(styles, drawn.lines, strict=False):
             line.set_gid(f"runtime {name}")
         if ax is None:
-            panels.name_ends(drawn, {texts[name]: (ends[name], styles[name]["color"]) for name in styles})
+            panels.name_ends(drawn, {texts[name]: (ends[name], styles[name]) for name in styles})
     return drawn
 
 

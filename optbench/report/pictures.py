@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -19,6 +20,7 @@ from optbench.analysis.selection import is_staged
 from optbench.analysis.verdicts import ALL
 from optbench.contract.arguments import one_of
 from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.names import count_noun
 from optbench.figures import (
     answer_matrix,
     batch_sizes,
@@ -52,7 +54,8 @@ def _caption_curves(data: ReportData, problem: str) -> str:
         f"{_describe_seeds(data, data.best_of(problem))}. Band: the interval of that median. A failed run counts as "
         "infinitely bad from its last point on, so a line ends where half of the runs have failed. Where "
         "evaluations are close together in the last fifth of a run, a line ends at the mean over them. Markers only "
-        "distinguish the lines. What verdicts judge is marked: the target, or the last fifth of a run in gray.",
+        "distinguish the lines; names stand in the order of their ends. What verdicts judge is marked: the target, or "
+        "the last fifth of a run in gray.",
         "Verdicts and their ratios are over blocks, each with a setting of its own, and may order the lines otherwise."
         if data.answer.drawn_anew
         else "",
@@ -91,17 +94,20 @@ def _caption_heatmaps(data: ReportData, problem: str) -> str:
     rule = _describe_rule(data, problem)
     by_target = math.isfinite(data.target(problem))
     value = data.name_value(problem) if by_target else name_measure(data.shown_measure)
+    usual = shown.loc[~shown["few"], "n"].max()
     return _join(
-        f"log₁₀ of the median of {value}, over the {_describe_seeds(data, table)}, each "
-        "cell at the rate (and hyperparameters) that were best in this cell on the tuning seeds; lower is better. "
-        f"{_describe_bins(data)}One color scale for all panels. Hatched: half of the runs or more failed. "
-        f"Framed: the recommended setting, chosen by {name_measure(data.choose_by)}; another cell may be lower here.",
+        f"The median of {value}, over the {_describe_seeds(data, table)}, as times the best cell. Each "
+        f"cell is of {count_noun(usual, 'run')}, at the rate (and hyperparameters) that were best in it on the tuning "
+        f"seeds. {_describe_bins(data)}One color scale for all panels. Framed: the recommended setting, chosen by "
+        f"{name_measure(data.choose_by)}; another cell may be better here.",
         "Never: half of the runs or more miss the target." if by_target else "",
-        "Pale: fewer runs than in other cells, as many as it says, so that it may look best by luck."
+        "Failed: half of the runs or more did." if np.isinf(shown["median"]).any() else "",
+        "Pale: fewer runs than in other cells, as many as it says, so that it may look best by luck; 1× is the best of "
+        "the others."
         if shown["few"].any()
         else "",
         _describe_widened(data, problem),
-        "Light gray: not run." if len(shown) < every else "",
+        "Hatched: not run." if len(shown) < every else "",
         f"Shown: {rule}; color scale and frame refer to these only." if rule else "",
     )
 

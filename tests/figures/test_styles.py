@@ -30,11 +30,13 @@ def test_sizes(results, given, width, points, titles):
         ax = results.plot.curves()
         assert ax.figure.get_figwidth() == pytest.approx(width) and len(ax.figure.texts) == titles
         assert ax.xaxis.label.get_fontsize() == points
-        # Nothing leaves the picture, the legend included.
+        # Nothing leaves the picture, names at the ends of lines or the legend included.
         box, (wide, tall) = ax.figure.get_tightbbox(), ax.figure.get_size_inches()
         assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= wide and box.y1 <= tall
-        inner = ax.get_tightbbox()
-        assert not ax.figure.legends[0].get_window_extent().overlaps(inner)
+        legends = [legend.get_window_extent() for legend in ax.figure.legends]
+        assert bool(legends) == (given == ("paper",)) and not any(box.overlaps(ax.get_tightbbox()) for box in legends)
+        names = [text.get_window_extent() for text in ax.texts if text.get_text().startswith(("gd", "adam"))]
+        assert len(names) == 2 * (not legends) and not any(box.overlaps(names[0]) for box in names[1:])
 
 
 @pytest.mark.parametrize("columns", [1, slow(2)])
