@@ -21,6 +21,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.contract.names import count_noun
 from optbench.store.atomic_files import refuse_links
 from optbench.wording.failed_runs import describe_failures
+from optbench.wording.labels import isolate
 from optbench.wording.languages import ENGLISH
 
 FORMATS = ("png", "svg", "pdf", "gif")
@@ -158,5 +159,6 @@ def _environment() -> Environment:
     )  # fmt: skip
     environment.globals.update(lang=ENGLISH.code, _=ENGLISH.markup, count_noun=count_noun)
     environment.globals["script"] = lambda name: Markup((folder / name).read_text("utf-8").rstrip())
-    environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
+    environment.filters["sentence"] = lambda text: isolate(text[:1].upper() + text[1:])
+    environment.filters["isolate"] = isolate
     return environment

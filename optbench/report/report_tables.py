@@ -87,16 +87,21 @@ def text_cell(text: object, **more: Any) -> Cell:
     return Cell(str(text), **more)
 
 
+def _number(value: float | None, digits: int = 3) -> str:
+    """Return the text of a number in a table: infinity as its sign."""
+    return "∞" if value == math.inf else labels.number(value, digits)
+
+
 def number_cell(value: float | None, digits: int = 3, **more: Any) -> Cell:
     """Return a cell that shows a number to so many digits, and sorts and exports it in full; more: fields of `Cell`."""
-    return Cell(labels.number(value, digits), None if value is None else float(value), **more)
+    return Cell(_number(value, digits), None if value is None else float(value), **more)
 
 
 def interval_cell(low: float, high: float) -> Cell:
     """Return a cell with "[low, high]", sorted by low."""
     if math.isnan(low) or math.isnan(high):
         return Cell("–")
-    return Cell(f"[{labels.number(low)}, {labels.number(high)}]", f"[{low:.6g}, {high:.6g}]")
+    return Cell(f"[{_number(low)}, {_number(high)}]", f"[{low:.6g}, {high:.6g}]")
 
 
 def _find_states(answer: Answer, problems: Iterable[str]) -> dict[tuple[str, str], str]:
@@ -227,12 +232,15 @@ class SweepTables:
     @cached_property
     def costs(self) -> dict[str, Table]:
         """Problem -> table of the samples to each target, a row an optimizer; none if no target was reached."""
-        heads, tables = share_texts(), {}
+        tables = {}
         for problem, part in self.sweep.answer.costs.groupby("problem", sort=False):
             kept = self._keep(part, self.most)
             rows = kept.to_dict("records")
+            judged = self.sweep.answer.targets.get(problem, math.nan)
+            shares = sorted({*SHARES, *filter(math.isfinite, [judged])}, reverse=True)
+            heads = [labels.share_text(share) for share in shares]
             cells = [
-                [text_cell(self.label(row["optimizer"])), *(_cost_cell(row, share) for share in SHARES)] for row in rows
+                [text_cell(self.label(row["optimizer"])), *(_cost_cell(row, share) for share in shares)] for row in rows
             ]
             if any(each.text != "–" for row in cells for each in row[1:]):
                 what = "samples until the gap stays below a share of its first value"
@@ -315,7 +323,7 @@ class SweepTables:
         """Return a value of a recommended setting: samples with commas, or "never"; other numbers to 3 digits."""
         value = float(row[name])
         if not math.isfinite(self.sweep.target(row["problem"])):
-            return labels.number(value)
+            return _number(value)
         return labels.samples_text(value) if math.isfinite(value) else "never"
 
 
@@ -330,11 +338,6 @@ def measure_settings(sweep: ReportData) -> pd.DataFrame:
     limit = best["problem"].map(limits)
     ends = {end: best[end].mask(best[end] > limit, math.inf) for end in ("median", "low", "high")}
     return best.assign(**ends, unit=best["problem"].map({name: sweep.name_value(name) for name in names}))
-
-
-def share_texts() -> list[str]:
-    """Return the targets as percentages: "10%", ..., "0.001%"."""
-    return [f"{100 * share:g}%" for share in SHARES]
 
 
 def _cost_cell(row: dict, share: float) -> Cell:

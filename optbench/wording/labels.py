@@ -30,6 +30,11 @@ LONGEST = 48
 """Maximum length of a label: about the width of a table's column."""
 
 
+# Hebrew, Arabic and their neighbors, with what joins them in a name
+_RIGHT = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]"
+_RIGHT_TO_LEFT = re.compile(rf"{_RIGHT}+(?:[ \d_'\"-]{{1,3}}{_RIGHT}+)*")
+
+
 def number(value: Any, digits: int = 3) -> str:
     """Return the text of a number with that many significant digits: "1.2e-5", "inf"; "–" if it is missing."""
     if value is None or pd.isna(value):
@@ -212,6 +217,11 @@ def _read_command(found: re.Match) -> str:
 def shorten(text: str, length: int) -> str:
     """Cut a text to at most `length` characters, with an ellipsis."""
     return text if len(text) <= length else text[: max(length - 1, 1)].rstrip() + "…"
+
+
+def isolate(text: str) -> str:
+    """Return a text whose words from right to left have Unicode's isolates around them, so that no other word moves."""
+    return _RIGHT_TO_LEFT.sub("\u2068\\g<0>\u2069", text)
 
 
 def shorten_schedules(texts: Iterable[str]) -> dict[str, str]:

@@ -182,8 +182,10 @@ def list_factors(answer: Answer) -> list[Factor]:
     """Return what it costs to choose wrong, by the measure of the sweep: optimizer, batch size, schedule, tuning.
 
     The first three are by verdicts. Tuning is what the best of FEW settings gives beside the best of all that were
-    tried; it is described, not tested.
+    tried; it is described, not tested. Where every run failed there are none.
     """
+    if (answer.ranking["failures"] == 1).all():
+        return []
     every = {"optimizer": answer, **answer.levels}
     found = [_measure_choice(each, of.replace("_", " ").capitalize()) for of, each in every.items()]
     return [each for each in (*found, _measure_tuning(answer)) if each]

@@ -15,6 +15,7 @@ from optbench.report import write_report, write_side_by_side
 from optbench.report.explorer import explorer_data
 from optbench.report.pictures import KINDS, OVERALL
 from optbench.report.report_tables import write_tables
+from optbench.wording.labels import isolate
 
 SPEC = {
     "problems": ["rosenbrock", "quadratic(dim=3)"], "optimizers": ["adam(beta1=0.8)", "gd", "lbfgs"],
@@ -61,6 +62,12 @@ def test_pages_have_labels_and_ids_have_names(folder, tmp_path):
     for key, labels in (("problems", PROBLEMS), ("optimizers", OPTIMIZERS)):
         assert {each["name"]: each["label"] for each in data[key]} == labels
         assert {each["short"] for each in data[key]} == {*labels.values()}
+
+
+def test_names_from_right_to_left_move_no_other_word():
+    assert isolate("full on מסלול: 120×") == "full on \u2068מסלול\u2069: 120×"
+    assert isolate("שם 2 ארוך or اسم, Ours") == "\u2068שם 2 ארוך\u2069 or \u2068اسم\u2069, Ours"
+    assert isolate("Übung, имя, 名前 (12)") == "Übung, имя, 名前 (12)"
 
 
 def test_figures_have_labels(folder):
