@@ -51,8 +51,8 @@ def paths(
     """Draw paths of the recommended settings over the contours of a problem of two parameters, from one start.
 
     Contours are spaced evenly in the logarithm of the loss above the minimum; darker is higher. Dots stand at the steps
-    1, 10, 100 and so on, of a single run of up to 100 at each; a square at the last one, or a cross where the run
-    diverged.
+    1, 10, 100 and so on, of a single run of up to 100 at each; the optimizer's marker at the last one, or a cross
+    where the run diverged.
 
     Args:
         results: those of a sweep; or of ``optbench.minimize`` one, a list, or a mapping from labels to them.
@@ -112,7 +112,7 @@ def draw_path_panels(data: ReportData, problem: str) -> Figure:
     def draw(ax: Axes, name: str) -> None:
         """Draw the panel of an optimizer."""
         draw_contours(ax, scene)
-        draw_path(ax, scene.paths[name], styles[name], scene)
+        draw_path(ax, scene.paths[name], styles[name] | {"marker": "s"}, scene)  # the legend's, for all panels
         marks[:] = draw_marks(ax, scene)
         ax.set(xlim=scene.across, ylim=scene.along)
         ax.yaxis.label.set(rotation=0, va="center")
@@ -178,6 +178,7 @@ def animate_paths(
             for name, path in scene.paths.items():
                 text = data.short_names[name] + scene.describe_path_end(path)
                 form: dict[str, Any] = {"linewidth": 1.3 * current().lines, "zorder": 3, "label": text}
+                form |= {"marker": styles[name]["marker"], "markevery": [], "markersize": 5 * current().lines}
                 (lines[name],) = ax.plot([], [], color=styles[name]["color"], **form)
                 (ends[name],) = ax.plot([], [], zorder=7, **_end_style(styles[name], failed=False))
             clock = ax.text(0.02, 0.97, "", transform=ax.transAxes, va="top", fontsize=current().tick, zorder=9)
@@ -319,7 +320,8 @@ def draw_path(ax: Axes, path: Trajectory, style: dict, scene: Scene, label: str 
     """
     lines = current().lines
     w = scene.clip(path.w)
-    ax.plot(*w.T, color=style["color"], linewidth=1.3 * lines, label=label or None, zorder=3)
+    mark = {"marker": style["marker"], "markevery": [], "markersize": 5 * lines}  # in the legend, and at the end
+    ax.plot(*w.T, color=style["color"], linewidth=1.3 * lines, label=label or None, zorder=3, **mark)
     # Of a path through every step few can be marked, unless it is short.
     few = path.every_step and not every
     dots = np.isin(path.step, 10 ** np.arange(12)) if few else np.ones(len(w), bool)
@@ -328,8 +330,8 @@ def draw_path(ax: Axes, path: Trajectory, style: dict, scene: Scene, label: str 
 
 
 def _end_style(style: dict, failed: bool) -> dict:
-    """Return the marker at the end of a path, as keywords of `Axes.plot`: a cross if it failed, else a square."""
-    end = {"marker": "X", "color": "#b2182b"} if failed else {"marker": "s", "color": style["color"]}
+    """Return the marker at the end of a path, as keywords of `Axes.plot`: a cross if it failed, else its own."""
+    end = {"marker": "X", "color": "#b2182b"} if failed else {"marker": style["marker"], "color": style["color"]}
     lines = current().lines
     return {"markersize": 5 * lines, **end, **_mark_style()}
 

@@ -140,7 +140,7 @@ def draw_bowl(ax: Axes, path: pd.DataFrame, shown: pd.DataFrame, condition: floa
     height = x**2 / condition + y[:, None] ** 2
     scene = drawing.Scene(x, y, height, [(0.0, 0.0)], {title: drawn}, drawn.seed, (-across, across), (-up, up))
     drawing.draw_contours(ax, scene, bowl=True)
-    drawing.draw_path(ax, drawn, {"color": color}, scene, every=True)
+    drawing.draw_path(ax, drawn, {"color": color, "marker": "s"}, scene, every=True)
     drawing.draw_marks(ax, scene)
     ax.set(xlim=scene.across, ylim=scene.along)
     ax.locator_params(nbins=5)

@@ -156,7 +156,9 @@ class Page:
         self.further_look = describe_further_look(answer)
         self.measures = {key: name_choice(key) for key in self.views}
         self.titles = {  # where settings stay, batch sizes and schedules are not judged anew
-            key: headline(view.answer, levels=view is sweep or view.choose_by != sweep.choose_by)
+            key: headline(
+                view.answer, levels=view is sweep or view.choose_by != sweep.choose_by, without=self.find_lacking(view)
+            )
             for key, view in self.views.items()
         }
         self.overall = {key: describe_order(view.answer) for key, view in self.views.items()}
@@ -227,7 +229,7 @@ class Page:
         name, worst = found
         setting = describe_usual_setting(answer, name)
         behind = matrix.behind[list(matrix.names).index(name)]
-        near = f"behind on {behind} of {len(matrix.cells)}, but never beyond {tell_ratio(worst)} the leader"
+        near = f"behind on {behind} of {matrix.judged}, but never beyond {tell_ratio(worst)} the leader"
         near = near if behind else f"never more than {tell_ratio(worst)} the leader here"
         return {"name": answer.label(name), "near": near, "setting": setting}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -29,16 +29,16 @@ MORE = 1.25
 """By this factor another choice must cost more than that of the optimizer to be said to matter more; a choice."""
 
 
-def headline(answer: Answer, short: bool = False, levels: bool = True) -> str:
+def headline(answer: Answer, short: bool = False, levels: bool = True, without: Collection[str] = ()) -> str:
     """Return the title of a sweep: the most useful thing that it shows.
 
     From 20 problems on the tested order of the optimizers; before, whether batch size and schedule matter more than
     the optimizer, with what the worst choice costs (`weigh`), and which optimizer may be best on most problems; short:
     only the first of the two. Of models of one table, which is better. levels: False leaves batch size and schedule
-    out.
+    out; without: problems that it says nothing of.
     """
-    problems = [*answer.best["problem"].unique()]
-    rows = answer.ranking[answer.ranking["problem"] != ALL]
+    problems = [each for each in answer.best["problem"].unique() if each not in without]
+    rows = answer.ranking[answer.ranking["problem"].isin(problems)]
     if (rows["failures"] == 1).all():
         ends = {tell_end(answer, problem, *answer.rows(problem)["optimizer"]) for problem in problems}
         return f"Every run {ends.pop() if len(ends) == 1 else 'diverged or failed'}: there is nothing to compare"
@@ -54,7 +54,7 @@ def headline(answer: Answer, short: bool = False, levels: bool = True) -> str:
         return compare_with_incumbent(answer)
     if answer.is_one_table and (models := compare_models(answer)):
         return models
-    if tested := tested_over_all(answer):
+    if tested := "" if without else tested_over_all(answer):
         return tested
     found = [f"{of} ({format_ratio(cost)}×)" for of, cost in costs.items() if cost >= MORE * costs["optimizer"]]
     best = _name_best(answer, problems)
@@ -110,7 +110,7 @@ def _name_best(answer: Answer, problems: Sequence[str]) -> str:
     every = labels.count_problems(len(problems), len(problems))
     if len(problems) == 1:
         every = labels.shorten(labels.short_name(answer.label(problems[0])), 60)
-    rows = answer.ranking[answer.ranking["problem"] != ALL]
+    rows = answer.ranking[answer.ranking["problem"].isin(problems)]
     count = rows["optimizer"].nunique()
     if rows["may_be_best"].all() and any(map(answer.list_open, problems)) and count > NAMED:
         return f"All {count} optimizers may be best on {every}: nothing is told apart"

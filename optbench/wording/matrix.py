@@ -82,15 +82,20 @@ class Matrix:
 
     def summarize(self) -> list[tuple[str, list[str]]]:
         """Return rows below: what they say, and a text for each optimizer; of a single problem none."""
-        if len(self.cells) < 2 or len(self.names) < 2:
+        if self.judged < 2 or len(self.names) < 2:
             return []
         typical = [float(np.median(ratios)) if ratios else math.nan for ratios in self._list_ratios()]
         counts = [f"{count} of {len(column)}" for count, column in zip(self.behind, self.columns, strict=True)]
         return [
             ("typical (median)", [*map(tell_ratio, typical)]),
-            (f"worst of the {len(self.cells)}", [*map(tell_ratio, self.worst)]),
+            (f"worst of the {self.judged}", [*map(tell_ratio, self.worst)]),
             ("shown to be behind", counts),
         ]
+
+    @property
+    def judged(self) -> int:
+        """The number of problems with a result."""
+        return sum(any(cell.state != NONE for cell in row) for row in self.cells.values())
 
     @property
     def behind(self) -> list[int]:
@@ -99,10 +104,9 @@ class Matrix:
 
     @property
     def worst(self) -> list[float]:
-        """The largest ratio of each optimizer; NaN where some problem has none."""
-        return [
-            max(ratios) if len(ratios) == len(self.cells) else math.nan for ratios in self._list_ratios()
-        ]  # fmt: skip
+        """The largest ratio of each optimizer; NaN where it lacks one on a problem with results."""
+        known = self._list_ratios()
+        return [max(ratios) if ratios and len(ratios) == self.judged else math.nan for ratios in known]
 
     def _list_ratios(self) -> list[list[float]]:
         """Return the ratios of each optimizer that are known."""
@@ -238,7 +242,7 @@ def _measure_tuning(answer: Answer) -> Factor | None:
 def find_safe_default(answer: Answer, matrix: Matrix) -> tuple[str, float] | None:
     """Return the optimizer whose worst ratio is the least, and that ratio; None where nothing was to be chosen."""
     worst = {name: ratio for name, ratio in zip(matrix.names, matrix.worst, strict=True) if math.isfinite(ratio)}
-    if not worst or len(matrix.cells) < 2 or len(matrix.names) < 2:
+    if not worst or matrix.judged < 2 or len(matrix.names) < 2:
         return None
     name = min(worst, key=lambda each: worst[each])
     return name, worst[name]

@@ -41,6 +41,7 @@ def test_nobody_is_best_where_it_is_open():
     assert headline(answer_to({"p": (NEAR, NOISY)})).endswith(" may be best on p")
     mixed = answer_to({"p": (A, CLEAR), "q": (NEAR, NOISY)})
     assert headline(mixed) == "adam may be best on both problems"
+    assert headline(mixed, without=["p"]).endswith(" on q")
     assert headline(answer_to({"p": (A, CLEAR), "q": (A, CLEAR)})) == "adam is best on both problems"
     three = dict.fromkeys(("adam", "gd", "lion"), 1.0)
     told = headline(answer_to({"p": (three, NOISY), "q": (three, NOISY)}))

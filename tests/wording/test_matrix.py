@@ -40,6 +40,8 @@ def test_cells_have_the_planted_ratios_and_what_is_shown():
     assert rows["shown to be behind"] == ["1 of 2", "1 of 2", "1 of 2", "2 of 2"]
     assert rows["typical (median)"][0] == "1.2×"
     assert find_safe_default(answer, matrix) == ("a", pytest.approx(1.4, rel=0.02))
+    one = build_matrix(answer, without=["q"])  # what is not judged does not count
+    assert one.summarize() == [] and one.worst[2] == pytest.approx(3, rel=0.02)
 
 
 def test_what_could_be_luck_is_open():
