@@ -159,9 +159,11 @@ def _select_cells(data: ReportData, problem: str, optimizers: list[str]) -> _Cel
         log, never = True, np.isfinite(median) & (median > budget)
         median = median.mask(never, 2 * budget)
     log = log or bool((median > 0).all())
-    usual = median[np.isfinite(median) & ~rows["few"] & ~never]
-    best = max(float(usual.min()) if len(usual) else 1.0, data.floor(problem) if log else -math.inf)
-    value = np.log10(np.maximum(median / best, 1e-300)) if log else median
+    median = np.maximum(median, data.floor(problem)) if log else median
+    reached = rows.assign(median=median)[np.isfinite(median) & ~never].sort_values("few", kind="stable")
+    # Of cells with all runs, if there is one
+    best = reached.groupby("few")["median"].min().iloc[0] if len(reached) else 1.0
+    value = np.log10(median / best) if log else median
     pairs = rows[["batch_size", "full_batch"]].drop_duplicates().sort_values("batch_size")
     shown = value[np.isfinite(value) & ~rows["few"]]
     low, high = (float(shown.min()), float(shown.max())) if len(shown) else (0.0, 0.0)
@@ -184,7 +186,7 @@ def _select_cells(data: ReportData, problem: str, optimizers: list[str]) -> _Cel
         low - 0.02,
         high + 0.02,
         "times the best" if log else name,
-        f" (1× = {format_ratio(best)} {name})" if log and len(shown) else "",
+        f" (1× = {format_ratio(best)} {name})" if log and len(reached) else "",
         data.best_of(problem)[slice(None if len(shown) else 0)].set_index("optimizer"),
     )
 
