@@ -120,8 +120,9 @@ def curves(
             late = bands.loc[bands["step"] >= 0.8 * bands["step"].max(), "x"]
             ax.axvspan(late.min(), late.max(), color="#ececec", linewidth=0, zorder=0, label=SCORED)
             if named:
-                where: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "color": GRAY, "va": "bottom"}
-                ax.text(late.max(), 1.01, SCORED, ha="right", fontsize=current().small, **where)
+                top, side = (1.01, "bottom") if current().titled else (0.99, "top")  # a paper has no room above
+                where: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "color": GRAY, "va": side}
+                ax.text(late.max(), top, SCORED, ha="right", fontsize=current().small, **where)
         ax.set(xlabel=CLOCKS[x], ylabel=name)
         if named and len(there):
             if START in (line.get_label() for line in ax.lines):

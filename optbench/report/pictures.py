@@ -95,9 +95,9 @@ def _caption_heatmaps(data: ReportData, problem: str) -> str:
     by_target = math.isfinite(data.target(problem))
     value = data.name_value(problem) if by_target else name_measure(data.shown_measure)
     return _join(
-        f"The median of {value}, over the {_describe_seeds(data, table)}, as times the best cell. Each "
-        f"cell is of {count_noun(table['n'].max(), 'run')}, at the rate (and hyperparameters) that were best in it on "
-        f"the tuning seeds. {_describe_bins(data)}One color scale for all panels. Framed: the recommended setting, chosen by "
+        f"The median of {value}, over the {_describe_seeds(data, table)}, as times the best cell. Each cell is of "
+        f"{count_noun(table['n'].max(), 'run')}, at the rate (and hyperparameters) that were best in it on the tuning "
+        f"seeds. {_describe_bins(data)}One color scale for all panels. Framed: the recommended setting, chosen by "
         f"{name_measure(data.choose_by)}; another cell may be better here.",
         "Never: half of the runs or more miss the target." if by_target else "",
         "Failed: half of the runs or more did." if np.isinf(shown["median"]).any() else "",

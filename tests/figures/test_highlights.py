@@ -110,4 +110,4 @@ def test_a_baseline_is_a_level_line(tmp_path):
     level = [line for line in ax.get_lines() if line.get_color() == marker.get_color() and len(line.get_xdata()) == 2]
     assert [list(line.get_ydata()) for line in level] == [pytest.approx([median, median])]
     assert "A level line" in captions["rates", "rosenbrock"]
-    assert "Light gray: not run." in captions["heatmap", "rosenbrock"]
+    assert "Hatched: not run." in captions["heatmap", "rosenbrock"]
