@@ -22,7 +22,7 @@ LESSONS = {
     "E": "A point of zero gradient is a minimum only if the cost curves upward in every direction. With thousands of "
     "parameters that is unlikely, and such a point is most often a saddle, from which some direction leads "
     "down. The trouble is time: around a saddle and on a plateau the gradient is close to zero over a long way. "
-    "Methods that remember or rescale gradients cross such places sooner.",
+    "Methods that rescale gradients cross such places sooner; a memory alone may not help.",
     "F": "When training takes too long there are several things to try: a better initialization, mini-batches, Adam, "
     "and a tuned rate. They are tried here alone and together, on one deep network.",
 }
