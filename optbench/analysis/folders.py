@@ -71,7 +71,7 @@ _OUTCOME = (
 """The columns that must be equal, besides the metrics, for two runs to be identical."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """A candidate B against its baseline A: the table of rows, and what is true of all of them."""
 
@@ -104,6 +104,11 @@ class Comparison:
     """What differs in provenance.json, by key."""
     time: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """The ratios of a "step" and of "evaluation", without a test."""
+
+    def __repr__(self) -> str:
+        """Return the verdicts on B with their ratios, a line a row."""
+        names = ["problem", "a", "b", "verdict", "ratio", "low", "high"]
+        return self.labeled().table[names].to_string(index=False, float_format="{:.3g}".format)
 
     @property
     def rows(self) -> pd.DataFrame:

@@ -1,8 +1,8 @@
 """One optimizer among others: its rank, how sure that is, whom it beats, and how far it is from the best of them.
 
 It is compared with every other optimizer, on each problem and over all of them, and the comparisons hold at once. The
-rank then is at least one more than the number of optimizers that are better, and at most the number of those that are
-not worse, itself included.
+rank then is at least one more than the number of optimizers that it loses to, and at most the number of those that it
+does not beat, itself included; to win takes more than 5%, as everywhere.
 """
 
 from __future__ import annotations
@@ -132,11 +132,9 @@ def average_effects(
 def _count(problem: str, rows: pd.DataFrame, values: pd.Series, against: str) -> dict[str, object]:
     """Return a row of `Placing.table`. rows: of `Placing.pairs`, on a problem; values: by problem and level."""
     verdicts = rows["verdict"].value_counts()
-    better, worse = int((rows["high"] < 1).sum()), int((rows["low"] > 1).sum())
     lost = rows["verdict"] == LOSES, rows["verdict"] == WINS
     ahead = ((rows["ratio"] > 1) | lost[0]) & ~lost[1]
-    low = 1 + max(worse, int(verdicts.get(LOSES, 0)))
-    high = 1 + len(rows) - max(better, int(verdicts.get(WINS, 0)))
+    low, high = 1 + int(verdicts.get(LOSES, 0)), 1 + len(rows) - int(verdicts.get(WINS, 0))
     by = rows["ratio"] if problem == ALL else -rows["b"].map(values.loc[problem])
     best = rows.loc[by.idxmax()] if by.notna().any() else None
     reference = rows[rows["b"] == against]

@@ -10,6 +10,7 @@ import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from optbench.run import session
 from optbench.run.isolation import Isolation
 from optbench.run.loop import Status
 from optbench.store.folder import extend_spec, read_state
-from optbench.wording.rank_texts import headline_rank
+from optbench.wording.rank_texts import headline_rank, write_text
 
 REFERENCES = ("adamw", "adam", "adam_torch")
 """The optimizers that others are compared with unless one is named, the first that the sweep has."""
@@ -179,6 +180,8 @@ class Ranked:
 
     headline: str
     """A sentence: "mine ranks 2 of 6 [1–3] over these 7 problems"."""
+    text: str
+    """What the terminal shows: the sentence, the table, and what it is about."""
     table: pd.DataFrame
     """A row a problem, and with several a last one "all": rank, from 1, with its interval rank_low to rank_high, of so
     many ``optimizers``; how many it ``beats``, ``ties`` with and ``loses`` to, and how many are ``open``; its ``ratio``
@@ -190,13 +193,17 @@ class Ranked:
     """Those of the sweep with it, which come first."""
 
     def __repr__(self) -> str:
-        """Return the sentence and the table."""
-        return f"{self.headline}\n{self.table.to_string(index=False, float_format='{:.3g}'.format)}"
+        """Return the text."""
+        return self.text
+
+    def _repr_html_(self) -> str:
+        """Return the HTML that a notebook shows."""
+        return f"<pre>{escape(self.text)}</pre>"
 
 
 def rank(
     optimizer: Any,
-    folder: str | Path = "results",
+    folder: str | Path | Results = "results",
     *,
     against: str | None = None,
     out: str | Path | None = None,
@@ -207,16 +214,16 @@ def rank(
 
     Args:
         optimizer: a Python file that defines one, a name ("lion", "optax:lion"), a rule, or a class of PyTorch's kind.
-        folder: of the sweep; nothing in it is changed, and nothing of it runs again.
+        folder: of the sweep, or its results; nothing in it is changed, and nothing of it runs again.
         against: the reference of the last columns, one of the sweep; None: its adamw, adam or adam_torch, "" for none.
         out: the folder of its own results, in which an interrupted call is resumed; None: ranked/NAME.
         plugins: files with problems of the sweep that are yours.
         workers: threads, by default as many as there are cores.
 
     Returns:
-        Where it stands. A rank is at least one more than the number of optimizers that are shown to be better, and at
-        most the number of those that are not shown to be worse, itself included; all comparisons on a problem hold at
-        once. "all" is about the mean of the logarithms of ratios on these problems, and not on others.
+        Where it stands. A rank is at least one more than the number of optimizers that it loses to, and at most the
+        number of those that it does not beat, itself included; all comparisons on a problem hold at once. "all" is
+        about the mean of the logarithms of ratios on these problems, and not on others.
 
     Raises:
         OptbenchError: the folder holds no finished sweep, its problems have changed since, the optimizer or the
@@ -232,10 +239,18 @@ def rank(
         'adam ranks 2 of 3 [2–3] on rosenbrock'
     """
     options = session.Options(workers)
+    if isinstance(folder, Results):
+        if folder.path is None:
+            raise OptbenchError(
+                "rank needs the folder of the sweep: sweep(..., out='results'), then rank(..., 'results')"
+            )
+        folder = folder.path
     entry = enter(Newcomer.read(optimizer, plugins), folder, against, options.isolation)
     answer = run(entry, entry.usual_out if out is None else out, options)
     placing = place(answer, entry.name, entry.against)
-    return Ranked(headline_rank(placing, answer), placing.table, placing.pairs, answer.everything)  # type: ignore[arg-type]
+    pairs = placing.pairs.drop(columns=["known", "reason"])
+    texts = headline_rank(placing, answer), write_text(placing, answer)
+    return Ranked(*texts, placing.table, pairs, answer.everything)  # type: ignore[arg-type]
 
 
 def _make_spec(folder: Path, newcomer: Newcomer) -> Spec:
@@ -247,6 +262,11 @@ def _make_spec(folder: Path, newcomer: Newcomer) -> Spec:
         raise OptbenchError(f"{str(folder)!r} holds chosen settings, of which a newcomer has none: rank in their sweep")
     own = ("optimizers", "have", "labels", "plugins", "given")
     raw = {key: value for key, value in old.to_dict().items() if key not in own}
+    if objects := [each for each in old.given if each.partition(" ")[0] == "problem"]:
+        raise OptbenchError(
+            f"{str(folder)!r} has {join_with_and(objects)} that was given as an object, of which no code is kept: put "
+            "it into a file, and sweep with that as a plug-in"
+        )
     changes = {"optimizers": [newcomer.text], "plugins": list(newcomer.files), "given": newcomer.given.names}
     spec = make_spec(raw, {key: value for key, value in changes.items() if value})
     if len(spec.optimizers) > 1:

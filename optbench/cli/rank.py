@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from optbench.analysis.placing import Placing
 
 _FORMATS = ("text", "json", "markdown", "latex")
-# Letters: with it a line of the table has 80 columns; longer names have a line to themselves
-_NAME = 16
 
 
 def rank(
@@ -41,7 +39,7 @@ def rank(
     out: Annotated[str | None, option(
         "out", "FOLDER", "Where its own results go, and are resumed; by default ranked/NAME.", WHERE,
     )] = None,
-    keep: Annotated[bool, flag("keep", "Add its runs to the sweep in DIR, which else stays as it is.", WHERE)] = False,
+    keep: Annotated[bool, flag("keep", "Extend the sweep in DIR by it; else that stays as it is.", WHERE)] = False,
     workers: Workers = None,
     fail_above: Annotated[str | None, option(
         "fail-above", "SHARE", "Exit 1 where it is shown to be worse than the reference by more than this, such as 5%.",
@@ -55,8 +53,8 @@ def rank(
 ) -> None:  # fmt: skip
     """Rank an optimizer among those of a finished sweep: it runs alone, on their problems, seeds and trials.
 
-    Nothing of the sweep runs again. The rank of a problem is at least one more than the number of optimizers that are
-    shown to be better, and at most the number of those that are not shown to be worse, itself included. The page has
+    Nothing of the sweep runs again. The rank of a problem is at least one more than the number of optimizers that it
+    loses to, and at most the number of those that it does not beat, itself included. The page has
     the whole sweep with it. Exit code 1 with --fail-above, if it is worse on some problem; 2 for bad input; else 0.
 
     JSON: "optimizer", "against", "folder", "out", "ran" (false where the sweep has it), "judge_by", "level",
@@ -98,6 +96,7 @@ def rank(
                     print_estimate_if_long(entry.plan, session.checked_workers(workers), own)
                 answer = newcomers.run(entry, own, options, command=typed, watch=watch, tell=warn)
             placing = place(answer, entry.name, entry.against)
+            answer.everything.provenance["ranked"] = rank_texts.write_text(placing, answer)
             page = report_command.draw_report(answer, warn) if report and entry.plan is not None else None
             if keep and entry.plan is not None:
                 newcomers.keep(entry, folder, own, options, command=typed, tell=warn)
@@ -129,22 +128,6 @@ def _print_placing(placing: Placing, answer: Answer) -> None:
     from optbench.wording import rank_texts
 
     first, *notes = rank_texts.describe_rank(placing, answer)
-    print_lines((rank_texts.headline_rank(placing, answer), "bold"), filled(first, 2), "")
-    heads, rows = rank_texts.list_heads(placing, answer), rank_texts.list_cells(placing, answer)
-    heads = [rank_texts.COUNTS.get(head, head) for head in heads]
-    texts = [[write_plainly(cell) for cell in row] for row in rows]
-    wide = [max(len(row[column]) for row in (heads, *texts)) for column in range(len(heads))]
-    wide[0] = min(wide[0], _NAME)
-
-    def line(cells: list[str]) -> str:
-        """Return a line of the table."""
-        name, *rest = (f"{cell:<{width}}" for cell, width in zip(cells, wide, strict=True))
-        return " ".join([name, *rest]).rstrip()
-
-    print_lines((line(heads), "bold"))
-    for cells in texts:
-        if len(cells[0]) > _NAME:
-            print_lines(cells[0])
-            cells = ["", *cells[1:]]
-        print_lines(line(cells))
+    head, *lines = map(write_plainly, rank_texts.list_lines(placing, answer))
+    print_lines((rank_texts.headline_rank(placing, answer), "bold"), filled(first, 2), "", (head, "bold"), *lines)
     print_lines("", rank_texts.LEGEND, *(filled(note, 2) for note in notes))

@@ -149,6 +149,7 @@ class Page:
         self.counts = f"{count_runs(runs)}."
         self.basis, self.spoils, self.details = answers.split_measure(answer)
         self.decisions = describe_decisions(answer)
+        self.ranked = str(answer.everything.provenance.get("ranked") or "")  # what `optbench rank` adds in memory
         self.unequal = answers.describe_unequal_trials(answer)
         self.views = list_views(sweep)
         self.own, self.level = answer.judge_by, name_certainty(answer)
@@ -178,7 +179,7 @@ class Page:
         drawn = set().union(*(forest.drawn for forest in self.forests.values()))
         self.drawn = [(place, look) for place, look in enumerate(looks) if place in drawn]
         self.cut = any(row.left_out for forest in self.forests.values() for row in forest.rows.values())
-        self.steps, self.at_home = list_steps(answer), at_home
+        self.steps, self.at_home = ([] if self.ranked else list_steps(answer)), at_home  # they would extend it alone
 
         # Each problem
         tables = SweepTables(sweep)

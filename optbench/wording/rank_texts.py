@@ -16,6 +16,8 @@ from optbench.wording.latex import latex_escaped
 
 _MOST = 6
 """Names that a sentence lists."""
+# Letters: with it a line of the table has 80 columns; longer names have a line to themselves
+_NAME = 16
 COUNTS = {"beats": "+", "ties": "=", "loses": "-", "open": "?"}
 """The counts of a row, with what stands for each above a narrow column."""
 LEGEND = "+ beats, = ties with (within 10%), - loses to, ? open"
@@ -71,6 +73,28 @@ def list_cells(placing: Placing, answer: Answer) -> list[list[str]]:
         ]
         table.append([*cells, _write_ratio(row, "against_")] if placing.against else cells)
     return table
+
+
+def list_lines(placing: Placing, answer: Answer) -> list[str]:
+    """Return the lines of the table, the heads first; a long name has a line of its own."""
+    heads = [COUNTS.get(head, head) for head in list_heads(placing, answer)]
+    rows = list_cells(placing, answer)
+    wide = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
+    wide[0] = min(wide[0], _NAME)
+    lines = []
+    for name, *cells in (heads, *rows):
+        if len(name) > _NAME:
+            lines.append(name)
+        both = ("" if len(name) > _NAME else name, *cells)
+        lines.append(" ".join(f"{cell:<{width}}" for cell, width in zip(both, wide, strict=True)).rstrip())
+    return lines
+
+
+def write_text(placing: Placing, answer: Answer) -> str:
+    """Return the answer as the terminal shows it: a sentence, the table, and what its numbers mean."""
+    first, *notes = describe_rank(placing, answer)
+    lines = [headline_rank(placing, answer), first, "", *list_lines(placing, answer), "", LEGEND, *notes]
+    return "\n".join(lines)
 
 
 def write_markdown(placing: Placing, answer: Answer, command: str) -> str:

@@ -54,7 +54,10 @@ def most(share, total):
 
 
 def count_misses(low, high, truth):
-    """Return in how many sweeps the true rank lies outside of its interval. low, high: (sweeps, rivals) of y - own."""
+    """Return in how many sweeps the true rank lies outside of its interval. low, high: (sweeps, rivals) of y - own.
+
+    Of the interval of rivals whose own leave out 1, which is narrower than that of those who win or lose by 5%.
+    """
     better, tied = (truth < -1e-9).sum(), (np.abs(truth) <= 1e-9).sum()
     first, last = 1 + (high < 0).sum(axis=1), 1 + len(truth) - (low > 0).sum(axis=1)
     return int(((first > 1 + better + tied) | (last < 1 + better)).sum())

@@ -104,11 +104,11 @@ def test_ratios_are_those_of_expected_running_times(sweep, adam):
     assert over["low"] < over["ratio"] < over["high"]
 
 
-def test_a_rank_lies_between_those_shown_better_and_those_shown_worse(adam):
+def test_a_rank_lies_between_those_it_loses_to_and_those_it_beats(adam):
     for row in adam.table.to_dict("records"):
         pairs = adam.pairs[adam.pairs["problem"] == row["problem"]]
-        assert row["rank_low"] == 1 + (pairs["low"] > 1).sum()
-        assert row["rank_high"] == 1 + len(pairs) - (pairs["high"] < 1).sum()
+        assert row["rank_low"] == 1 + (pairs["low"] > 1.05).sum() == 1 + row["loses"]
+        assert row["rank_high"] == 1 + len(pairs) - (pairs["high"] < 1 / 1.05).sum() == 1 + len(pairs) - row["beats"]
         assert row["rank_low"] <= row["rank"] <= row["rank_high"]
         assert row["beats"] + row["ties"] + row["loses"] + row["open"] == row["optimizers"] - 1 == 2
 
@@ -143,7 +143,10 @@ def test_objects_are_ranked_as_well(sweep, workplace):
     def half(w, g, lr):
         return w - lr * g / 2
 
-    assert optbench.rank(half, sweep, against="").headline.startswith("half ranks ")
+    found = optbench.rank(half, optbench.load(sweep), against="")
+    assert found.headline.startswith("half ranks ")
+    assert max(map(len, repr(found).splitlines())) <= 130
+    assert "<pre>half ranks" in found._repr_html_()
 
 
 @pytest.mark.parametrize(("change", "message"), [

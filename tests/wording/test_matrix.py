@@ -68,6 +68,6 @@ def test_the_size_of_a_choice_is_what_the_worst_costs():
     planted = {"p": {"a": 1.0, "b": 1.5}, "q": {"a": 1.0, "b": 6.0}, "r": {"a": 1.0, "b": 2.0}}
     (factor,) = list_factors(answer_to(planted))
     assert factor.name == "Optimizer" and factor.size == pytest.approx((1.5 * 6 * 2) ** (1 / 3), rel=0.02)
-    assert factor.text == "up to 6×: b on q" and factor.more == "seldom behind: a, on none of 3"
+    assert factor.text == "up to 6×: b on q" and factor.more == "never behind: a, on any of 3"
     (alike,) = list_factors(answer_to({"p": {"a": 1.0, "b": 1.0}, "q": {"a": 1.0, "b": 1.0}}))
     assert (alike.size, alike.text) == (1.0, "no difference is shown")
