@@ -259,6 +259,9 @@ class ExplorerData:
             lines = np.full((len(names), len(mine), len(steps[place])), np.nan)
             minima = [self.data.minima_of(name).get(problem, math.nan) for name in names]
             for row, own in enumerate(mine):
+                own = own[np.isin(at[own], steps[place])]
+                if not len(own):  # of a damaged table the axis may lack steps
+                    continue
                 lines[:, row, np.searchsorted(steps[place], at[own])] = values[own].T
                 late = find_dense_end(at[own])
                 if at[own][-1] == steps[place][-1] and late < len(own):  # else it failed before

@@ -133,6 +133,7 @@ def test_reading(tmp_path_factory, changes, provenance):
 @pytest.mark.parametrize("use", [read_all, write_report])
 @cases(6)
 @example([("curves", 0, "", [0])], None)
+@example([("curves", 6, "NaN", [0])], None)
 @given(CHANGES, PROVENANCE)
 def test_all_uses(tmp_path_factory, use, changes, provenance):
     folder = altered(tmp_path_factory.mktemp("folder"), changes, provenance)
