@@ -92,6 +92,36 @@ def _temporary_files(tmp_path_factory):
 
 
 @pytest.fixture
+def command(capsys, monkeypatch):
+    """command(*arguments) -> (exit code, standard output, standard error) of ``optbench``."""
+    from optbench.cli import app
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["optbench", *map(str, arguments)])
+        try:
+            app.main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        return code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def small_sweep(tmp_path_factory):
+    """The folder of a finished sweep of gd and momentum on two problems, for tests that only read it."""
+    import optbench
+
+    folder = tmp_path_factory.mktemp("small") / "sweep"
+    optbench.sweep(
+        problems=["quadratic(dim=4)", "rosenbrock"], optimizers=["gd", "momentum"], learning_rates="1e-4:1e-1:4",
+        batch_sizes=[16], schedules=["constant"], blocks=3, widen=1, epochs=10, out=folder,
+    )  # fmt: skip
+    return folder
+
+
+@pytest.fixture
 def data_cache(tmp_path, monkeypatch):
     """The folder of data sets that are kept on disk, an empty one; nothing is remembered of the sets before."""
     from optbench import datasets

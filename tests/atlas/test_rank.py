@@ -13,10 +13,6 @@ from quick import slow
 import optbench
 from optbench.contract.errors import OptbenchError
 
-SWEEP = {
-    "problems": ["quadratic(dim=4)", "rosenbrock"], "optimizers": ["gd", "momentum"], "learning_rates": "1e-4:1e-1:4",
-    "batch_sizes": [16], "schedules": ["constant"], "blocks": 3, "widen": 1, "epochs": 10,
-}  # fmt: skip
 LAZY = """
 from optbench import optimizer
 
@@ -33,17 +29,9 @@ def lazy(w, g, n, lr):
 
 
 @pytest.fixture(scope="module")
-def sweep(tmp_path_factory) -> Path:
-    """A finished sweep of two optimizers on two problems."""
-    folder = tmp_path_factory.mktemp("rank") / "sweep"
-    optbench.sweep(SWEEP, out=folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def adam(sweep) -> optbench.Ranked:
+def adam(small_sweep) -> optbench.Ranked:
     """adam, ranked in it."""
-    return optbench.rank("adam", sweep, out=sweep.parent / "adam", against="gd")
+    return optbench.rank("adam", small_sweep, out=small_sweep.parent / "adam", against="gd")
 
 
 @pytest.fixture
@@ -57,9 +45,9 @@ def digests(folder: Path) -> dict[str, str]:
     return {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.rglob("*") if file.is_file()}
 
 
-def test_the_newcomer_runs_as_it_would_in_the_extended_sweep(sweep, adam):
-    extended = sweep.parent / "extended"
-    shutil.copytree(sweep, extended)
+def test_the_newcomer_runs_as_it_would_in_the_extended_sweep(small_sweep, adam):
+    extended = small_sweep.parent / "extended"
+    shutil.copytree(small_sweep, extended)
     whole = optbench.sweep(optimizers=["adam"], out=extended, extend=True).runs
     there = whole[(whole["optimizer"] == "adam") & (whole["stage"] != "report")]
     own = adam.results.runs[adam.results.runs["optimizer"] == "adam"]
@@ -72,16 +60,16 @@ def test_the_newcomer_runs_as_it_would_in_the_extended_sweep(sweep, adam):
     assert set(own.loc[own["stage"] == "report", "run_id"]) & set(whole["run_id"])
 
 
-def test_nothing_of_the_sweep_changes_and_what_has_run_is_found_again(sweep, adam):
-    before, again = digests(sweep), digests(sweep.parent / "adam")
-    found = optbench.rank("adam", sweep, out=sweep.parent / "adam", against="gd")
-    assert digests(sweep) == before
+def test_nothing_of_the_sweep_changes_and_what_has_run_is_found_again(small_sweep, adam):
+    before, again = digests(small_sweep), digests(small_sweep.parent / "adam")
+    found = optbench.rank("adam", small_sweep, out=small_sweep.parent / "adam", against="gd")
+    assert digests(small_sweep) == before
     assert found.table.equals(adam.table)
-    same = {name for name, digest in digests(sweep.parent / "adam").items() if again[name] == digest}
+    same = {name for name, digest in digests(small_sweep.parent / "adam").items() if again[name] == digest}
     assert {name for name in again if "cohorts" in name} <= same
 
 
-def test_ratios_are_those_of_expected_running_times(sweep, adam):
+def test_ratios_are_those_of_expected_running_times(small_sweep, adam):
     """A naive twin: samples spent by all reporting runs of a recommended setting, over the number that arrived."""
     results = adam.results
     for problem in ("quadratic(dim=4)", "rosenbrock"):
@@ -114,36 +102,36 @@ def test_a_rank_lies_between_those_it_loses_to_and_those_it_beats(adam):
 
 
 @slow
-def test_a_lazy_copy_of_gd_loses_to_it_and_a_clone_does_not(sweep, workplace):
+def test_a_lazy_copy_of_gd_loses_to_it_and_a_clone_does_not(small_sweep, workplace):
     Path("lazy.py").write_text(LAZY.format(more=""))
-    slow = optbench.rank("lazy.py", sweep, against="gd")
+    slow = optbench.rank("lazy.py", small_sweep, against="gd")
     row = slow.table.iloc[-1]
     assert row["against_low"] > 1.05, "it needs three times the samples"
     assert slow.pairs.query("problem == 'all' and b == 'gd'")["verdict"].tolist() == ["loses"]
     assert (workplace / "ranked" / "lazy" / "runs.parquet").exists()
     Path("clone.py").write_text(LAZY.replace("lazy", "clone").replace("n % 3 == 0", "n > 0").format(more=""))
-    clone = optbench.rank("clone.py", sweep, against="gd")
+    clone = optbench.rank("clone.py", small_sweep, against="gd")
     assert not {"wins", "loses"} & set(clone.pairs.query("b == 'gd'")["verdict"])
     assert clone.table["rank_low"].iloc[-1] <= 2
 
 
-def test_an_optimizer_of_the_sweep_is_placed_without_a_run(sweep, workplace):
-    found = optbench.rank("momentum", sweep)
+def test_an_optimizer_of_the_sweep_is_placed_without_a_run(small_sweep, workplace):
+    found = optbench.rank("momentum", small_sweep)
     assert not (workplace / "ranked").exists()
     assert set(found.pairs["b"]) == {"gd"}
-    other = optbench.rank("gd", sweep)
+    other = optbench.rank("gd", small_sweep)
     both = [each.pairs.set_index("problem")[["ratio", "low", "high"]] for each in (found, other)]
     inverse = (1 / both[1]).rename(columns={"low": "high", "high": "low"})
     pd.testing.assert_frame_equal(both[0], inverse[["ratio", "low", "high"]])
 
 
 @slow
-def test_objects_are_ranked_as_well(sweep, workplace):
+def test_objects_are_ranked_as_well(small_sweep, workplace):
     @optbench.optimizer(source="gd of half the rate")
     def half(w, g, lr):
         return w - lr * g / 2
 
-    found = optbench.rank(half, optbench.load(sweep), against="")
+    found = optbench.rank(half, optbench.load(small_sweep), against="")
     assert found.headline.startswith("half ranks ")
     assert max(map(len, repr(found).splitlines())) <= 130
     assert "<pre>half ranks" in found._repr_html_()
@@ -155,10 +143,10 @@ def test_objects_are_ranked_as_well(sweep, workplace):
     (lambda known: setattr(known, "missing", "2 of 9 cohorts are missing"),
      "'SWEEP': 2 of 9 cohorts are missing: rank in a sweep that has ended"),
 ])  # fmt: skip
-def test_a_sweep_that_is_unfinished_or_not_the_same_is_refused(sweep, workplace, monkeypatch, change, message):
-    known = optbench.load(sweep)
+def test_a_sweep_that_is_unfinished_or_not_the_same_is_refused(small_sweep, workplace, monkeypatch, change, message):
+    known = optbench.load(small_sweep)
     change(known)
     monkeypatch.setattr("optbench.atlas.newcomers.load", lambda folder: known)
-    with pytest.raises(OptbenchError, match=re.escape(message.replace("SWEEP", str(sweep)))):
-        optbench.rank("adam", sweep)
+    with pytest.raises(OptbenchError, match=re.escape(message.replace("SWEEP", str(small_sweep)))):
+        optbench.rank("adam", small_sweep)
     assert not list(workplace.iterdir())

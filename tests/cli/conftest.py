@@ -1,14 +1,12 @@
 """The commands, called in an empty folder, with or without what is there of a GPU."""
 
-import sys
-
 import pytest
 
-from optbench.cli import app, progress
+from optbench.cli import progress
 
 
 @pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
+def run(command, monkeypatch, tmp_path):
     """run(*arguments) -> (exit code, standard output, standard error), blanks collapsed: the width does not matter.
 
     Nor does it how slow this machine is: no sweep here is long enough to say how far it is.
@@ -17,13 +15,7 @@ def run(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(progress, "_QUIET_SECONDS", float("inf"))
 
     def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["optbench", *map(str, arguments)])
-        try:
-            app.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        out, err = capsys.readouterr()
+        code, out, err = command(*arguments)
         assert "Traceback" not in err or "plug-in" in err, err
         return code, " ".join(out.split()), " ".join(err.split())
 

@@ -1,7 +1,7 @@
 """The ewa command: any CSV, several ways to type betas, one line for a mistake."""
 
 import gzip
-import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,6 @@ import pytest
 from twins import ewa as twin
 
 import optbench
-from optbench.cli import app
 from optbench.figures.averages_and_schedules import thin_out
 
 DAYS = "date,temp,sky\n2020-01-01,40,sun\n2020-01-02,49,rain\n2020-01-03,45,rain\n"
@@ -18,21 +17,11 @@ VALUES = np.array([40.0, 49.0, 45.0])
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
+def run(command, tmp_path, monkeypatch):
     """The command in an empty folder with one small file: exit code, standard output, standard error."""
     monkeypatch.chdir(tmp_path)
     Path("days.csv").write_text(DAYS)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["optbench", "ewa", *map(str, arguments)])
-        try:
-            app.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        return code, *capsys.readouterr()
-
-    return call
+    return partial(command, "ewa")
 
 
 def cells(out: str) -> dict[str, list[str]]:

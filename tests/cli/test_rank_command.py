@@ -9,10 +9,6 @@ from quick import slow
 
 import optbench
 
-SWEEP = {
-    "problems": ["quadratic(dim=4)", "rosenbrock"], "optimizers": ["gd", "momentum"], "learning_rates": "1e-4:1e-1:4",
-    "batch_sizes": [16], "schedules": ["constant"], "blocks": 3, "widen": 1, "epochs": 10,
-}  # fmt: skip
 RULE = """
 from optbench import optimizer
 
@@ -25,17 +21,9 @@ def {name}(w, g, n, lr):
 """
 
 
-@pytest.fixture(scope="module")
-def sweep(tmp_path_factory) -> Path:
-    """A finished sweep of two optimizers on two problems."""
-    folder = tmp_path_factory.mktemp("rank") / "sweep"
-    optbench.sweep(SWEEP, out=folder)
-    return folder
-
-
 @slow
-def test_keep_adds_its_runs_to_the_sweep(sweep, run):
-    shutil.copytree(sweep, "copy")
+def test_keep_adds_its_runs_to_the_sweep(small_sweep, run):
+    shutil.copytree(small_sweep, "copy")
     assert run("rank", "adam", "copy", "--out", "own", "--keep", "--no-report")[0] == 0
     runs, own = optbench.load("copy").runs, optbench.load("own").runs
     assert set(own.loc[own["stage"] != "report", "run_id"]) <= set(runs["run_id"])
@@ -55,18 +43,18 @@ def test_keep_adds_its_runs_to_the_sweep(sweep, run):
     (["gd", "SWEEP", "--format", "html"], "unknown format 'html'"),
     (["gd", "SWEEP", "--fail-above", "x"], "--fail-above: 'x' must be a share such as 5% or 0.05"),
 ])  # fmt: skip
-def test_what_cannot_be_ranked_is_one_line(sweep, run, arguments, message):
+def test_what_cannot_be_ranked_is_one_line(small_sweep, run, arguments, message):
     Path("two.py").write_text(RULE.format(name="lazy") + RULE.format(name="other"))
     Path("none.py").write_text("x = 1\n")
     Path("broken.py").write_text("1 / 0\n")
-    code, _, errors = run("rank", *[sweep if each == "SWEEP" else each for each in arguments])
+    code, _, errors = run("rank", *[small_sweep if each == "SWEEP" else each for each in arguments])
     assert code == 2
     assert message in errors
 
 
-def test_exit_code_formats_and_json(sweep, run):
+def test_exit_code_formats_and_json(small_sweep, run):
     worse, better = "momentum", "gd"
-    line = ("rank", worse, sweep, "--against", better, "--fail-above", "0")
+    line = ("rank", worse, small_sweep, "--against", better, "--fail-above", "0")
     code, out, _ = run(*line, "--format", "json")
     found = json.loads(out)
     assert code == 1
@@ -86,8 +74,8 @@ def test_exit_code_formats_and_json(sweep, run):
 
 
 @slow
-def test_the_page_has_the_newcomer_in_front(sweep, run):
-    code, out, _ = run("rank", "adam", sweep, "--out", "own")
+def test_the_page_has_the_newcomer_in_front(small_sweep, run):
+    code, out, _ = run("rank", "adam", small_sweep, "--out", "own")
     assert code == 0
     assert "report: own/report/index.html" in out
     page = Path("own/report/index.html").read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 import json
 import struct
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ from staged import staged_table
 from synthetic import make_tables, write_folder
 
 from optbench import load
-from optbench.cli import app
 from optbench.report.tracking import MARKS
 
 TABLES = {"batch_sizes": ("full",), "schedules": ("constant",), "rates": (0.1,), "seeds": range(4)}
@@ -38,20 +38,10 @@ def planted(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def run(capsys, monkeypatch):
+def run(command, monkeypatch):
     """run(*arguments) -> (exit code, standard output, standard error) of an export of that folder."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["optbench", "export", "planted", *arguments])
-        try:
-            app.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        return code, *capsys.readouterr()
-
-    return call
+    return partial(command, "export", "planted")
 
 
 def reported(results):
