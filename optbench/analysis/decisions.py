@@ -140,13 +140,10 @@ def find_moved_rates(answer: Answer) -> dict[tuple[str, str], MovedRate]:
     """
     problems, found = [*answer.best["problem"].unique()], {}
     for one, other in pairwise(problems):
-        row, parameter = _recommended(answer, one), _find_difference(one, other)
-        there = answer.best[
-            (answer.best["problem"] == other) & (answer.best["optimizer"] == (row or {}).get("optimizer"))
-        ]
-        if row is None or parameter is None or there.empty:
+        parameter, row = _find_difference(one, other), _recommended(answer, one)
+        best = row and _recommended(answer, other, row["optimizer"])
+        if parameter is None or row is None or best is None:
             continue
-        best = there.iloc[0].to_dict()
         means = _bin_rates(answer, best)["value"]
         at, lowest = round(math.log(row["lr"]) / _BIN), round(math.log(best["lr"]) / _BIN)
         if at in means.index and lowest in means.index:
@@ -179,9 +176,7 @@ def _bin_rates(
     runs = answer.runs.iloc[coded.row[tuning]].assign(value=coded.judged[tuning])
     for key in ("problem", "optimizer", "batch_size", "schedule"):
         runs = runs[runs[key] == row[key]]
-    bins = pd.DataFrame(
-        {"bin": np.round(np.log(runs["lr"]) / _BIN), "lr": runs["lr"], "value": scale(runs["value"])}
-    ).dropna()
+    bins = runs[["lr"]].assign(bin=np.round(np.log(runs["lr"]) / _BIN), value=scale(runs["value"])).dropna()
     means = bins.groupby("bin").agg(
         value=("value", "mean"), low=("lr", "min"), high=("lr", "max"), count=("lr", "size")
     )

@@ -111,7 +111,7 @@ def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec",
     the working directory. Labels of both are joined. Where neither gives rates or trials there are the usual rates, and
     the seeds for tuning follow changed seeds. Raises OptbenchError.
     """
-    raw, changes = _expand_optimizers(dict(raw)), _expand_optimizers(dict(changes or {}))
+    raw, changes = _expand_names(dict(raw)), _expand_names(dict(changes or {}))
     place = Path() if changes.get("data") is not None else Path(folder)
     old, new = [raw.pop(key, None) for key in DATA_KEYS], [changes.pop(key, None) for key in DATA_KEYS]
     data, target, model = (second if first is None else first for first, second in zip(new, old, strict=True))
@@ -158,11 +158,11 @@ def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec",
         raise OptbenchError(f"{file}{line}") from None
 
 
-def _expand_optimizers(values: dict[str, Any]) -> dict[str, Any]:
+def _expand_names(values: dict[str, Any]) -> dict[str, Any]:
     """Return the keys with what a word such as ``all`` or a value between bars names, and each variant in ``ablate``.
 
-    ``mine(kappa=0.25|0.5)``, or a list in square brackets, is two variants, each of which is tuned by itself. Raises
-    OptbenchError for a text without such a list.
+    ``mine(kappa=0.25|0.5)``, or a list in square brackets, is two variants, each of which is tuned by itself;
+    ``mlp(hidden=32|256)`` is two problems. Raises OptbenchError for a text in ``ablate`` without such a list.
     """
     if isinstance(given := values.get("optimizers"), str | list | tuple):
         values["optimizers"] = expand_groups(to_list(given))

@@ -215,10 +215,8 @@ def _measure_choice(answer: Answer, name: str) -> Factor | None:
     counts = {each: sum((problem, each) in behind for problem in problems) for each in levels}
     least = min(counts.values())
     safe = [name_level(answer, each) for each in levels if counts[each] == least]
-    where = (
-        f"seldom behind: {' and '.join(safe)}, on {least}" if least else f"never behind: {' and '.join(safe)}, on any"
-    )
-    more = f"{where} of {len(problems)}" if len(safe) <= 2 else ""
+    often, count = ("seldom", str(least)) if least else ("never", "any")
+    more = f"{often} behind: {' and '.join(safe)}, on {count} of {len(problems)}" if len(safe) <= 2 else ""
     return Factor(name, weigh(answer), text, more if len(problems) > 1 else "")
 
 
