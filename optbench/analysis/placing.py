@@ -98,7 +98,6 @@ def _compare_over_these(table: CodedRuns, name: str, rows: pd.DataFrame, confide
         [one_fails[0] & one_fails[1], *one_fails], [0.0, -most, most], np.clip(effect["mean"], -most, most)
     )
     error = np.where(one_fails[0] | one_fails[1] | (effect["mean"] == 0), 0.0, error)
-    freedom = pd.Series(freedom, index=rows.index)
     parts = rows[["problem", "b"]].assign(mean=mean, error=error, freedom=freedom)
     grids = [parts.pivot_table(each, "b", "problem", sort=False, dropna=False) for each in ("mean", "error", "freedom")]
     means, errors, freedoms = (grid.to_numpy() for grid in grids)
@@ -131,17 +130,16 @@ def average_effects(
 
 def _count(problem: str, rows: pd.DataFrame, values: pd.Series, against: str) -> dict[str, object]:
     """Return a row of `Placing.table`. rows: of `Placing.pairs`, on a problem; values: by problem and level."""
-    verdicts = rows["verdict"].value_counts()
-    lost = rows["verdict"] == LOSES, rows["verdict"] == WINS
-    ahead = ((rows["ratio"] > 1) | lost[0]) & ~lost[1]
-    low, high = 1 + int(verdicts.get(LOSES, 0)), 1 + len(rows) - int(verdicts.get(WINS, 0))
+    counts = {verdict: int((rows["verdict"] == verdict).sum()) for verdict in (WINS, TIE, LOSES, OPEN)}
+    low, high = 1 + counts[LOSES], 1 + len(rows) - counts[WINS]
+    ahead = (rows["verdict"] == LOSES) | ((rows["ratio"] > 1) & (rows["verdict"] != WINS))
     by = rows["ratio"] if problem == ALL else -rows["b"].map(values.loc[problem])
     best = rows.loc[by.idxmax()] if by.notna().any() else None
     reference = rows[rows["b"] == against]
     row: dict[str, object] = {
-        "problem": problem, "rank": int(np.clip(1 + ahead.sum(), low, high)), "rank_low": low, "rank_high": high,
-        "optimizers": 1 + len(rows), "beats": int(verdicts.get(WINS, 0)), "ties": int(verdicts.get(TIE, 0)),
-        "loses": int(verdicts.get(LOSES, 0)), "open": int(verdicts.get(OPEN, 0)),
+        "problem": problem, "rank": int(np.clip(1 + ahead.sum(), low, high)),
+        "rank_low": low, "rank_high": high, "optimizers": 1 + len(rows),
+        "beats": counts[WINS], "ties": counts[TIE], "loses": counts[LOSES], "open": counts[OPEN],
         "best": "" if best is None else best["b"],
     }  # fmt: skip
     row |= {name: _NONE[name] if best is None else best[name] for name in _NONE}

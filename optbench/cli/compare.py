@@ -10,10 +10,10 @@ import typer
 
 from optbench.cli import completion
 from optbench.cli.groups import INPUT, OUTPUT
-from optbench.cli.options import flag, json_option, label_option, option, parse_share
+from optbench.cli.options import flag, json_option, label_option, option, parse_share, read_format
 from optbench.cli.output import NO, print_json
 from optbench.contract.columns import MEASURES
-from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.errors import OptbenchError
 
 if TYPE_CHECKING:
     from optbench.analysis.folders import Comparison
@@ -92,11 +92,7 @@ def compare(
     from optbench.wording.certainty import advise_both
     from optbench.wording.comparisons import list_missing, list_unsettled
 
-    if form not in _FORMATS:
-        raise unknown("format", form, _FORMATS)
-    if json and form not in ("text", "json"):
-        raise OptbenchError(f"--json and --format {form}: give one of them")
-    form = "json" if json else form
+    form = read_format(form, json, _FORMATS)
     above = None if fail_above is None else parse_share("--fail-above", fail_above)
     if strict and above is None:
         raise OptbenchError("--strict needs --fail-above SHARE, the regression that it wants to see ruled out")

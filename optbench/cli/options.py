@@ -1,14 +1,14 @@
 """Options that several commands share, and options that take several numbers, as in ``--beta 0.5 0.9``."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from optbench.cli import groups
-from optbench.contract.errors import OptbenchError
+from optbench.contract.errors import OptbenchError, unknown
 
 PLUGIN_HELP = "A Python file with optimizers, schedules or problems; repeatable."
 LABEL_HELP = (
@@ -69,6 +69,15 @@ def check_ending(option: str, path: Path | None, *endings: str) -> None:
     """Raise OptbenchError where the path of an option is given and has none of these endings, in lower case."""
     if path is not None and path.suffix.lower() not in endings:
         raise OptbenchError(f"{option} must end in {' or '.join(endings)}, not {str(path)!r}")
+
+
+def read_format(form: str, json: bool, known: Sequence[str]) -> str:
+    """Return the form of the output, one of ``known``; json: that flag, for the form "json". Raises OptbenchError."""
+    if form not in known:
+        raise unknown("format", form, known)
+    if json and form not in ("text", "json"):
+        raise OptbenchError(f"--json and --format {form}: give one of them")
+    return "json" if json else form
 
 
 def parse_share(option: str, text: str) -> float:

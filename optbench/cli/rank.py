@@ -11,10 +11,20 @@ from optbench.cli import completion, stopping
 from optbench.cli import report as report_command
 from optbench.cli.dry_run import print_estimate_if_long
 from optbench.cli.groups import INPUT, OUTPUT, WHERE
-from optbench.cli.options import Plugin, Report, Workers, check_folder, flag, json_option, option, parse_share
+from optbench.cli.options import (
+    Plugin,
+    Report,
+    Workers,
+    check_folder,
+    flag,
+    json_option,
+    option,
+    parse_share,
+    read_format,
+)
 from optbench.cli.output import NO, print_json
 from optbench.cli.progress import make_progress
-from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.errors import OptbenchError
 
 if TYPE_CHECKING:
     from optbench.analysis.answer import Answer
@@ -54,8 +64,8 @@ def rank(
     """Rank an optimizer among those of a finished sweep: it runs alone, on their problems, seeds and trials.
 
     Nothing of the sweep runs again. The rank of a problem is at least one more than the number of optimizers that it
-    loses to, and at most the number of those that it does not beat, itself included. The page has
-    the whole sweep with it. Exit code 1 with --fail-above, if it is worse on some problem; 2 for bad input; else 0.
+    loses to, and at most the number of those that it does not beat, itself included. The page has the whole sweep with
+    it. Exit code 1 with --fail-above, if it is worse on some problem; 2 for bad input; else 0.
 
     JSON: "optimizer", "against", "folder", "out", "ran" (false where the sweep has it), "judge_by", "level",
     "fail_above", "failed", "headline", "report" (the page, or null), "table" (a row a problem, the last "all": rank,
@@ -74,11 +84,7 @@ def rank(
     from optbench.store.provenance import typed_command
     from optbench.wording import rank_texts
 
-    if form not in _FORMATS:
-        raise unknown("format", form, _FORMATS)
-    if json and form not in ("text", "json"):
-        raise OptbenchError(f"--json and --format {form}: give one of them")
-    form = "json" if json else form
+    form = read_format(form, json, _FORMATS)
     above = None if fail_above is None else parse_share("--fail-above", fail_above)
     if out is not None:
         check_folder(out)
@@ -96,8 +102,9 @@ def rank(
                     print_estimate_if_long(entry.plan, session.checked_workers(workers), own)
                 answer = newcomers.run(entry, own, options, command=typed, watch=watch, tell=warn)
             placing = place(answer, entry.name, entry.against)
-            answer.everything.provenance["ranked"] = rank_texts.write_text(placing, answer)
-            page = report_command.draw_report(answer, warn) if report and entry.plan is not None else None
+            page = None
+            if report and entry.plan is not None:
+                page = report_command.draw_report(answer, warn, ranked=rank_texts.write_text(placing, answer))
             if keep and entry.plan is not None:
                 newcomers.keep(entry, folder, own, options, command=typed, tell=warn)
                 paragraph(f"its runs are kept in {folder}; optbench report {folder} draws that page again", hang=2)

@@ -102,7 +102,7 @@ def write_page(
     if options.static:  # elsewhere the explorer draws
         pictures, left_out = draw_page_pictures(shown, progress, [name for name in KINDS if name not in ANSWERS])
     progress("page")
-    content = Page(shown, pictures, left_out, not options.static, at_home=options.out is None)
+    content = Page(shown, pictures, left_out, not options.static, options.out is None, options.ranked)
     write_file(page, fill("report.html", page=content))
     if options.has_folder:
         progress("pictures beside it")
@@ -136,7 +136,13 @@ class Page:
     """
 
     def __init__(
-        self, sweep: ReportData, pictures: Mapping[str, list[dict]], undrawn: int, interactive: bool, at_home: bool
+        self,
+        sweep: ReportData,
+        pictures: Mapping[str, list[dict]],
+        undrawn: int,
+        interactive: bool,
+        at_home: bool,
+        ranked: str = "",
     ):
         """Compute all attributes, in the order in which the page shows them."""
         results, answer = sweep.results, sweep.answer
@@ -149,7 +155,7 @@ class Page:
         self.counts = f"{count_runs(runs)}."
         self.basis, self.spoils, self.details = answers.split_measure(answer)
         self.decisions = describe_decisions(answer)
-        self.ranked = str(answer.everything.provenance.get("ranked") or "")  # what `optbench rank` adds in memory
+        self.ranked = ranked
         self.unequal = answers.describe_unequal_trials(answer)
         self.views = list_views(sweep)
         self.own, self.level = answer.judge_by, name_certainty(answer)
@@ -179,7 +185,7 @@ class Page:
         drawn = set().union(*(forest.drawn for forest in self.forests.values()))
         self.drawn = [(place, look) for place, look in enumerate(looks) if place in drawn]
         self.cut = any(row.left_out for forest in self.forests.values() for row in forest.rows.values())
-        self.steps, self.at_home = ([] if self.ranked else list_steps(answer)), at_home  # they would extend it alone
+        self.steps, self.at_home = ([] if ranked else list_steps(answer)), at_home  # they would extend it alone
 
         # Each problem
         tables = SweepTables(sweep)

@@ -39,7 +39,9 @@ class Options:
     out: Path | None = None
     """The file of the page, or its folder; None: the folder `report` of the results."""
     static: bool = False
-    """Draw all figures as pictures, without a third-party script."""
+    """Draw all figures as pictures, without the explorer."""
+    ranked: str = ""
+    """Where an optimizer ranks in the sweep, which the page then begins with."""
     formats: Sequence[str] = ()
     """Formats of the picture files beside the page."""
     figures: Sequence[str] = ()

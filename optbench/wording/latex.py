@@ -26,6 +26,7 @@ _SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}", "–": "--", "…": r"\ldots{}", "·": r"\textperiodcentered{}", "\n": " ", "\r": " ",
+    "≥": r"$\geq$", "≤": r"$\leq$", "∞": r"$\infty$",
 }  # fmt: skip
 LATEX_BOUNDS = {"at least": r"$\geq$", "at most": r"$\leq$", "about": r"$\sim$"}
 """What stands before a ratio that is a bound."""

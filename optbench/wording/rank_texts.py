@@ -12,12 +12,14 @@ from optbench.analysis.placing import Placing
 from optbench.analysis.verdicts import ALL, LOSES, OPEN, TIE, WINS
 from optbench.contract.names import join_names, join_with_and
 from optbench.wording.judged import SAMPLES, SIGNS, format_ends, format_ratio, name_certainty, name_unit
+from optbench.wording.labels import shorten
 from optbench.wording.latex import latex_escaped
+from optbench.wording.summary import lay_out
 
 _MOST = 6
 """Names that a sentence lists."""
-# Letters: with it a line of the table has 80 columns; longer names have a line to themselves
 _NAME = 16
+"""Letters of a problem's name where the table is too wide."""
 COUNTS = {"beats": "+", "ties": "=", "loses": "-", "open": "?"}
 """The counts of a row, with what stands for each above a narrow column."""
 LEGEND = "+ beats, = ties with (within 10%), - loses to, ? open"
@@ -65,29 +67,17 @@ def list_cells(placing: Placing, answer: Answer) -> list[list[str]]:
     table = []
     for row in placing.table.to_dict("records"):
         best = f"{_write_ratio(row)} {answer.label(row['best'])}".strip()
-        cells = [
-            answer.label(row["problem"]),
-            f"{row['rank']} {_ends(row)}",
-            *(str(row[each]) for each in COUNTS),
-            best,
-        ]
+        cells = [answer.label(row["problem"]), f"{row['rank']} {_ends(row)}", *(str(row[key]) for key in COUNTS), best]
         table.append([*cells, _write_ratio(row, "against_")] if placing.against else cells)
     return table
 
 
-def list_lines(placing: Placing, answer: Answer) -> list[str]:
-    """Return the lines of the table, the heads first; a long name has a line of its own."""
+def list_lines(placing: Placing, answer: Answer, width: int = 80) -> list[str]:
+    """Return the lines of the table, the heads first, for so many columns."""
     heads = [COUNTS.get(head, head) for head in list_heads(placing, answer)]
-    rows = list_cells(placing, answer)
-    wide = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
-    wide[0] = min(wide[0], _NAME)
-    lines = []
-    for name, *cells in (heads, *rows):
-        if len(name) > _NAME:
-            lines.append(name)
-        both = ("" if len(name) > _NAME else name, *cells)
-        lines.append(" ".join(f"{cell:<{width}}" for cell, width in zip(both, wide, strict=True)).rstrip())
-    return lines
+    names, *others = zip(*list_cells(placing, answer), strict=True)
+    columns = [[[name, shorten(name, _NAME)] for name in names], *([[text] for text in each] for each in others)]
+    return lay_out(dict(zip(heads, columns, strict=True)), width)
 
 
 def write_text(placing: Placing, answer: Answer) -> str:
@@ -109,7 +99,7 @@ def write_latex(placing: Placing, answer: Answer, command: str) -> str:
     """Return the answer as a table in LaTeX, for the package booktabs."""
     heads, rows = list_heads(placing, answer), list_cells(placing, answer)
     caption = latex_escaped(" ".join([f"{headline_rank(placing, answer)}.", *describe_rank(placing, answer)]))
-    lines = [f"{' & '.join(map(_escape, cells))} \\\\" for cells in (heads, *rows)]
+    lines = [f"{' & '.join(map(latex_escaped, cells))} \\\\" for cells in (heads, *rows)]
     if len(rows) > 1:
         lines.insert(-1, "\\midrule")
     return "\n".join([
@@ -117,11 +107,6 @@ def write_latex(placing: Placing, answer: Answer, command: str) -> str:
         "\\label{tab:rank}", f"\\begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}", "\\toprule", lines[0], "\\midrule",
         *lines[1:], "\\bottomrule", "\\end{tabular}", "\\end{table}",
     ])  # fmt: skip
-
-
-def _escape(text: str) -> str:
-    """Return a cell in LaTeX, with the signs of bounds."""
-    return latex_escaped(text).replace("≥", r"$\geq$").replace("≤", r"$\leq$").replace("∞", r"$\infty$")
 
 
 def _ends(row: Mapping[str, Any]) -> str:
