@@ -65,7 +65,7 @@ class WorkerProcess:
 
     def __init__(self) -> None:
         """Start the process. Raises OptbenchError if the system gives none."""
-        paths = os.pathsep.join([str(Path(__file__).resolve().parents[3]), *filter(None, sys.path)])
+        paths = os.pathsep.join([str(Path(__file__).resolve().parents[2]), *filter(None, sys.path)])
         self._pipe, theirs = multiprocessing.Pipe()
         self._output = tempfile.TemporaryFile()  # noqa: SIM115
         try:

@@ -1,5 +1,7 @@
 """Plug-ins that kill or stop their process: their cohorts fail with the reason, and the rest goes on."""
 
+import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from optbench.catalogue import loader
 from optbench.plan.spec_files import make_spec
 from optbench.run import session
 from optbench.run.isolation import Isolation
+from optbench.run.processes import WorkerProcess
 
 SMALL = {"problems": ["rosenbrock", "bad"], "optimizers": ["gd"], "batch_sizes": ["full"], "learning_rates": [0.001],
          "steps": 20, "seeds": 2, "tuning_seeds": 0}  # fmt: skip
@@ -44,6 +47,17 @@ def split(runs):
     assert (runs.loc[~bad, "status"] == "ok").all() and (runs.loc[bad, "status"] == "failed").all()
     assert bad.any() and not bad.all() and runs.loc[bad, "failure"].str.len().between(1, 300).all()
     return runs.loc[bad, "failure"].tolist()
+
+
+def _first_of_the_path(report):
+    return os.environ["PYTHONPATH"].split(os.pathsep)[0]
+
+
+def test_a_worker_looks_for_the_package_where_it_lies_and_not_a_folder_above():
+    # above a clone that is called optbench, Python would take the clone itself for a package without names
+    with contextlib.closing(WorkerProcess()) as worker:
+        first = worker.call(_first_of_the_path)
+    assert Path(first, "optbench", "__init__.py").is_file()
 
 
 @pytest.mark.slow
