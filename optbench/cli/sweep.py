@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @with_key_options
 def sweep(
     spec: Annotated[Path | None, typer.Argument(
-        metavar="SPEC", help="A TOML file, or thorough; without it, the built-in default.",
+        metavar="SPEC", help="A TOML file, or thorough, or atlas; without it, the built-in default.",
         autocompletion=completion.file_or_spec,
     )] = None,
     time_limit: Annotated[str | None, option(
