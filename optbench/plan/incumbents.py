@@ -4,7 +4,7 @@
 its schedule. In the tables it is a variant of its optimizer, so that the optimizer itself may be tuned beside it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from optbench.catalogue.loader import Catalogue, name_variant
@@ -37,8 +37,12 @@ class Incumbent:
         return SettingList(self.optimizer, {size: (self.lane,)})
 
 
-def read_incumbents(texts: Iterable[str], catalogue: Catalogue) -> list[Incumbent]:
-    """Return the incumbents of a spec. Raises OptbenchError for an unknown name or value, and one without a rate."""
+def read_incumbents(texts: Iterable[str], catalogue: Catalogue, sizes: Collection[BatchSize]) -> list[Incumbent]:
+    """Return the incumbents of a spec.
+
+    sizes: the batch sizes of what is tuned; a single one is meant where a text names none. Raises OptbenchError for an
+    unknown name or value, for a text without a rate, and for one without a batch size where there are several.
+    """
     found: dict[str, Incumbent] = {}
     for text in texts:
         given, *parts = names.split_list(text) or [""]
@@ -52,13 +56,16 @@ def read_incumbents(texts: Iterable[str], catalogue: Catalogue) -> list[Incumben
             raise OptbenchError(f"have: {given} is SciPy's and has no setting: name it in optimizers")
         if optimizer.name in found:
             raise OptbenchError(f"have names {given} twice: give one setting of each optimizer")
-        rate, batch_size, schedule = _read_setting(text, parts)
+        rate, batch_size, schedule = _read_setting(text, parts, sizes)
         found[optimizer.name] = Incumbent(optimizer, Lane(rate, catalogue.schedule(schedule), values), batch_size)
     return list(found.values())
 
 
-def _read_setting(text: str, parts: Iterable[str]) -> tuple[float, BatchSize, str]:
-    """Return rate, batch size and schedule of the parts behind an optimizer; text: all of it, for errors."""
+def _read_setting(text: str, parts: Iterable[str], sizes: Collection[BatchSize]) -> tuple[float, BatchSize, str]:
+    """Return rate, batch size and schedule of the parts behind an optimizer; text: all of it, for errors.
+
+    sizes: as in `read_incumbents`.
+    """
     found: dict[str, str] = {}
     for part in parts:
         words = part.replace("=", " ").split()
@@ -76,7 +83,9 @@ def _read_setting(text: str, parts: Iterable[str]) -> tuple[float, BatchSize, st
         rate = float(found["lr"])
     except ValueError:
         raise OptbenchError(f"have: lr={shown(found['lr'])} must be a number") from None
-    (size,) = read_sizes(found.get("batch", "full"))
+    if "batch" not in found and len(sizes) > 1:
+        raise OptbenchError(f"have: {shown(text)} lacks its batch size: add batch 32, or batch full")
+    (size,) = read_sizes(found["batch"]) if "batch" in found else sizes or ["full"]
     return check(Rate, rate, "have: lr="), check(BatchSize, size, "have: batch "), found.get("schedule", "constant")
 
 

@@ -432,7 +432,6 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
     not exist.
     """
     tried = [] if spec.chosen else expand_settings(spec, catalogue)
-    incumbents = read_incumbents(spec.have, catalogue)
     shared = SharedRanges((), {})
     if spec.trials is not None:
         shared = share_ranges([each for each in tried if isinstance(each, Space)], spec.ranges)
@@ -441,6 +440,8 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
     problems = [(find_problem(catalogue, entry.name, spec.folds), entry) for entry in spec.problems]
     if len({problem.name for problem, _ in problems}) < len(problems):
         raise OptbenchError("problems has an entry twice")
+    sizes = {size for problem, entry in problems if not has_equal_batches(problem) for size in spec.sizes_of(entry)}
+    incumbents = read_incumbents(spec.have, catalogue, sizes)
     for measure in spec.choose_by:
         _check_measure(measure, [problem for problem, _ in problems])
     cohorts = [

@@ -4,6 +4,9 @@ import pytest
 
 import optbench
 from optbench.analysis.answer import ask
+from optbench.catalogue.loader import load
+from optbench.plan.spec_files import make_spec
+from optbench.run.session import plan
 
 DATA = "logistic(data=gaussian(examples=60, features=3, classes=2), l2=0.1)"
 BOTH = ["gd", "momentum"]
@@ -85,7 +88,32 @@ def test_a_folder_with_both_resumes_and_runs_again_from_its_settings(folder, res
 def test_settings_as_they_are_typed(text, setting):
     from optbench.plan.incumbents import _read_setting
 
-    assert _read_setting(text, [part.strip() for part in text.split(",")][1:]) == setting
+    assert _read_setting(text, [part.strip() for part in text.split(",")][1:], ["full"]) == setting
+
+
+def plan_of(**changes):
+    return plan(make_spec(SPEC, changes), load())
+
+
+@pytest.mark.parametrize(("sizes", "size"), [([16], 16), (["full"], "full")])
+def test_a_batch_size_that_is_not_named_is_the_only_one(sizes, size):
+    found = plan_of(have="adam, lr=0.1", batch_sizes=sizes)
+    (mine,) = {each.cohort.batch_size for each in found.series if "adam" in each.cohort.optimizer.name}
+    assert mine == (found.problems[0].examples if size == "full" else size)
+
+
+def test_a_batch_size_is_asked_for_where_there_are_several():
+    with pytest.raises(optbench.OptbenchError, match="lacks its batch size: add batch 32, or batch full"):
+        plan_of(have="adam, lr=0.1")
+
+
+def test_no_batch_size_is_asked_for_where_all_are_the_same():
+    with pytest.warns(UserWarning, match="every batch is the same"):
+        found = optbench.sweep(
+            problems=[(lambda w: w @ w, [1.0, 2.0])], optimizers="gd", have="momentum, lr=0.1",
+            batch_sizes=[4, "full"], lr=[0.1], seeds=1, steps=2, workers=1,
+        )  # fmt: skip
+    assert set(found.runs["batch_size"]) == {1}
 
 
 @pytest.mark.parametrize(
@@ -107,5 +135,5 @@ def test_settings_as_they_are_typed(text, setting):
 )
 def test_what_is_refused(changes, said):
     with pytest.raises(optbench.OptbenchError) as error:
-        optbench.sweep({**SPEC, "problems": ["rosenbrock"]}, **changes)
+        optbench.sweep({**SPEC, "problems": ["rosenbrock"], "batch_sizes": 16}, **changes)
     assert said in str(error.value) and "\n" not in str(error.value)
