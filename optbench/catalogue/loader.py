@@ -215,6 +215,18 @@ def name_variant(text: str) -> str:
     return names.canonical(_VARIANT, {names.INNER: text})
 
 
+def find_base(record: AnyOptimizer) -> AnyOptimizer:
+    """Return a variant as the optimizer that it is a variant of, by its name; another optimizer as it is."""
+    name, given = names.parse(record.name)
+    if name != _VARIANT:
+        return record
+    base, text = copy.copy(record), given[names.INNER]  # its values are checked
+    if not isinstance(record, Eager):  # whose options are a part of its name
+        text = names.join_levels((each, {}) for each, _ in names.split_levels(text))
+    object.__setattr__(base, "name", text)
+    return base
+
+
 def load(files: tuple[str | Path, ...] = ()) -> Catalogue:
     """Return the shipped catalogue with the user's ``files`` on top.
 

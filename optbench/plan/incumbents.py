@@ -7,10 +7,10 @@ its schedule. In the tables it is a variant of its optimizer, so that the optimi
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from optbench.catalogue.loader import Catalogue, name_variant
+from optbench.catalogue.loader import Catalogue, find_base, name_variant
 from optbench.contract import names
 from optbench.contract.arguments import BatchSize, check
-from optbench.contract.eager import AnyOptimizer
+from optbench.contract.eager import AnyOptimizer, Eager
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.optimizers import Baseline
 from optbench.contract.problems import Problem
@@ -18,6 +18,7 @@ from optbench.engine.cohort import Lane, batch_size_of
 from optbench.engine.settings import Rate
 from optbench.plan.spec_values import read_sizes
 from optbench.plan.trials import SettingList, has_equal_batches
+from optbench.translation.setting import Setting, describe_in_torch
 
 _EXAMPLE = "'adam_torch, lr=0.001, batch 256, cosine'"
 _WORDS = {"lr": "lr", "learning_rate": "lr", "batch": "batch", "batch_size": "batch"}
@@ -35,6 +36,16 @@ class Incumbent:
         """Return its setting on a problem; a batch of more examples than there are is the full one."""
         size = problem.examples if has_equal_batches(problem) else batch_size_of(self.batch_size, problem)
         return SettingList(self.optimizer, {size: (self.lane,)})
+
+    def describe(self) -> str:
+        """Return what was understood, and what that is in PyTorch, in one line."""
+        lane, schedule = self.lane, self.lane.schedule
+        name = names.parse(self.optimizer.name)[1][names.INNER]
+        text = f"what you have: {name}, lr={names.number_text(lane.lr)}, batch {self.batch_size}, {schedule.text}"
+        if isinstance(self.optimizer, Eager):  # its name says what it is
+            return text
+        setting = Setting(find_base(self.optimizer), lane.hyperparameters, lane.lr, schedule, self.batch_size, epochs=1)
+        return f"{text}: {describe_in_torch(setting)}"
 
 
 def read_incumbents(texts: Iterable[str], catalogue: Catalogue, sizes: Collection[BatchSize]) -> list[Incumbent]:

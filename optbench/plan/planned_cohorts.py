@@ -285,7 +285,7 @@ class Plan:
     searched: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By optimizer, the ranges that its trials are drawn from, by name; empty without trials."""
     notes: tuple[str, ...] = ()
-    """The ranges that optimizers share, and who keeps its own, a line each."""
+    """The ranges that optimizers share, who keeps its own, and what the user has, a line each."""
     doubts: tuple[str, ...] = ()
     """What makes the ranges less fair than they could be, a line each."""
     shard: str = ""
@@ -461,7 +461,8 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
     searched = {each.optimizer.name: each.searched for each in tried if isinstance(each, Space)}
     names = tuple(problem.name for problem, _ in problems)
     plan = Plan(
-        spec, Cohorts(series), device, device_note, searched, shared.notes, shared.doubts, names=names,
+        spec, Cohorts(series), device, device_note, searched,
+        (*shared.notes, *(each.describe() for each in incumbents)), shared.doubts, names=names,
         incumbents=tuple(each.optimizer.name for each in incumbents),
     )  # fmt: skip
     return replace(plan, labels=_find_labels(plan))

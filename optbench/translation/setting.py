@@ -238,6 +238,28 @@ def describe_lack(setting: Setting, library: str, choice: Choice, instead: str) 
     return f"{MODULES[library]} has no equal: {choice.why}. {instead}{near}"
 
 
+def describe_in_torch(setting: Setting) -> str:
+    """Return the optimizer of PyTorch that takes the same steps, with its own rate, or why there is none.
+
+    setting: of an optimizer that is optbench's or PyTorch's.
+
+    Example:
+        >>> setting = Setting(optimizers()["momentum"], {"beta1": 0.9}, 0.1, schedules()["constant"], 64, 10)
+        >>> describe_in_torch(setting)
+        'torch.optim.SGD(lr=0.01, momentum=0.9)'
+    """
+    choice = find_equal(setting, "torch")
+    if choice.call is None:
+        return describe_lack(setting, "torch", choice, "So optbench's own kernel takes the steps.")
+    call, loop = choice.call, ""
+    while isinstance(call, ast.Call) and called_name(call) in LOOPS["torch"]:
+        call, loop = call.args[0], ", and lines of the training loop"
+    own, share = find_own_rate(setting, Choice(call)), find_rate(call)
+    rate = number_text(setting.lr if math.isnan(own) else float(f"{own:.6g}"))
+    code = ast.unparse(call)
+    return f"torch.optim.{code if share is None else code.replace(f'={ast.unparse(share)}', f'={rate}', 1)}{loop}"
+
+
 def _comment(text: str) -> str:
     """Return a paragraph as lines of a Python comment."""
     lines = textwrap.wrap(text, _WIDTH, initial_indent="# ", subsequent_indent="# ", break_long_words=False)

@@ -107,6 +107,23 @@ def test_a_batch_size_is_asked_for_where_there_are_several():
         plan_of(have="adam, lr=0.1")
 
 
+@pytest.mark.parametrize(
+    ("have", "in_torch"),
+    [
+        ("adam_torch(beta2=0.99), lr=0.001", "torch.optim.Adam(lr=0.001, betas=(0.9, 0.99), eps=1e-08)"),
+        ("momentum, lr=0.01", "torch.optim.SGD(lr=0.001, momentum=0.9)"),
+        (
+            "clip(nesterov), lr=0.1",
+            "torch.optim.SGD(lr=0.01, momentum=0.9, nesterov=True), and lines of the training loop",
+        ),
+        ("adam, lr=0.1", "The nearest that it has is adam_torch(eps=0.0001)."),
+    ],
+)
+def test_a_line_says_what_was_understood(have, in_torch):
+    (note,) = plan_of(have=f"{have}, batch 4, cosine").notes
+    assert note.startswith(f"what you have: {have}, batch 4, cosine(final=0.0): ") and note.endswith(in_torch)
+
+
 def test_no_batch_size_is_asked_for_where_all_are_the_same():
     with pytest.warns(UserWarning, match="every batch is the same"):
         found = optbench.sweep(
