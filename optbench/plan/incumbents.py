@@ -1,7 +1,8 @@
 """What a user has already: settings that run as they are in a sweep, beside those that are tuned.
 
 ``adam_torch(beta2=0.99), lr=0.001, batch 256, cosine`` is an optimizer and, in any order, its rate, its batch size and
-its schedule. In the tables it is a variant of its optimizer, so that the optimizer itself may be tuned beside it.
+its schedule; ``SGD(lr=0.01, momentum=0.9), batch 32`` is one as PyTorch writes it. In the tables it is a variant of its
+optimizer, so that the optimizer itself may be tuned beside it.
 """
 
 from collections.abc import Collection, Iterable
@@ -19,6 +20,7 @@ from optbench.engine.settings import Rate
 from optbench.plan.spec_values import read_sizes
 from optbench.plan.trials import SettingList, has_equal_batches
 from optbench.translation.setting import Setting, describe_in_torch
+from optbench.translation.torch_calls import TorchCall, read_torch
 
 _EXAMPLE = "'adam_torch, lr=0.001, batch 256, cosine'"
 _WORDS = {"lr": "lr", "learning_rate": "lr", "batch": "batch", "batch_size": "batch"}
@@ -58,7 +60,8 @@ def read_incumbents(texts: Iterable[str], catalogue: Catalogue, sizes: Collectio
     for text in texts:
         given, *parts = names.split_list(text) or [""]
         try:
-            optimizer, values = catalogue.optimizer(name_variant(given))
+            asked = read_torch(given, catalogue) or TorchCall(given, None, 1.0)
+            optimizer, values = catalogue.optimizer(name_variant(asked.optimizer))
         except OptbenchError as error:
             named = OptbenchError(f"have: {error}")
             named.unknown = error.unknown
@@ -67,8 +70,11 @@ def read_incumbents(texts: Iterable[str], catalogue: Catalogue, sizes: Collectio
             raise OptbenchError(f"have: {given} is SciPy's and has no setting: name it in optimizers")
         if optimizer.name in found:
             raise OptbenchError(f"have names {given} twice: give one setting of each optimizer")
+        parts += [] if asked.lr is None else [f"lr={asked.lr}"]
         rate, batch_size, schedule = _read_setting(text, parts, sizes)
-        found[optimizer.name] = Incumbent(optimizer, Lane(rate, catalogue.schedule(schedule), values), batch_size)
+        rate = rate if asked.share == 1 else float(f"{rate / asked.share:.12g}")
+        lane = Lane(rate, catalogue.schedule(schedule), values)
+        found[optimizer.name] = Incumbent(optimizer, lane, batch_size)
     return list(found.values())
 
 

@@ -124,6 +124,18 @@ def test_a_line_says_what_was_understood(have, in_torch):
     assert note.startswith(f"what you have: {have}, batch 4, cosine(final=0.0): ") and note.endswith(in_torch)
 
 
+@pytest.mark.parametrize(
+    ("have", "meant"),
+    [
+        ("SGD(lr=0.01, momentum=0.9), batch 4", "heavy_ball, lr=0.01, batch 4, constant: torch.optim.SGD(lr=0.01, mom"),
+        ("AdamW(eps=1e-6), b4, lr=0.01", "adamw(eps=1e-06), lr=0.01, batch 4, constant: torch.optim.AdamW("),
+        ("SGD(momentum=0.9, nesterov=True), b4, lr=0.01", "nesterov, lr=0.1, batch 4"),
+    ],
+)
+def test_what_you_have_as_pytorch_writes_it(have, meant):
+    assert plan_of(have=have).notes[0].startswith(f"what you have: {meant}")
+
+
 def test_no_batch_size_is_asked_for_where_all_are_the_same():
     with pytest.warns(UserWarning, match="every batch is the same"):
         found = optbench.sweep(
@@ -143,6 +155,9 @@ def test_no_batch_size_is_asked_for_where_all_are_the_same():
         ({"have": "adam, lr=1, b0"}, "have: batch 0"),
         ({"have": "adm, lr=1"}, "did you mean 'adam'"),
         ({"have": "adam, lr=1, cosin"}, "did you mean 'cosine'"),
+        ({"have": "Adam(lr=1), lr=2"}, "has two of what may be its lr"),
+        ({"have": "Adam(lr=1, maximize=True)"}, "have: Adam(maximize=True) has no equal here"),
+        ({"have": "Adam(betas=(0.9, 0.99))"}, "have: 'Adam(betas=(0.9, 0.99))' lacks its learning rate"),
         ({"have": "lbfgs, lr=1"}, "lbfgs is SciPy's"),
         ({"have": ["adam, lr=1", "adam, lr=2"]}, "have names adam twice"),
         ({"have": 3}, "have"),
