@@ -215,15 +215,22 @@ def name_variant(text: str) -> str:
     return names.canonical(_VARIANT, {names.INNER: text})
 
 
+def base_name(name: str) -> str:
+    """Return the name of the optimizer that a variant is of, adam for variant(adam(beta1=0.5)); others stay."""
+    if not name.startswith(f"{_VARIANT}("):
+        return name
+    inner = names.parse(name)[1][names.INNER]
+    levels = names.split_levels(inner)
+    # The options of another library's optimizer are a part of its name
+    return inner if any(":" in each for each, _ in levels) else names.join_levels((each, {}) for each, _ in levels)
+
+
 def find_base(record: AnyOptimizer) -> AnyOptimizer:
     """Return a variant as the optimizer that it is a variant of, by its name; another optimizer as it is."""
-    name, given = names.parse(record.name)
-    if name != _VARIANT:
+    if (name := base_name(record.name)) == record.name:
         return record
-    base, text = copy.copy(record), given[names.INNER]  # its values are checked
-    if not isinstance(record, Eager):  # whose options are a part of its name
-        text = names.join_levels((each, {}) for each, _ in names.split_levels(text))
-    object.__setattr__(base, "name", text)
+    base = copy.copy(record)  # its values are checked
+    object.__setattr__(base, "name", name)
     return base
 
 

@@ -203,4 +203,4 @@ def make_best(row: Mapping[str, Any], runs: pd.DataFrame, digest: str, snippets:
     size: int | str = "full" if row["full_batch"] else int(row["batch_size"])
     schedule, dtype = str(row["schedule"]), str(row["dtype"])
     folds = count_folds(runs)
-    return Best(problem, optimizer, rate, size, schedule, values, budget, dtype, folds, digest, codes)
+    return Best(problem, loader.base_name(optimizer), rate, size, schedule, values, budget, dtype, folds, digest, codes)

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from optbench.analysis.answer import Answer
 from optbench.analysis.run_columns import count_folds
+from optbench.catalogue.loader import find_base
 from optbench.contract import names
 from optbench.contract.equals import LIBRARIES
 from optbench.contract.names import number_text
@@ -121,7 +122,7 @@ def write_code(cohort: Cohort, lane: Lane, epochs: int, remark: str) -> Code:
     """
     size: int | Literal["full"] = "full" if cohort.batch_size == cohort.problem.examples else cohort.batch_size
     setting = Setting(
-        cohort.optimizer, lane.hyperparameters, lane.lr, lane.schedule, size, epochs, remark, cohort.problem
+        find_base(cohort.optimizer), lane.hyperparameters, lane.lr, lane.schedule, size, epochs, remark, cohort.problem
     )
     found = []
     for library in LIBRARIES:

@@ -4,7 +4,7 @@ import pytest
 
 import optbench
 from optbench.analysis.answer import ask
-from optbench.catalogue.loader import load
+from optbench.catalogue.loader import base_name, load
 from optbench.plan.spec_files import make_spec
 from optbench.run.session import plan
 
@@ -40,6 +40,19 @@ def test_it_takes_the_steps_of_its_optimizer(results):
     setting = {"lr": 0.1, "batch_size": 4, "schedule": "cosine", "epochs": 4, "seed": int(run["seed"])}
     alone = optbench.minimize(DATA, optimizer="momentum(beta1=0.8)", **setting)
     assert run["loss_final"] == pytest.approx(alone.fun, rel=1e-12)
+
+
+def test_its_code_and_its_setting_are_those_of_its_rule(results):
+    best = results.best(optimizer="yours: momentum(beta1=0.8)")
+    assert (best.optimizer, best.hyperparameters) == ("momentum", {"beta1": 0.8})
+    assert "torch.optim.SGD(parameters, lr=0.1 * (1 - 0.8), momentum=0.8)" in best.code()
+    assert best.code().startswith("# momentum with beta1=0.8") and "variant" not in best.code()
+
+
+def test_the_name_of_what_a_variant_is_of():
+    assert base_name("variant(clip(adam(beta1=0.8), norm=2))") == "clip(adam)"
+    assert base_name("variant(torch:SGD(nesterov=True))") == "torch:SGD(nesterov=True)"
+    assert base_name("adam(beta1=0.8)") == "adam(beta1=0.8)"
 
 
 def test_batch_sizes_and_schedules_are_those_of_what_is_tuned(results):
