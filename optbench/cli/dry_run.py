@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optbench.cli.progress import format_duration
+from optbench.cli.sweep_json import name_variant
 
 if TYPE_CHECKING:
     from optbench.contract.types import Stage
@@ -59,14 +60,15 @@ def print_plan(plan: Plan, workers: int) -> dict[str, Any]:
         times = ["< 1 s" if (each := seconds[problem, optimizer]) < 1 else format_duration(each)] * timed
         table.add_row(*names_shown, ", ".join(sizes), *(f"{number:,}" for number in numbers), *times)
         names = ("problem", "optimizer", "batch_sizes", "cohorts", "trials", "runs", "run_steps", "seconds")
-        values = (problem, optimizer, list(sizes), cohorts, *numbers, seconds[problem, optimizer] if timed else None)
+        expected = seconds[problem, optimizer] if timed else None
+        values = (problem, name_variant(optimizer, plan.labels), list(sizes), cohorts, *numbers, expected)
         rows.append(dict(zip(names, values, strict=True)))
     console.print(table, width=max(console.width, _NARROWEST), crop=False)
     for text in describe_data((each.name, each.data_text) for each in plan.problems if not each.digest):
         paragraph(text, hang=2)
     for optimizer, ranges in plan.searched.items():
         words = ", ".join(f"{key}={text}" for key, text in ranges.items()) or "nothing"
-        paragraph(f"{optimizer} searches {words}", hang=2)
+        paragraph(f"{plan.labels.get(optimizer, optimizer)} searches {words}", hang=2)
     paragraph(f"{len(plan.cohorts):,} cohorts, {plan.runs:,} runs{_describe_stages(plan, later)}", hang=2)
     largest = {stage: cohorts.runs for stage, cohorts in later.items()}
     planned: dict[str, Any] = {"cohorts": len(plan.cohorts), "runs": plan.runs, "later": largest, "rows": rows}

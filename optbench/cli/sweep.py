@@ -73,9 +73,9 @@ def sweep(
 
     JSON: "folder", "report" (the page, or null), "finished", "part" (the shard, or null), "versions", "runs" (by
     status), "failures" (sentences), "missing" (a sentence), "judge_by", "choose_by", "level" (of intervals),
-    "headline", "answers" (a sentence for each problem, and "all"), "ranking" and "verdicts" (rows, as in Python),
-    "recommended" (settings, with their value on fresh seeds), "next" (what would tell more: text and command). A number
-    that is not finite is null.
+    "headline", "answers" (a sentence for each problem, and "all"), "ranking" and "verdicts" (rows, as in Python,
+    with labels of variants, "yours: adam"), "recommended" (settings, with their value on fresh seeds), "next" (what
+    would tell more: text and command). A number that is not finite is null.
     """
     from optbench.cli.console import command, paragraph, warn
     from optbench.plan.display_names import read_pairs

@@ -361,7 +361,7 @@ class Plan:
         for (problem, optimizer), number in self.trials.items():
             if optimizer in self.incumbents:
                 continue
-            numbers.setdefault(problem, {})[optimizer] = number
+            numbers.setdefault(problem, {})[self.labels.get(optimizer, optimizer)] = number
         for each in numbers.values():
             if len(set(each.values())) > 1:
                 counts = ", ".join(f"{optimizer} {number:,}" for optimizer, number in each.items())

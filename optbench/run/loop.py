@@ -12,6 +12,7 @@ from functools import partial
 from heapq import heappop, heappush
 from typing import Any, get_args
 
+from optbench.catalogue.loader import base_name
 from optbench.contract.errors import in_one_line
 from optbench.contract.types import Stage
 from optbench.engine.cpu.cohort_kernels import is_compiled
@@ -112,7 +113,7 @@ class Status:
         self.cost += sum(each.cost for each in cohorts) - counted
         self.runs += sum(each.runs for each in cohorts)
         self.cohorts += len(cohorts)
-        self.last = f"{cohorts[-1].cohort.optimizer.name} on {cohorts[-1].cohort.problem.name}"
+        self.last = f"{base_name(cohorts[-1].cohort.optimizer.name)} on {cohorts[-1].cohort.problem.name}"
 
 
 class SweepRun:

@@ -166,7 +166,7 @@ def execute(
         store.arrange(sort_for_tables(sweep.planned))
         until = limit.end_of_paths(len(plan.problems)) if limit else None
         runs = write_tables(plan, store, isolation, only=counted, until=until)
-        sweep.status.failed = describe_failures(runs)
+        sweep.status.failed = describe_failures(runs, plan.labels)
         if find_lost_runs(runs).all():
             raise OptbenchError(join_failures(sweep.status.failed))
         return sweep.status

@@ -341,8 +341,11 @@ def shorten_reason(reason: str) -> str:
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 3]}..."
 
 
-def describe_failures(runs: pd.DataFrame) -> dict[str, str]:
-    """Return by "problem with optimizer" why runs failed: the first reason, and their number if not all did."""
+def describe_failures(runs: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, str]:
+    """Return by "problem with optimizer" why runs failed: the first reason, and their number if not all did.
+
+    labels: those of optimizers, by name.
+    """
     texts: dict[str, str] = {}
     if not (runs["status"] == "failed").any():
         return texts
@@ -350,7 +353,7 @@ def describe_failures(runs: pd.DataFrame) -> dict[str, str]:
         lost = part[part["status"] == "failed"]
         if len(lost):
             count = "" if len(lost) == len(part) else f"{len(lost):,} of {len(part):,} runs failed: "
-            texts[f"{problem} with {optimizer}"] = count + summarize_reasons(lost)
+            texts[f"{problem} with {labels.get(optimizer, optimizer)}"] = count + summarize_reasons(lost)
     return texts
 
 

@@ -5,8 +5,10 @@ import pytest
 import optbench
 from optbench.analysis.answer import ask
 from optbench.catalogue.loader import base_name, load
+from optbench.cli.sweep_json import make_answer
 from optbench.plan.spec_files import make_spec
 from optbench.run.session import plan
+from optbench.store.rows import describe_failures
 
 DATA = "logistic(data=gaussian(examples=60, features=3, classes=2), l2=0.1)"
 BOTH = ["gd", "momentum"]
@@ -47,6 +49,19 @@ def test_its_code_and_its_setting_are_those_of_its_rule(results):
     assert (best.optimizer, best.hyperparameters) == ("momentum", {"beta1": 0.8})
     assert "torch.optim.SGD(parameters, lr=0.1 * (1 - 0.8), momentum=0.8)" in best.code()
     assert best.code().startswith("# momentum with beta1=0.8") and "variant" not in best.code()
+
+
+def test_programs_get_the_names_that_texts_have(results):
+    made = make_answer(results.ask(), None)
+    names = {*made["ranking"]["optimizer"], *made["verdicts"]["a"], *made["verdicts"]["b"]}
+    assert names == {*made["recommended"]["optimizer"]}
+    assert names == {*BOTH, "momentum(beta1=0.5)", "momentum(beta1=0.9)", "yours: momentum(beta1=0.8)"}
+
+
+def test_runs_that_failed_are_yours(results):
+    failed = results.runs[results.runs["optimizer"] == YOURS].assign(status="failed", failure="no memory")
+    (pair,) = describe_failures(failed, results.labels)
+    assert pair.endswith(") with yours: momentum(beta1=0.8)")
 
 
 def test_the_name_of_what_a_variant_is_of():
