@@ -256,7 +256,8 @@ def _select_sides(
                 f"no run of {name!r} is there yet, of {', '.join(sorted(there))} alone: {results.missing}"
             )
         if name not in there:
-            raise OptbenchError(f"{str(results.path)!r}: {unknown('optimizer', name, there)}")
+            valid = map(results.label_of, there)
+            raise OptbenchError(f"{str(results.path)!r}: {unknown('optimizer', name, valid)}")
 
     find_all(check, enumerate(pair or ()))
     named = problems

@@ -382,7 +382,7 @@ class Results(Tables):
             optimizer = first.iloc[0]
         rows = settings[settings["optimizer"] == name_of(optimizer, self.labels)]
         if rows.empty:
-            raise unknown("optimizer", optimizer, settings["optimizer"])
+            raise unknown("optimizer", optimizer, map(self.label_of, settings["optimizer"]))
         digest = self.problem(name).get("digest") or ""
         return make_best(rows.iloc[0].to_dict(), own, digest, self.snippets)
 

@@ -58,6 +58,13 @@ def test_programs_get_the_names_that_texts_have(results):
     assert names == {*BOTH, "momentum(beta1=0.5)", "momentum(beta1=0.9)", "yours: momentum(beta1=0.8)"}
 
 
+def test_messages_have_the_names_that_texts_have(results):
+    for ask_for in (lambda: results.best(optimizer="xyz"), lambda: optbench.compare(results, pair=("gd", "xyz"))):
+        with pytest.raises(optbench.OptbenchError, match=r"valid names: .*, yours: momentum\(beta1=0.8\)") as error:
+            ask_for()
+        assert "variant(" not in str(error.value)
+
+
 def test_runs_that_failed_are_yours(results):
     failed = results.runs[results.runs["optimizer"] == YOURS].assign(status="failed", failure="no memory")
     (pair,) = describe_failures(failed, results.labels)
