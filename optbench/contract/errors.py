@@ -72,9 +72,9 @@ class PluginError(OptbenchError):
     """A plug-in that breaks the contract of its kind.
 
     Example:
-        >>> optimizer(source="a rule without lr")(lambda w, g: w)
+        >>> optimizer(source="a rule without lr", name="mine")(lambda w, g: w)
         Traceback (most recent call last):
-        optbench.contract.errors.PluginError: optimizer <lambda>: arguments must be (w, g, slots..., lr, ...)
+        optbench.contract.errors.PluginError: optimizer mine: arguments must be (w, g, slots..., lr, ...)
     """
 
 

@@ -479,6 +479,10 @@ def _signature_parts(
     values = {key: real_number(f"{owner}: {key}", value, error=PluginError) for key, value in given.items()}
     known = {*values, *(f"{key}_t" for key in values), *GIVEN, *stages}
     strange = next((scalar for scalar in scalars if scalar not in known), None)
+    own = dict(zip(reversed(signature), reversed(function.__defaults__ or ()), strict=False))
+    if strange in own:
+        decorator = f"@optbench.{'wrapper' if 'step' in head else 'optimizer'}({strange}={own[strange]!r})"
+        raise PluginError(f"{owner}: the default of {strange!r} belongs in its decorator: write {decorator}")
     if strange:
         raise PluginError(f"{owner}: {strange!r} has no default in its decorator{near(strange, values)}")
     taken = next((key for key in values if columns.is_taken(key)), None)
@@ -625,6 +629,8 @@ def optimizer(  # noqa: PLR0913  what may be declared of one
     def make_optimizer(rule: Callable) -> Optimizer:
         """Return the optimizer of a rule; raise PluginError if its signature is broken."""
         label = check(SourceFunction, rule, "optimizer: rule=", PluginError).__name__ if name is None else name
+        if label == "<lambda>":
+            raise PluginError("optimizer: a lambda cannot be a rule: write it with def, def mine(w, g, lr): return ...")
         owner = f"optimizer {label}"
         given = {"total": total, "block": block, "matrix": matrix}
         stages = {key: check(ByName[Any], value, f"{owner}: {key}=", PluginError) for key, value in given.items()}

@@ -220,7 +220,11 @@ def make_record(kind: str, item: Any) -> Any:
     elif hasattr(item, "param_groups"):
         raise OptbenchError(f"optimizers: give the class {type(item).__qualname__}, and no instance of it")
     elif callable(item):
-        names = list(inspect.signature(item).parameters)
+        try:
+            names = list(inspect.signature(item).parameters)
+        except ValueError:  # written in C
+            what = f"optimizers: {functions.name_of(item)} is no optimizer"
+            raise OptbenchError(f"{what}: give a name, such as 'adam', or a rule, def mine(w, g, lr)") from None
         if names[:2] == ["w", "g"]:
             return optimizer(source="a rule of your own")(item)
         return optax_optimizer(item)

@@ -96,6 +96,14 @@ def test_worker_processes_give_the_same_bytes(tmp_path, given):
     assert read(tmp_path / "threads") == read(tmp_path / "processes")
 
 
+def test_a_function_of_c_is_no_optimizer():
+    for run in (lambda: optbench.sweep(SMALL, optimizers=[max]), lambda: optbench.minimize("rosenbrock", max)):
+        with pytest.raises(
+            OptbenchError, match="max is no optimizer: give a name, such as 'adam', or a rule, def mine"
+        ):
+            run()
+
+
 @pytest.mark.slow
 def test_a_folder_needs_its_objects_again(tmp_path):
     spec = SMALL | {"problems": [(bowl, [1.0, -2.0])], "optimizers": [own_descent, "gd"]}
