@@ -83,7 +83,8 @@ class Preparation:
         """
         import pandas as pd
 
-        table = rows.to_pandas() if hasattr(rows, "to_pandas") else rows
+        table, hint = rows.to_pandas() if hasattr(rows, "to_pandas") else rows, ""
+        names = (*self.numbers, *self.levels)
         if hasattr(table, "columns"):
             table = table.set_axis(column_names(table), axis=1)
         else:
@@ -91,9 +92,10 @@ class Preparation:
             if array.ndim != 2:
                 raise OptbenchError(f"rows to prepare must be a table or (rows, features), not {array.shape}")
             table = pd.DataFrame(array).set_axis([f"x{i}" for i in range(array.shape[1])], axis=1)
-        for name in (*self.numbers, *self.levels):
+            hint = f": an array has {name_some(table.columns)}; pass a DataFrame with {name_some(names)}"
+        for name in names:
             if name not in table.columns:
-                raise OptbenchError(f"the rows to prepare have no column {name!r}")
+                raise OptbenchError(f"the rows to prepare have no column {name!r}{hint}")
         table = pd.DataFrame(
             {name: to_numbers(name, table[name]) for name in self.numbers}
             | {name: strip_texts(table[name]) for name in self.levels}

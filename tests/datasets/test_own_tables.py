@@ -112,7 +112,7 @@ def test_what_was_learned_prepares_other_rows():
         (new.assign(age="old"), "column 'age' holds 'old', which is no number"),
         (new.assign(fare=np.inf), "column 'fare' holds values that are not finite"),
         (np.ones(3), "must be a table or (rows, features)"),
-        (np.ones((3, 7)), "the rows to prepare have no column 'age'"),
+        (np.ones((3, 2)), "have no column 'age': an array has x0, x1; pass a DataFrame with age, alone, "),
     ):
         with pytest.raises(OptbenchError) as refused:
             again.apply(rows)
