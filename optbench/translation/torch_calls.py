@@ -1,6 +1,5 @@
 """Read an optimizer as PyTorch writes it, ``SGD(lr=0.01, momentum=0.9)``, as the rule that takes the same steps."""
 
-import re
 from typing import Any, NamedTuple
 
 from optbench.catalogue.loader import Catalogue
@@ -40,9 +39,10 @@ def read_torch(text: str, catalogue: Catalogue) -> TorchCall | None:
         TorchCall(optimizer='heavy_ball(beta1=0.8)', lr=0.01, share=1.0)
     """
     try:
-        name, given = names.parse(re.sub(r"^(torch\.)?optim\.", "", text))
+        name, given = names.parse(text)
     except OptbenchError:  # reported where names are read
         return None
+    name = name.removeprefix("torch:optim.")
     if name not in _DEFAULTS or name in {**catalogue.optimizers, **catalogue.eager}:
         return None
     if names.INNER in given:

@@ -171,6 +171,14 @@ def test_what_you_have_as_pytorch_writes_it(have, meant):
     assert plan_of(have=have).notes[0].startswith(f"what you have: {meant}")
 
 
+def test_a_sweep_of_pytorchs_words_resumes_from_its_folder(tmp_path):
+    spec = {"problems": [DATA], "optimizers": "gd", "lr": [0.1], "epochs": 1, "have": "torch.optim.SGD(lr=0.01), b16"}
+    first = optbench.sweep(spec, out=tmp_path, workers=1)
+    again = optbench.sweep(tmp_path / "spec.toml", out=tmp_path, workers=1)
+    assert again.runs["run_id"].tolist() == first.runs["run_id"].tolist()
+    assert "variant(gd)" in {*again.runs["optimizer"]}
+
+
 def test_no_batch_size_is_asked_for_where_all_are_the_same():
     with pytest.warns(UserWarning, match="every batch is the same"):
         found = optbench.sweep(

@@ -61,7 +61,7 @@ def test_defaults_are_those_of_pytorch(name):
     assert {key: theirs[key] for key in _DEFAULTS[name]} == _DEFAULTS[name]
 
 
-@pytest.mark.parametrize("text", ["optim.SGD", "torch.optim.SGD(fused=True, maximize=False)", "SGD(foreach=None)"])
+@pytest.mark.parametrize("text", ["SGD", "torch.optim.SGD(fused=True, maximize=False)", "SGD(foreach=None)"])
 def test_what_changes_no_step_may_stand_there(text):
     assert read_torch(text, CATALOGUE) == ("gd", None, 1.0)
 
