@@ -300,6 +300,8 @@ class Plan:
     """The names of the optimizers that run as they are, and are not tuned."""
     given: OwnRecords = field(default_factory=OwnRecords)
     """What was given as objects of Python."""
+    reported: Mapping[str, int] = field(default_factory=dict)
+    """The seeds on which recommended settings have reported in the sweep that this one extends, by problem."""
     beside: pd.DataFrame | None = field(default=None, compare=False, repr=False)
     """The runs of a finished sweep to which this one adds optimizers: they choose and report as if they had been part
     of it, and its own do not run again."""

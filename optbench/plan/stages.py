@@ -210,12 +210,13 @@ def plan_more_reports(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     """Return more cohorts of the recommended settings: on as many seeds as tell them from the leader. runs: all before.
 
     All of a problem report on the same seeds. Their number follows from the spread of what has reported, and not from
-    what seems to be ahead, so verdicts stay valid (Stein 1945, Annals of Mathematical Statistics 16).
+    what seems to be ahead, so verdicts stay valid (Stein 1945, Annals of Mathematical Statistics 16). An extension
+    takes none away, as the spread beside another leader would.
     """
     runs = drop_lost_runs(runs)
     if runs.empty:
         return []
-    found, needed = [], dict[str, int]()
+    found, needed = [], dict(plan.reported)
     for coded in _divide(plan, runs):
         found.append(coded.name_best_in_common(1))
         for problem, count in count_report_seeds(coded).items():

@@ -158,6 +158,7 @@ def execute(
     ):
         if options.records:
             store.copy_missing(CohortFiles(options.records))
+        plan = replace(plan, reported=store.provenance.get("report_seeds", {}))
         sweep, counted = SweepRun(plan, store, workers, _note_progress(store.note, watch), execution), None
         if limit:
             counted = run_within(limit, sweep)

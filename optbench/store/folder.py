@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from optbench.analysis.protocol import keep_targets
+from optbench.analysis.protocol import REPORT, keep_targets
 from optbench.contract.errors import OptbenchError
 from optbench.contract.types import Stage
 from optbench.plan.joined_specs import COUNTS, describe_additions, find_differences, join_specs
@@ -42,7 +42,7 @@ from optbench.store.manifest import DamagedManifest, Entry, Manifest, digest_of,
 from optbench.store.rows import make_failed_tables, shorten_reason
 from optbench.store.unknown_minima import COLUMNS, fill_unknown
 
-_KEPT = ("looked_at", "reports", "extended_by", "added")
+_KEPT = ("looked_at", "reports", "report_seeds", "extended_by", "added")
 """Keys of provenance.json that another run into the folder keeps."""
 _WHOLE_STAGES = ("holdout", *COMMON_STAGES)
 """Stages whose cohorts run as a whole, or come from a record of just these runs: one machine's bits."""
@@ -246,10 +246,19 @@ class Store:
                 leftover.unlink()
             if text := self.files.set_aside():
                 warn(text)
+            if extend and self._before and self._before.spec != spec.to_toml():
+                self.provenance["report_seeds"] = before.get("report_seeds", {}) | self._count_reports(self._before)
         stages = tuple(stage for stage in STAGE_SEEDS if getattr(spec, stage)) if spec.blocks else ("grid",)
         if spec.blocks and not shard:
             stages += COMMON_STAGES
         self._manifest = Manifest(spec.to_toml(), (), stages, shard=shard)
+
+    def _count_reports(self, before: Manifest) -> dict[str, int]:
+        """Return the seeds on which a finished sweep has reported, by problem."""
+        whole = before.finished and not before.missing
+        entries = [each for each in before.cohorts if whole and each.stage == REPORT and self.has(each.cohort_id)]
+        runs = self._runs.read([(each, each.cohort_id) for each in entries])
+        return runs.groupby("problem")["seed"].nunique().to_dict()
 
     def has(self, cohort_id: str) -> bool:
         """Return True if a cohort has a record."""

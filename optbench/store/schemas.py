@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from optbench.contract.arguments import refusal
 from optbench.contract.columns import TABLES, column_of, is_metric, metric_kind
 from optbench.contract.errors import OptbenchError, shown
+from optbench.plan.spec import MOST_COMMON
 from optbench.store.rows import ARROW_TYPES
 
 _STATUS = ("ok", "diverged", "deadline", "failed")
@@ -30,6 +31,7 @@ class _Provenance(BaseModel):
     looks: list[int] = []
     targets: dict[str, float | None] = {}
     reports: dict[str, dict[str, dict[str, Annotated[int, Ge(1), Le(1000)]]]] = {}
+    report_seeds: dict[str, Annotated[int, Ge(1), Le(MOST_COMMON)]] = {}
     tuning_seeds: list[int] = []
     plugin_files: list[str] = []
     plugins: dict[str, str] | None = None

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 import optbench
 from optbench.cli.app import app
 from optbench.contract.errors import OptbenchError
+from optbench.plan import stages
 from optbench.plan.spec_files import read_spec, refuse_unnamed
 from optbench.run import executors, loop
 from optbench.store.folder import Store
@@ -67,7 +68,7 @@ def same_tables(folder, other):
         slow(GRID, {"seeds": 5}, {"seeds": 5}, 8),
         slow(GRID, {"optimizers": ["gd", "adam(beta1=[0.8, 0.9])"]}, {"optimizers": "gd, adam(beta1=[0.8, 0.9])"}, 24),
         slow(LISTED, {"learning_rates": 0.1}, {"learning_rates": [1e-4, 1e-3, 1e-2, 0.1]}, None),
-        slow(BLOCKS, {"blocks": 3}, {"blocks": 3}, None),
+        slow({**BLOCKS, "report": 20}, {"blocks": 3}, {"blocks": 3}, None),
     ],
 )
 def test_what_is_added_runs_and_nothing_else(base, more, whole, new, ran, tmp_path):
@@ -200,6 +201,28 @@ def test_an_extension_that_is_killed_shows_what_was_there_and_goes_on(ran, tmp_p
     assert optbench.sweep(out=out, extend=True, workers=1).missing == "" and not ran
     optbench.sweep({**GRID, "learning_rates": [1e-4, 1e-3, 0.01]}, out=tmp_path / "whole", workers=1)
     same_tables(out, tmp_path / "whole")
+
+
+def test_report_seeds_that_ran_stay(tmp_path, monkeypatch):
+    """Beside another leader fewer may do, and what was concluded on all of them would be open again."""
+    spec, out = {**BLOCKS, "widen": 0, "final": 2}, tmp_path / "out"
+
+    def count_seeds(folder):
+        runs = optbench.load(folder).runs.query("stage == 'report'")
+        return runs.groupby("optimizer")["seed"].nunique().to_dict()
+
+    for needed, added, seeds in ((24, "", 24), (21, "adam", 24), (26, "gd, nesterov", 26)):
+        monkeypatch.setattr(stages, "count_report_seeds", lambda coded, needed=needed: {"rosenbrock": needed})
+        if added:
+            with monkeypatch.context() as patch:
+                patch.setattr(loop.SweepRun, "run", stop)
+                with pytest.raises(KeyboardInterrupt):
+                    optbench.sweep(out=out, extend=True, optimizers=added, workers=1)
+        optbench.sweep(spec | read_spec(out / "spec.toml").to_dict() if added else spec, out=out, workers=1)
+        assert {*count_seeds(out).values()} == {seeds}
+    monkeypatch.setattr(stages, "count_report_seeds", lambda coded: {"rosenbrock": 21})
+    optbench.sweep({**spec, "optimizers": ["gd", "momentum", "adam"]}, out=tmp_path / "at once", workers=1)
+    assert count_seeds(tmp_path / "at once") == {"gd": 21, "momentum": 21, "adam": 21}
 
 
 def stop(*arguments, **named):
