@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -248,10 +248,13 @@ def rates(
     problem = select_problem(data, problem)
     styles, names = select_styles(data, problem, optimizers), data.short_names
     by_rate, best = (table[table["problem"] == problem] for table in (data.by_rate, data.recommended_rates))
+    flat = set(by_rate.loc[without_rates(by_rate, data.results.incumbents), "optimizer"])
     gray = by_rate["optimizer"].nunique() - len(styles)
     legend = [DIVERGED, *(names[name] for name in styles), RECOMMENDED, START, panels.count_others(gray)]
     with panels.axes(ax, panels.join_title("Final loss against learning rate", data.label(problem)), legend) as ax:
-        _draw_rates(ax, by_rate, best, (data.start(problem), data.floor(problem)), styles, names, bool(data.rate_step))
+        _draw_rates(
+            ax, by_rate, best, (data.start(problem), data.floor(problem)), styles, names, flat, bool(data.rate_step)
+        )
         if data.shown_measure != LOSS:
             panels.set_ylabel(ax, name_measure(data.shown_measure))
     return ax
@@ -259,19 +262,18 @@ def rates(
 
 def _draw_rates(
     ax: Axes, by_rate: pd.DataFrame, best: pd.DataFrame, ends: tuple[float, float], styles: Mapping[str, dict],
-    names: dict, scattered: bool,
+    names: dict, flat: Collection[str], scattered: bool,
 ) -> None:  # fmt: skip
     """Draw medians with their intervals against the rate, what diverged in a strip above them.
 
     by_rate: the best setting of each optimizer and rate; best: the recommended ones; ends: the first suboptimality, NaN
-    if it is not known, and the least that is drawn; scattered: True where each rate ran on one seed, so that no line or
-    interval joins points.
+    if it is not known, and the least that is drawn; flat: optimizers without a rate to choose; scattered: True where
+    each rate ran on one seed, so that no line or interval joins points.
     """
     start, floor = ends
     known = bool(np.isfinite(start))
     highest = HIGHEST * start if known and start > 0 else np.inf
-    flat = set(by_rate.loc[without_rates(by_rate), "optimizer"])  # their line says it all
-    best = best[best["optimizer"].isin(set(styles) - flat)]
+    best = best[best["optimizer"].isin(set(styles).difference(flat))]  # a line says it all
     table = pd.concat([by_rate.assign(best=False), best.assign(best=True)], ignore_index=True)
     table = table.assign(diverged=~(np.isfinite(table["median"]) & (table["median"] <= highest)))
     log = known or bool((table.loc[~table["diverged"], "median"] > 0).all())
@@ -339,7 +341,11 @@ def _draw_rates(
     panels.set_log_ticks(ax.xaxis, *across, plain=True)
 
 
-def without_rates(by_rate: pd.DataFrame) -> pd.Series:
-    """Return for each row whether its optimizer ran at a single rate where others ran at several: a baseline."""
+def without_rates(by_rate: pd.DataFrame, incumbents: Collection[str]) -> pd.Series:
+    """Return for each row whether its optimizer ran at a single rate where others ran at several: a baseline.
+
+    incumbents: those that have a rate, and no other was tried.
+    """
     count = by_rate.groupby(["problem", "optimizer"], sort=False)["lr"].transform("nunique")
-    return (count == 1) & (count.groupby(by_rate["problem"]).transform("max") > 1)
+    several = count.groupby(by_rate["problem"]).transform("max") > 1
+    return (count == 1) & several & ~by_rate["optimizer"].isin(incumbents)

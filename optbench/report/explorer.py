@@ -291,7 +291,8 @@ class ExplorerData:
         """
         best, data = self.data.by_rate, self.data
         whole = not data.rate_step and not self.settings.empty
-        level = set(map(tuple, best.loc[without_rates(best), ["problem", "optimizer"]].to_numpy()))
+        flat = best[without_rates(best, self.results.incumbents)]
+        level = set(zip(flat["problem"], flat["optimizer"], strict=True))
         chosen = data.recommended_rates
         chosen = chosen[[(row.problem, row.optimizer) not in level for row in chosen.itertuples()]]
         table = pd.concat([_sort_by_preference(self.settings if whole else best, RATES), chosen], ignore_index=True)
@@ -312,7 +313,7 @@ class ExplorerData:
         described = self.describe_settings(table)
         return {
             **{name: described[name] for name in ("problem", "optimizer", "batch", "schedule", "rate", "text")},
-            "level": without_rates(table).astype(int).tolist(),
+            "level": without_rates(table, self.results.incumbents).astype(int).tolist(),
             "median": short(table["median"], 3), "whole": len(table) > 0,
         }  # fmt: skip
 

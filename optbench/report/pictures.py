@@ -80,7 +80,7 @@ def _caption_rates(data: ReportData, problem: str) -> str:
         f"{points} Large, with a dark edge: the recommended setting, on the seeds that report. In the strip at the "
         "top, if there is one: rates at which half of the runs or more diverged, or ended above 1000 times the "
         "suboptimality at the start.",
-        level if without_rates(table).any() else "",
+        level if without_rates(table, data.results.incumbents).any() else "",
         _describe_colors(data, problem, "Gray: the medians of the others, where they did not diverge."),
     )
 

@@ -1,12 +1,16 @@
 """What a user has beside what is tuned, and variants side by side: the runs that they make, and no others."""
 
+import pandas as pd
 import pytest
 
 import optbench
+from optbench.analysis import best_configurations
 from optbench.analysis.answer import ask
 from optbench.catalogue.loader import base_name, load
 from optbench.cli.sweep_json import make_answer
+from optbench.figures.data import report_data
 from optbench.plan.spec_files import make_spec
+from optbench.report.explorer import ExplorerData, short
 from optbench.run.session import plan
 from optbench.store.rows import describe_failures
 
@@ -35,6 +39,18 @@ def test_an_incumbent_runs_with_its_setting_alone_in_every_stage(results):
     setting = runs[["lr", "batch_size", "schedule", "beta1"]].drop_duplicates()
     assert setting.values.tolist() == [[0.1, 4, "cosine(final=0.0)", 0.8]]
     assert {*runs["stage"]} == {"screen", "race", "holdout", "final", "report"}
+
+
+def test_it_stands_at_its_rate_and_is_no_level_line(results):
+    """It has a rate, and what it gives at others is not known."""
+    parts = ExplorerData(report_data(results))
+    table = pd.DataFrame({key: parts.rates()[key] for key in ("optimizer", "rate", "level", "chosen", "median")}).query(
+        "optimizer == @parts.optimizers.index(@YOURS)"
+    )
+    assert set(table["rate"]) == {0.1} and not table["level"].any()
+    reports = parts.data.answer.reported_runs.query("optimizer == @YOURS")
+    wanted = best_configurations(reports, [], choose_by="loss")["median"]
+    assert table.loc[table["chosen"] == 1, "median"].tolist() == short(wanted)
 
 
 def test_it_takes_the_steps_of_its_optimizer(results):
