@@ -111,8 +111,7 @@ class Catalogue:
         if name != _VARIANT or names.INNER not in given:
             return None
         base, values = self.optimizer(inner := given.pop(names.INNER))
-        named = copy.copy(base)  # its values are checked
-        object.__setattr__(named, "name", name_variant(inner))
+        named = _rename(base, name_variant(inner))
         return named, named.with_values(values | given)
 
     def _find_in_library(self, text: str) -> tuple[Eager, dict[str, float]] | None:
@@ -227,11 +226,14 @@ def base_name(name: str) -> str:
 
 def find_base(record: AnyOptimizer) -> AnyOptimizer:
     """Return a variant as the optimizer that it is a variant of, by its name; another optimizer as it is."""
-    if (name := base_name(record.name)) == record.name:
-        return record
-    base = copy.copy(record)  # its values are checked
-    object.__setattr__(base, "name", name)
-    return base
+    return record if (name := base_name(record.name)) == record.name else _rename(record, name)
+
+
+def _rename(record: AnyOptimizer, name: str) -> AnyOptimizer:
+    """Return the optimizer under another name."""
+    named = copy.copy(record)  # its values are checked
+    object.__setattr__(named, "name", name)
+    return named
 
 
 def load(files: tuple[str | Path, ...] = ()) -> Catalogue:

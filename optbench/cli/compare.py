@@ -13,7 +13,7 @@ from optbench.cli import completion
 from optbench.cli.groups import INPUT, OUTPUT
 from optbench.cli.options import flag, json_option, label_option, option, parse_share, read_format
 from optbench.cli.output import NO, print_json
-from optbench.cli.sweep_json import name_variant, name_variants
+from optbench.cli.sweep_json import label_variant, label_variants
 from optbench.contract.columns import MEASURES
 from optbench.contract.errors import OptbenchError
 
@@ -147,7 +147,7 @@ def _show_all(folder: str, judge_by: str | None, labels: Mapping[str, str], json
     answer = results.ask(judge_by)
     if json:
         level = 1 - spent_alpha(answer.looks[0])
-        ranking = name_variants(answer.ranking, answer.labels)
+        ranking = label_variants(answer.ranking, answer.labels)
         print_json({"folder": folder, "judge_by": answer.judge_by, "level": level, "ranking": ranking})
     else:
         print(*tabulate_standings(answer, console.width), sep="\n")
@@ -177,7 +177,7 @@ def _load_targets(targets: list[str]) -> tuple[Results, Results | None, tuple[st
 
 def _as_json(found: Comparison, strict: bool, failed: bool) -> dict[str, Any]:
     """Return the content of ``--json``. failed: True if the command ends with 1."""
-    variants = {name: shown for name in found.labels if (shown := name_variant(name, found.labels)) != name}
+    variants = {name: shown for name in found.labels if (shown := label_variant(name, found.labels)) != name}
     found = replace(found, labels=variants).labeled()
     over = found.table.drop(found.rows.index).to_dict("records")
     return {

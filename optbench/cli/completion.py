@@ -82,8 +82,8 @@ def file_or_optimizer(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def file_or_spec(incomplete: str) -> list[str]:
-    """Complete ``thorough`` once it is begun; before, the shell offers files."""
-    return words("thorough")(incomplete) if incomplete else []
+    """Complete ``thorough`` or ``atlas`` once it is begun; before, the shell offers files."""
+    return words("thorough", "atlas")(incomplete) if incomplete else []
 
 
 def kinds(incomplete: str) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optbench.cli.progress import format_duration
-from optbench.cli.sweep_json import name_variant
+from optbench.cli.sweep_json import label_variant
 
 if TYPE_CHECKING:
     from optbench.contract.types import Stage
@@ -61,7 +61,7 @@ def print_plan(plan: Plan, workers: int) -> dict[str, Any]:
         table.add_row(*names_shown, ", ".join(sizes), *(f"{number:,}" for number in numbers), *times)
         names = ("problem", "optimizer", "batch_sizes", "cohorts", "trials", "runs", "run_steps", "seconds")
         expected = seconds[problem, optimizer] if timed else None
-        values = (problem, name_variant(optimizer, plan.labels), list(sizes), cohorts, *numbers, expected)
+        values = (problem, label_variant(optimizer, plan.labels), list(sizes), cohorts, *numbers, expected)
         rows.append(dict(zip(names, values, strict=True)))
     console.print(table, width=max(console.width, _NARROWEST), crop=False)
     for text in describe_data((each.name, each.data_text) for each in plan.problems if not each.digest):

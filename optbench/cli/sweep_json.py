@@ -48,20 +48,20 @@ def make_answer(answer: Answer, page: Path | None, complete: bool = True, resume
             answer.label(problem): describe_problem(answer, problem) for problem in answer.best["problem"].unique()
         }
         | ({ALL: overall} if (overall := describe_order(answer)) else {}),
-        "ranking": name_variants(answer.ranking, answer.labels),
-        "verdicts": name_variants(with_texts(answer.verdicts), answer.labels),
-        "recommended": name_variants(answer.best, answer.labels),
+        "ranking": label_variants(answer.ranking, answer.labels),
+        "verdicts": label_variants(with_texts(answer.verdicts), answer.labels),
+        "recommended": label_variants(answer.best, answer.labels),
         "next": [{"text": text, "command": line or None} for text, line in [*steps, *list_next_steps(answer)]],
     }
 
 
-def name_variants(table: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
+def label_variants(table: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
     """Return a table with a variant of an optimizer by its label, as texts have it, "yours: adam"."""
     columns = [key for key in ("optimizer", "a", "b") if key in table]
-    return table.assign(**{key: [name_variant(each, labels) for each in table[key]] for key in columns})
+    return table.assign(**{key: [label_variant(each, labels) for each in table[key]] for key in columns})
 
 
-def name_variant(name: str, labels: Mapping[str, str]) -> str:
+def label_variant(name: str, labels: Mapping[str, str]) -> str:
     """Return the label of a variant, whose name in tables is of no use elsewhere; another optimizer's name."""
     from optbench.catalogue.loader import base_name
 

@@ -71,6 +71,7 @@ def test_names_read_from_the_text_are_those_of_the_catalogue(catalogue):
         (["sweep", "--lr", "0"], []),
         (["sweep", ""], []),
         (["sweep", "th"], ["thorough"]),
+        (["sweep", "at"], ["atlas"]),
         (["report", "--format", "png,s"], ["png,svg"]),
         (["compare", "--by", ""], ["tuned", "settings"]),
         (["sweep", "--nonsense", ""], []),
