@@ -54,7 +54,7 @@ def _first_of_the_path(report):
 
 
 def test_a_worker_looks_for_the_package_where_it_lies_and_not_a_folder_above():
-    # above a clone that is called optbench, Python would take the clone itself for a package without names
+    # above a clone that is called optbench, Python would take the clone itself for a namespace package
     with contextlib.closing(WorkerProcess()) as worker:
         first = worker.call(_first_of_the_path)
     assert Path(first, "optbench", "__init__.py").is_file()
