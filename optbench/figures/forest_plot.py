@@ -171,11 +171,12 @@ def _draw_rows(ax: Axes, rows: pd.DataFrame, styles: Mapping[str, dict], texts: 
         middles.append(place + (len(part) - 1) / 2)
         for count, row in enumerate(part.to_dict("records")):
             style = styles.get(row["optimizer"], {"color": GRAY, "marker": "o"})
-            x, note = row["ratio"], row["note"]
+            x, note, ends = row["ratio"], row["note"], (1.0, 1.0)
             if x > most:
                 x, note = most, note or f"→ {format_ratio(row['ratio'])}×"
             if np.isfinite(x):
                 low, high = np.clip([row["low"], row["high"]], begin, end)  # either may be infinite
+                ends = min(x, low), max(x, high)
                 ax.hlines(place, low, high, color=style["color"], linewidth=1.4 * lines)
                 over = (row["low"] < begin, begin, CARETLEFT), (row["high"] > end, end, CARETRIGHT)
                 for edge, head in [rest for is_over, *rest in over if is_over]:
@@ -191,10 +192,9 @@ def _draw_rows(ax: Axes, rows: pd.DataFrame, styles: Mapping[str, dict], texts: 
             note = note or "tie" * row["tie"]
             if note:
                 box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
-                at = max(x, high) if row["tie"] else x if np.isfinite(x) else 1.0
-                side = -1 if text_width(note, small) > _room_right(ax, at) else 1
-                ax.annotate(note, (at, place), (6 * side, 0), textcoords="offset points", va="center", fontsize=small,
-                            ha="left" if side > 0 else "right", color=GRAY, bbox=box, zorder=4,
+                side = _find_side(ax, ends, text_width(note, small))
+                ax.annotate(note, (ends[side], place), (6 if side else -6, 0), textcoords="offset points", va="center",
+                            fontsize=small, ha="left" if side else "right", color=GRAY, bbox=box, zorder=4,
                             annotation_clip=False)  # fmt: skip
             place += 1
         place += GAP / ROW / 2
@@ -205,12 +205,15 @@ def _draw_rows(ax: Axes, rows: pd.DataFrame, styles: Mapping[str, dict], texts: 
     return middles
 
 
-def _room_right(ax: Axes, x: float) -> float:
-    """Return the inches from a place on the axis to the edge of the figure, less the distance of a note."""
+def _find_side(ax: Axes, ends: tuple[float, float], width: float) -> int:
+    """Return the end of an interval behind which a note stands, 0 or 1: the upper one where the axes have room for it.
+
+    ends: of the interval and its mark; width: of the note in inches.
+    """
     begin, end = ax.get_xlim()
-    box, whole = ax.get_window_extent(), ax.figure.bbox
-    place = box.x0 + box.width * math.log(x / begin) / math.log(end / begin)
-    return (whole.x1 - place) / ax.figure.dpi - 0.1
+    inches = ax.get_window_extent().width / ax.figure.dpi / math.log(end / begin)
+    before, behind = inches * math.log(ends[0] / begin), inches * math.log(end / ends[1])
+    return int(behind > min(width + 0.1, before))
 
 
 def _label_ticks(ax: Axes, ticks: list[float]) -> list[str]:

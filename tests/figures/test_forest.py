@@ -80,6 +80,22 @@ def test_what_is_beyond_the_axis_and_who_never_arrives_is_written():
         assert box.x0 >= 0 and box.x1 <= min(ax.figure.bbox.x1, mark), "whole, and not on its mark"
 
 
+@pytest.mark.parametrize("style", ["screen", "paper"])
+def test_notes_run_over_neither_intervals_nor_the_legend(style):
+    factors = {"p": {"best": 1.0, "near": 1.01, "far": 1e6}, "q": {"best": 1.0, "near": 3.0, "far": 3e4}}
+    with figures.styled(style):
+        ax = results_of(factors).plot.forest()
+        notes = {text.get_text(): text for text in ax.texts}
+        assert set(notes) == {"tie", "→ 1e6×", "→ 30,000×"}
+        for text in notes.values():
+            box, row = text.get_window_extent(), text.xy[1]
+            assert ax.bbox.x0 <= box.x0 and box.x1 <= ax.bbox.x1
+            drawn = [ax.transData.transform(line.get_xydata()) for line in ax.lines if set(line.get_ydata()) == {row}]
+            drawn += [ax.transData.transform(part) for each in ax.collections if hasattr(each, "get_segments")
+                      for part in each.get_segments() if part[0, 1] == row]  # fmt: skip
+            assert len(drawn) >= 2 and all(part[:, 0].max() < box.x0 or part[:, 0].min() > box.x1 for part in drawn)
+
+
 @pytest.mark.slow
 def test_another_measure_and_other_axes():
     results = results_of()
