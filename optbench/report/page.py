@@ -162,6 +162,8 @@ class Page:
         self.at_once, self.in_common = name_scope(answer), answer.in_common
         self.further_look = describe_further_look(answer)
         self.measures = {key: name_choice(key) for key in self.views}
+        # Behind headings of what the switch between measures leaves as it is
+        self.by = f", by {self.measures[self.own]}" if len(self.measures) > 1 else ""
         self.titles = {  # where settings stay, batch sizes and schedules are not judged anew
             key: headline(
                 view.answer, levels=view is sweep or view.choose_by != sweep.choose_by, without=self.find_lacking(view)

@@ -122,6 +122,14 @@ def test_page_carries_provenance_timings_and_words(usual):
     assert "6%" in page.text  # share of evaluation
 
 
+def test_what_the_switch_of_measures_leaves_says_what_it_is_by(usual):
+    _, page, path, _ = usual
+    first, *_ = re.findall(r'name="judge" value="\w+".*?<span>(.*?)</span>', path.read_text(encoding="utf-8"))
+    assert "Judge by" in page.text
+    for heading in ("What matters most here", "Settings", "All settings"):
+        assert f"{heading}, by {first} " in page.text
+
+
 @pytest.mark.slow
 def test_same_tables_same_page(usual, tmp_path):
     tables, _, path, _ = usual
