@@ -73,6 +73,10 @@ def test_the_first_screen_fits_and_looks_as_it_did(chromium, seven, tmp_path):
     with opened(chromium, seven, width=1440, height=900, explore=False) as view:
         assert view.evaluate("document.querySelector('.matrix').getBoundingClientRect().bottom + scrollY") <= 800
         assert view.locator(".matrix .row").count() == 7 and not view.locator(".matrix .folded:visible").count()
+        above, _, below = view.locator(".glance > *").all()
+        assert above.bounding_box()["y"] + above.bounding_box()["height"] == pytest.approx(
+            below.bounding_box()["y"], abs=1
+        ), "what follows stands under the answer, however high the cards beside it are"
         clip = {"x": 0, "y": 0, "width": 1440, "height": 700}
         content = [view.screenshot(clip=clip)]
         view.evaluate("document.querySelectorAll('.matrix .cell').forEach(e => e.style.background = 'none')")
