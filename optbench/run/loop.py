@@ -89,6 +89,11 @@ class Status:
     failed: dict[str, str] = field(default_factory=dict)
     """The reasons of cohorts that could not compile or run, by problem and optimizer."""
 
+    @classmethod
+    def of_finished(cls, runs: int, cohorts: int, last: str) -> "Status":
+        """Return the progress of a sweep all of whose runs an earlier one has left; each run counts as much."""
+        return cls(runs, runs, runs, runs, runs, cohorts, last, stage_total=(runs, runs))
+
     def begin(self, planned: Sequence[PlannedCohort]) -> None:
         """Add the work of one more stage, or of one more round of the stage that runs, as widening has several."""
         cost, runs = sum(each.cost for each in planned), sum(each.runs for each in planned)

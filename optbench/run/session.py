@@ -3,7 +3,7 @@
 import contextlib
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -34,6 +34,7 @@ from optbench.run.loop import ExecutionOptions, Status, SweepRun
 from optbench.run.time_limit import TimeLimit, run_within
 from optbench.store.atomic_files import Note
 from optbench.store.cohort_files import CohortFiles
+from optbench.store.final_tables import TableReader
 from optbench.store.folder import Store, open_store, read_provenance
 from optbench.store.provenance import make_provenance
 from optbench.store.rows import describe_failures, join_failures, make_problem_tables
@@ -142,6 +143,7 @@ def execute(
 ) -> Status:
     """Run ``plan`` into ``directory``, or what is missing there, and write the tables; return the final progress.
 
+    A folder that has all of it stays as it is.
     ``command`` is what provenance.json records as such. ``watch`` is called with the progress, ``tell`` with what the
     user should know, a line each. Raises OptbenchError, also if no optimizer could run on any problem.
     """
@@ -158,6 +160,12 @@ def execute(
     ):
         if options.records:
             store.copy_missing(CohortFiles(options.records))
+        if not options.retry_failed and plan.beside is None and store.is_finished(plan.cohorts):
+            ended = TableReader(directory).read("runs")
+            last = f"{ended['optimizer'].iloc[-1]} on {ended['problem'].iloc[-1]}"
+            status = Status.of_finished(len(ended), ended["cohort_id"].nunique(), last)
+            watch(status)
+            return _add_failures(status, ended, plan.labels)
         plan = replace(plan, reported=store.provenance.get("report_seeds", {}))
         sweep, counted = SweepRun(plan, store, workers, _note_progress(store.note, watch), execution), None
         if limit:
@@ -166,11 +174,16 @@ def execute(
             run_stages(sweep)
         store.arrange(sort_for_tables(sweep.planned))
         until = limit.end_of_paths(len(plan.problems)) if limit else None
-        runs = write_tables(plan, store, isolation, only=counted, until=until)
-        sweep.status.failed = describe_failures(runs, plan.labels)
-        if find_lost_runs(runs).all():
-            raise OptbenchError(join_failures(sweep.status.failed))
-        return sweep.status
+        ended = write_tables(plan, store, isolation, only=counted, until=until)
+        return _add_failures(sweep.status, ended, plan.labels)
+
+
+def _add_failures(status: Status, ended: pd.DataFrame, labels: Mapping[str, str]) -> Status:
+    """Return the status of a sweep with why runs failed; ended: all runs. Raises OptbenchError."""
+    status.failed = describe_failures(ended, labels)
+    if find_lost_runs(ended).all():
+        raise OptbenchError(join_failures(status.failed))
+    return status
 
 
 def _note_progress(note: Note, watch: Callable[[Status], None]) -> Callable[[Status], None]:

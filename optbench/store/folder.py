@@ -37,7 +37,7 @@ from optbench.store.atomic_files import (
     refuse_links,
     write_text,
 )
-from optbench.store.cohort_files import TABLES, CohortFiles, compose_tables, encode_cohorts
+from optbench.store.cohort_files import TABLES, CohortFiles, DamagedFile, compose_tables, encode_cohorts
 from optbench.store.manifest import DamagedManifest, Entry, Manifest, digest_of, read_manifest
 from optbench.store.rows import make_failed_tables, shorten_reason
 from optbench.store.unknown_minima import COLUMNS, fill_unknown
@@ -263,6 +263,19 @@ class Store:
     def has(self, cohort_id: str) -> bool:
         """Return True if a cohort has a record."""
         return cohort_id in self.files
+
+    def is_finished(self, planned: Iterable[PlannedCohort]) -> bool:
+        """Return whether the folder has all of the sweep that begins with these cohorts, and its tables."""
+        before = self._before
+        if before is None or not before.finished or before.missing or before.spec != self._manifest.spec:
+            return False
+        try:
+            for name in before.files:
+                before.check(self.directory, name)
+        except DamagedFile:
+            return False
+        ids = {entry.cohort_id for entry in before.cohorts}
+        return all(map(self.has, ids)) and ids >= {each.cohort_id for each in planned}
 
     def save(self, record: bytes) -> None:
         """Save the record of finished cohorts. Raises OptbenchError if that fails; what was saved before stays."""

@@ -229,6 +229,23 @@ def stop(*arguments, **named):
     raise KeyboardInterrupt
 
 
+def test_what_is_finished_is_loaded_and_not_planned_again(tmp_path, monkeypatch):
+    out, shown = tmp_path / "out", []
+    before = optbench.sweep(GRID, out=out, workers=1)
+    content = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.SweepRun, "run", stop)
+        again = optbench.sweep(GRID, out=out, workers=1, callback=lambda *numbers: shown.append(numbers))
+        pd.testing.assert_frame_equal(again.runs, before.runs)
+        assert shown == [(12, 12, "gd on saddle")]
+        assert content == {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+        with pytest.raises(KeyboardInterrupt):
+            optbench.sweep(GRID, out=out, workers=1, retry_failed=True)
+    (out / "curves.parquet").write_bytes(b"")
+    optbench.sweep(GRID, out=out, workers=1)
+    assert content[out / "curves.parquet"] == (out / "curves.parquet").read_bytes()
+
+
 def test_plugins_at_another_path_are_told_what_to_do(tmp_path):
     old, new = tmp_path / "old" / "own.py", str(tmp_path / "own.py")
     with pytest.raises(OptbenchError, match=f"--plugin {old}; {new} is not {old}, which is gone: put the file there"):
