@@ -18,6 +18,7 @@ from optbench.analysis.costs import SHARES, costs, targets_of, time_to_target
 from optbench.analysis.edges import find_edges
 from optbench.analysis.failures import failure_shares
 from optbench.analysis.held_out import held_out
+from optbench.analysis.judging import MARGIN
 from optbench.analysis.known import Known
 from optbench.analysis.measures import LOSS, TEST_LOSS, TIME, clip_intervals, find_problems_without, metric_name
 from optbench.analysis.protocol import HOLDOUT, LEVELS, SCREEN, WIDEN, CodedRuns, code_runs, select_best_draws
@@ -382,6 +383,16 @@ class Answer:
         """Return the levels beside the leader that may be the best, and are not shown to be equal to it."""
         leader, *others = self.firsts(problem) or [""]
         return [name for name in others if self._is_open(problem, leader, name)]
+
+    def list_close(self, problem: str) -> list[str]:
+        """Return the levels of `list_open` that are shown to be behind the leader, if perhaps by less than MARGIN."""
+        leader, close = self.leader(problem), Known("leads", (MARGIN,), "a")
+        return [name for name in self.list_open(problem) if self.pairs[problem, leader, name].known == close]
+
+    def candidates(self, problem: str) -> list[str]:
+        """Return the levels of `firsts` that are not shown to be behind the leader, however little."""
+        close = self.list_close(problem)
+        return [name for name in self.firsts(problem) if name not in close]
 
     @cached_property
     def winners(self) -> pd.DataFrame:

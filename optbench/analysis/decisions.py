@@ -87,7 +87,7 @@ def find_quicker(answer: Answer, problem: str) -> Quicker | None:
     if levels is None or row is None or not levels.in_common or not math.isfinite(weights):
         return None
     best = levels.coded.name_best_in_common(1)
-    best = best[(best["problem"] == problem) & best["level"].isin(levels.firsts(problem))]
+    best = best[(best["problem"] == problem) & best["level"].isin(levels.candidates(problem))]
     values = levels.rows(problem).set_index("batch_size")["value"]
     mine = answer.rows(problem).set_index("optimizer")["value"][row["optimizer"]]
     recommended = _train_seconds(answer, problem, weights, row["batch_size"], mine)

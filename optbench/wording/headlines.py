@@ -14,6 +14,7 @@ from optbench.contract.names import join_with_and
 from optbench.wording import labels
 from optbench.wording.answers import compare_models
 from optbench.wording.judged import (
+    PERHAPS,
     SAMPLES,
     describe_best,
     format_interval,
@@ -80,7 +81,7 @@ def compare_with_incumbent(answer: Answer) -> str:
         row = next((each for each in answer.records[problem] if each["optimizer"] == mine), None)
         leader, unit = answer.leader(problem), name_unit(answer, problem)
         pair = answer.pairs.get((problem, leader, mine))
-        if row is None or pair is None or row["may_be_best"]:
+        if row is None or pair is None or mine in answer.candidates(problem):
             ends.setdefault("nothing is shown to be better than what you have", []).append(name)
         elif row["state"] == FAILED:
             ends.setdefault(f"what you have {tell_end(answer, problem, mine)}", []).append(name)
@@ -112,23 +113,29 @@ def _name_best(answer: Answer, problems: Sequence[str]) -> str:
         every = labels.shorten(labels.short_name(answer.label(problems[0])), 60)
     rows = answer.ranking[answer.ranking["problem"].isin(problems)]
     count = rows["optimizer"].nunique()
-    if rows["may_be_best"].all() and any(map(answer.list_open, problems)) and count > NAMED:
+    sets = {problem: answer.candidates(problem) for problem in problems}
+    if sum(map(len, sets.values())) == len(rows) and any(map(answer.list_open, problems)) and count > NAMED:
         return f"All {count} optimizers may be best on {every}: nothing is told apart"
     if len(problems) == 1:
         return describe_best(answer, problems[0], f" on {every}")
-    sets = {problem: answer.firsts(problem) for problem in problems}
     counts = Counter(name for names in sets.values() for name in names)
     most = max(counts.values(), default=0)
-    order = dict.fromkeys([*answer.rows(ALL)["optimizer"], *rows["optimizer"]])
-    ranked = [name for name in order if counts[name] == most]
+    logs = np.log(rows["ratio"].astype(float).clip(lower=1.0))
+    nearest = logs.groupby(rows["optimizer"], sort=False).mean().sort_values(kind="stable").index
+    ranked = [name for name in nearest if counts[name] == most]
     if all(names == ranked[:1] for names in sets.values()):
-        return f"{answer.label(ranked[0])} is best on {every}"
+        return f"{answer.label(ranked[0])} is best on {every}{f', {PERHAPS}' * any(map(answer.list_close, problems))}"
     alike = len({frozenset(names) for names in sets.values()}) == 1
     if alike and not any(map(answer.list_open, problems)):
         return f"{join_with_and([*map(answer.label, ranked)])} are equal within 10% on {every}"
     where = labels.count_problems(most, len(problems))
     if len(ranked) <= NAMED:
-        return f"{join_with_and([*map(answer.label, ranked)])}{' each' * (len(ranked) > 1)} may be best on {where}"
+        leads = Counter(map(answer.leader, problems))
+        first = max(nearest, key=lambda name: leads[name])  # a noisy one is seldom shown to be behind
+        ahead = labels.count_problems(leads[first], len(problems))
+        before = "" if first in ranked else f"{answer.label(first)} leads on {ahead}; "
+        names = join_with_and([*map(answer.label, ranked)])
+        return f"{before}{names}{' each' * (len(ranked) > 1)} may be best on {where}"
     if most < len(problems):
         return f"No optimizer may be best on {every if len(problems) == 2 else f'more than {where}'}"
     return f"{'All ' * (len(ranked) == count)}{len(ranked)} optimizers may be best on {where}"

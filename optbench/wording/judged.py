@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from optbench.analysis.answer import Answer
+from optbench.analysis.judging import MARGIN
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.pair_statistics import spent_alpha
 from optbench.analysis.ranking import FAILED
@@ -27,6 +28,8 @@ SIGNS = {"at least": "≥", "at most": "≤", "about": "~"}
 """What stands before a ratio that is a bound."""
 FARTHEST = 1000.0
 """The ratio beyond which an interval is said to have no end."""
+PERHAPS = f"perhaps by less than {MARGIN - 1:.0%}"
+"""Said of a difference that is shown, if not to be larger than a win takes."""
 _LISTED = 6
 """Levels that a sentence names at most."""
 
@@ -120,20 +123,22 @@ def describe_best(answer: Answer, problem: str, where: str = "") -> str:
 
     where: words that name the problem, " on mlp".
     """
-    rows, firsts = answer.rows(problem), answer.firsts(problem)
+    rows, firsts = answer.rows(problem), answer.candidates(problem)
     if (rows["failures"] == 1).all():
         return f"every run {tell_end(answer, problem, *rows[answer.of])}{where}"
     if not firsts or (rows["blocks"] == 0).all():
         return f"no result on fresh seeds{where} yet"
     if len(rows) == 1:
         return f"{name_level(answer, firsts[0])} alone{where}, so there is nothing to compare"
-    who, unit, open_ = list_best(answer, problem), name_unit(answer, problem), answer.list_open(problem)
+    who, unit, close = list_best(answer, problem), name_unit(answer, problem), answer.list_close(problem)
+    open_ = len(answer.list_open(problem)) > len(close)
     who[_LISTED:] = [f"or {len(who) - _LISTED} more"] * (len(who) > _LISTED)
     value = "" if unit in (SAMPLES, PLAIN_LOSS) else f" ({name_goal(answer, problem)})"
     limit = ", at a limit of the search" * bool(rows.loc[rows["leader"], "limit"].any())
     verb = " is best" if len(firsts) == 1 else " may be best" if open_ else " are equal within 10%"
     text = " ".join(who) if open_ else join_with_and([word.removeprefix("= ") for word in who])
-    return f"{text}{verb}{where}{value}{limit}"
+    perhaps = f", {PERHAPS}" * bool(close and len(firsts) == 1)
+    return f"{text}{verb}{where}{value}{perhaps}{limit}"
 
 
 def list_best(answer: Answer, problem: str) -> list[str]:
@@ -141,7 +146,7 @@ def list_best(answer: Answer, problem: str) -> list[str]:
     open_ = {*answer.list_open(problem)}
     words: list[str] = []
     rows = {row[answer.of]: row for row in answer.records[problem]}
-    for name in answer.firsts(problem):
+    for name in answer.candidates(problem):
         sign = ("or " if name in open_ else "= ") * bool(words)
         fails = describe_failures(rows[name])
         words.append(f"{sign}{name_level(answer, name)}{f' ({fails})' * bool(fails)}")
@@ -155,10 +160,10 @@ def pair_behind(answer: Answer, problem: str, intervals: int = 1, unit: str = ""
     """
     words: list[tuple[str, str]] = []
     lost = []
-    rows = answer.records[problem]
-    if not any(row["may_be_best"] for row in rows):
+    rows, candidates = answer.records[problem], answer.candidates(problem)
+    if not candidates:
         return []
-    behind = [row for row in rows if not row["may_be_best"]]
+    behind = [row for row in rows if row[answer.of] not in candidates]
     for row in sorted(behind, key=lambda row: row["ratio"] if row["ratio"] > 0 else math.inf):
         name = name_level(answer, row[answer.of])
         if row["state"] == FAILED:
@@ -175,6 +180,8 @@ def pair_behind(answer: Answer, problem: str, intervals: int = 1, unit: str = ""
 def describe_ratio(answer: Answer, problem: str, row: Mapping, interval: bool = True, unit: str = "") -> str:
     """Return how many times what the leader needs a row of the ranking has: "≥1.9× [1.1–3.3] (25% fail)".
 
+    "(perhaps <5%)" where it is shown to be behind, and not by how much.
+
     unit: what the ratio is of, with which its interval has its level.
     """
     pair = answer.pairs.get((problem, answer.leader(problem), row[answer.of]))
@@ -182,8 +189,9 @@ def describe_ratio(answer: Answer, problem: str, row: Mapping, interval: bool = 
     text = f"{'≥' if capped else SIGNS.get(row['bound'], '')}{format_ratio(row['ratio'])}×{unit}"
     if interval and not capped and math.isfinite(row["ratio_low"]):
         text += f" {format_interval(row['ratio_low'], row['ratio_high'], name_certainty(answer) * bool(unit))}"
-    fails = describe_failures(row)
-    return text + f" ({fails})" * bool(fails)
+    perhaps = f"perhaps <{MARGIN - 1:.0%}" * (row[answer.of] in answer.list_close(problem))
+    remarks = ", ".join(filter(None, [perhaps, describe_failures(row)]))
+    return text + f" ({remarks})" * bool(remarks)
 
 
 def describe_order(answer: Answer) -> str:

@@ -17,7 +17,7 @@ from optbench.analysis.verdicts import ALL, OPEN, TIE
 from optbench.contract.errors import OptbenchError
 from optbench.wording import labels
 from optbench.wording.headlines import weigh
-from optbench.wording.judged import SAMPLES, format_ends, format_ratio, name_level, name_unit, tell_end
+from optbench.wording.judged import PERHAPS, SAMPLES, format_ends, format_ratio, name_level, name_unit, tell_end
 
 BEST, LEADS, NONE = "best", "leads", "none"
 """States of a cell, besides those of the ranking: nobody else may be best, others may be, or there is no result."""
@@ -163,6 +163,7 @@ def _make_cell(answer: Answer, problem: str, row: Mapping, leader: str, alone: b
         others = "nobody else may be best" if alone else "others may be best"
         return Cell(BEST if alone else LEADS, 1.0, BEST if alone else LEADS, "", f"{called} leads, {others}")
     how = {TIE: "shown to be within 10%", OPEN: "may be best"}.get(state, "shown to be behind")
+    how = f"behind, {PERHAPS}" if name in answer.list_close(problem) else how
     state = state if state in (TIE, OPEN) else BEHIND
     if unit == SAMPLES and row["reached"] == 0:
         return Cell(state, math.inf, NEVER, "", f"{called} never reaches the target, {how}")

@@ -17,7 +17,7 @@ def tabulate_standings(answer: Answer, width: int = 80) -> list[str]:
     """Return the lines of a table for each problem, a row an optimizer, the lowest value first, with what it shows."""
     there = {*answer.ranking["state"]}
     texts = [f"Ratio: times the value of the leader [{name_certainty(answer)} interval]"]
-    texts += ["open: not told apart from it"] * (OPEN in there) + ["tie: equal within 10%"] * (TIE in there)
+    texts += ["open: not shown to differ from it by 5%"] * (OPEN in there) + ["tie: equal within 10%"] * (TIE in there)
     texts += ["seconds: of training, on the machine of the sweep", "memory: bytes of state for each parameter"]
     lines = [f"{'. '.join(text[:1].upper() + text[1:] for text in texts)}."]
     for problem in answer.ranking["problem"].unique():

@@ -141,7 +141,7 @@ def _explain(answer: Answer, problems: Sequence[str]) -> str:
     units = [*dict.fromkeys(name_unit(answer, problem) for problem in problems)]
     what = f"Judged by {' or '.join('the loss at the end' if unit == PLAIN_LOSS else unit for unit in units)}"
     texts = ["Samples to a target, a share of the gap at the start" if units == [SAMPLES] else what]
-    if any(map(answer.list_open, problems)):
+    if any(len(answer.list_open(problem)) > len(answer.list_close(problem)) for problem in problems):
         texts.append("May be best: not told apart")
     if any(len(answer.firsts(problem)) - len(answer.list_open(problem)) > 1 for problem in problems):
         texts[-1] += " (=: equal within 10%)"
@@ -169,7 +169,7 @@ def _list_best(answer: Answer, problem: str) -> Cell:
     rows, words = answer.rows(problem), list_best(answer, problem)
     if not words or (rows["blocks"] == 0).all():
         return [describe_best(answer, problem)]
-    if len(answer.list_open(problem)) + 1 == len(rows) > 2:
+    if len(words) == len(answer.list_open(problem)) + 1 == len(rows) > 2:
         return [f"any of the {len(words)}"]
     return cut([word.removeprefix("or ") for word in words])[-FEW:]
 
@@ -228,7 +228,7 @@ def _tabulate_levels(answer: Answer, width: int) -> list[list[str]]:
             ends = f" [{rank['low']:.1f}–{rank['high']:.1f}]" if np.isfinite(rank["low"]) else ""
             texts = [labels.shorten(name_level(each, rank[of]), LONGEST), f"{rank['mean_rank']:.1f}{ends}"]
             texts += [
-                f"{mine['may_be_best'].sum()} of {len(mine)}",
+                f"{sum(rank[of] in each.candidates(problem) for problem in mine['problem'])} of {len(mine)}",
                 str(mine["leader"].sum()),
                 *(factors or ["–", "–"]),
             ]

@@ -8,7 +8,8 @@ import pytest
 from staged import answer_of, staged_table
 
 from optbench.wording.headlines import headline, weigh
-from optbench.wording.judged import describe_order
+from optbench.wording.judged import describe_order, describe_result
+from optbench.wording.summary import summarize
 
 CLEAR, NOISY = 0.02, 2.0
 """Spread from seed to seed: everything is told apart, and nothing."""
@@ -46,6 +47,36 @@ def test_nobody_is_best_where_it_is_open():
     three = dict.fromkeys(("adam", "gd", "lion"), 1.0)
     told = headline(answer_to({"p": (three, NOISY), "q": (three, NOISY)}))
     assert told == "All 3 optimizers may be best on both problems: nothing is told apart"
+
+
+def test_who_is_shown_to_be_behind_is_no_candidate_however_little():
+    """gd has 1.4 times the loss of adam, [1.04-2.0]: no win, which is beyond 1.05, but adam is shown to be better."""
+    close = {"adam": 1.0, "gd": 1.4}, 1.7
+    one, two = answer_to({"p": close}), answer_to({"p": close, "q": (A, CLEAR)})
+    assert one.ranking["may_be_best"].all() and one.pairs["p", "adam", "gd"].verdict == "open"
+    assert headline(one) == "adam is best on p, perhaps by less than 5%"
+    assert headline(two) == "adam is best on both problems, perhaps by less than 5%"
+    assert describe_result(one, "p").endswith("gd 1.4× the loss [97.5% CI 1.04–2] (perhaps <5%)")
+    assert summarize(one)[-1].split()[:4] == ["p", "loss", "adam", "gd"]
+    incumbent = answer_of(table_of({"p": close}), [], "loss", incumbents=["gd"])
+    assert headline(incumbent).startswith("adam needs 0.7× [0.5–0.9")
+
+
+def test_the_noisiest_does_not_come_first():
+    """Nobody is shown to be ahead of noisy, which leads on none; adam leads on two of three problems."""
+    losses = {"p": {"adam": 1.0, "noisy": 1.4, "gd": 3.0}, "r": {"adam": 3.0, "noisy": 1.4, "gd": 1.0}}
+    losses["q"] = losses["p"]
+
+    def value(problem, optimizer, rate, stage, block, seed):
+        return math.log(losses[problem][optimizer]) + (3 if optimizer == "noisy" else CLEAR) * draw(seed, optimizer)
+
+    runs = staged_table(value, ("noisy", "adam", "gd"), rates=(0.1,), blocks=8, problems=("p", "q", "r"), holdout=3)
+    assert headline(answer_of(runs, [], "loss")) == (
+        "adam leads on 2 of 3 problems; noisy may be best on all 3 problems"
+    )
+    assert headline(answer_of(runs[runs["problem"] != "r"], [], "loss")) == (
+        "adam and noisy each may be best on both problems"
+    )
 
 
 @pytest.mark.parametrize(
