@@ -56,7 +56,7 @@ def headline(answer: Answer, short: bool = False, levels: bool = True, without: 
     if answer.is_one_table and (models := compare_models(answer)):
         return models
     if tested := "" if without else tested_over_all(answer):
-        return tested
+        return f"{tested}, by signed ranks"
     found = [f"{of} ({format_ratio(cost)}×)" for of, cost in costs.items() if cost >= MORE * costs["optimizer"]]
     best = _name_best(answer, problems)
     if not found:

@@ -9,7 +9,7 @@ from typing import Any
 from optbench.analysis.answer import Answer
 from optbench.analysis.verdicts import ALL, OPEN, TIE
 from optbench.wording import labels
-from optbench.wording.judged import SAMPLES, describe_ratio, name_certainty, name_goal, name_unit
+from optbench.wording.judged import FEW_PROBLEMS, SAMPLES, describe_ratio, name_certainty, name_goal, name_unit
 from optbench.wording.summary import Cell, lay_out, wrap
 
 
@@ -25,7 +25,10 @@ def tabulate_standings(answer: Answer, width: int = 80) -> list[str]:
         if problem == ALL:
             if answer.rows(ALL)["mean_rank"].isna().all():
                 continue
-            head, columns = "over all problems", _list_ranks(answer, rows)
+            count = int(answer.rows(ALL)["blocks"].max())
+            untested = f", not tested below {FEW_PROBLEMS}" * (count < FEW_PROBLEMS)
+            head = f"over all problems: mean of the ranks by value on {count}{untested}"
+            columns = _list_ranks(answer, rows)
         else:
             unit = name_unit(answer, problem)
             goal = f"samples to {name_goal(answer, problem)} of the gap at the start" if unit == SAMPLES else unit

@@ -214,7 +214,11 @@ def _list_settings(answer: Answer) -> dict[str, Cell]:
 def _tabulate_levels(answer: Answer, width: int) -> list[list[str]]:
     """Return tables of optimizers over many problems, and of batch sizes and schedules, the best mean rank first."""
     titles = "mean rank", "may be best", "leads", "typical", "worst"
-    text = "Typical and worst: times what the leader of a problem needs. Each problem: the page, or results.winners()."
+    text = (
+        "May be best: on how many problems it is not shown to be behind. Leads: on how many of these it has the lowest "
+        "value. Typical and worst: times what the leader of a problem needs. Each may favor another, as they ask "
+        "different questions. Each problem: the page, or results.winners()."
+    )
     tables = [[text]]
     for of, each in {"optimizer": answer, **answer.levels}.items():
         rows, ranks = each.ranking[each.ranking["problem"] != ALL], each.rows(ALL)

@@ -109,7 +109,8 @@ def test_what_a_test_over_many_problems_shows_is_the_title():
     answer = answer_of_many(40)
     text = describe_order(answer)
     assert "has the best mean rank" in text and text.endswith("adam wins against 1 of 2 others")
-    assert headline(answer).startswith("adam wins against 1 of 2 others over 40 problems")
+    assert headline(answer) == "adam wins against 1 of 2 others over 40 problems, by signed ranks"
+    assert "Leads: on how many of these it has the lowest value." in " ".join(" ".join(summarize(answer)).split())
     assert "over" not in headline(answer_of_many(12)), "fewer than 20 problems are no test"
 
 

@@ -66,6 +66,7 @@ def test_every_optimizer_has_a_row_also_where_all_is_open(results):
                 assert float(value.replace(",", "")) == pytest.approx(row["value"], rel=0.01)
                 assert float(seconds) == pytest.approx(row["seconds"], rel=0.01)
                 assert float(ratio.partition("×")[0].lstrip("≥≤~")) == pytest.approx(row["ratio"], rel=0.06)
+    assert tables[2][0] == "over all problems: mean of the ranks by value on 2, not tested below 20"
     states = ranking["state"].unstack()
     assert states.loc["clear"].to_dict() == {"adam": "behind", "gd": "first", "momentum": "failed"}
     assert states.loc["open"].to_dict() == dict.fromkeys(NAMES, "open")

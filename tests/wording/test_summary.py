@@ -79,7 +79,7 @@ def test_many_problems_and_optimizers_are_one_table_of_optimizers():
     runs = planted([f"problem{place}" for place in range(20)], factors, 2, levels=False)
     lines = summarize(answer_of(runs, [], "loss"), 80)
     assert len(lines) < 30 and max(map(len, lines)) <= 80
-    assert lines[0] == "rule00 wins against all others over 20 problems"
+    assert lines[0] == "rule00 wins against all others over 20 problems, by signed ranks"
     first = next(line.split() for line in lines if line.startswith("rule00 ") and "of 20" in line)
     assert first[:2] == ["rule00", "1.0"] and first[-6:] == ["20", "of", "20", "20", "1×", "1×"]
     assert lines[-1].startswith("and 4 more, to a mean rank of 16.0")
