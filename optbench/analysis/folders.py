@@ -84,6 +84,8 @@ class Comparison:
     """The measure."""
     folds: int = 0
     """The number of folds that take the place of blocks and seeds; 0 without."""
+    in_common: bool = False
+    """Whether recommended settings are compared, on seeds in common that the rows count as blocks."""
     above: float | None = None
     """The share from which a regression is tested; None: none is."""
     sides: Sequence[Mapping[str, Any]] = ()
@@ -200,7 +202,8 @@ def compare_tables(
     differences = np.where(spoiled.notna().to_numpy()[:, None], np.nan, effects.differences)
     judged = _judge_rows(effects._replace(rows=rows, differences=differences), by, above, confidence, look)
     level = float(1 - spent_alpha(look, 1 - confidence))
-    return Comparison(judged, by, level, judge_by, count_folds(table), above, without=sorted(lacking[0]))
+    common = bool(np.all(effects.in_common))
+    return Comparison(judged, by, level, judge_by, count_folds(table), common, above, without=sorted(lacking[0]))
 
 
 def compare_timings(a: Side, b: Side, pairs: Pairs | None = None) -> Comparison:

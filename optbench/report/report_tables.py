@@ -274,15 +274,16 @@ class SweepTables:
             )
             for row in pd.concat([kept[~turned], exchange_sides(kept[turned])]).loc[kept.index].to_dict("records")
         ]  # fmt: skip
+        counted = "seeds" if self.sweep.answer.in_common else "blocks"
         headings = (
-            "problem", "better", "other", "verdict", "ratio", "interval", "known", "adjusted p", "blocks",
+            "problem", "better", "other", "verdict", "ratio", "interval", "known", "adjusted p", counted,
             "blocks needed",
         )  # fmt: skip
         caption = (
             "Verdicts on every pair, the better one first: the ratio is how many times its value the other has. "
             f"Intervals hold for {name_scope(self.sweep.answer)}{self.note}"
         )
-        numbers = ("ratio", "adjusted p", "blocks", "blocks needed")
+        numbers = ("ratio", "adjusted p", counted, "blocks needed")
         left_out = len(verdicts) - len(rows)
         return Table("verdicts", caption, headings, rows, numbers, left_out, self._export("verdicts", with_texts(kept)))
 

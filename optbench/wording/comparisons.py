@@ -117,8 +117,8 @@ def describe_sides(found: Comparison) -> Iterator[str]:
         settings = f"the same settings in both, {_format_range(rows['trials'])} a row"
         yield f"compared: {settings}, by {measure}, on the {seeds} on which both ran all of them"
     else:
-        blocks = _format_range(rows["blocks"], "fold" if found.folds else "block")
-        yield f"compared: each side as it was tuned, by {measure}, in {blocks}, on {seeds} in common that chose nothing"
+        blocks = f"in {_format_range(rows['blocks'], 'fold' if found.folds else 'block')}, " * (not found.in_common)
+        yield f"compared: each side as it was tuned, by {measure}, {blocks}on {seeds} in common that chose nothing"
     if by != SECONDS:
         which = "for all rows at once" if len(rows) > 1 else "of one row"
         yield f"intervals of {100 * found.level:.4g}%, {which}"

@@ -338,6 +338,8 @@ def test_a_staged_sweep_is_compared_as_it_was_tuned(tmp_path):
     table = found.table
     assert found.by == "tuned" and (table["blocks"] == 20).all() and (table["seeds"] == 20).all()
     assert (table["ratio"] == 1.0).all() and (table["regression"] == "ruled out").all()
+    said = list(comparisons.describe_sides(found))[2]
+    assert said.endswith(" as it was tuned, by expected samples to a target, on 20 seeds in common that chose nothing")
     table = optbench.compare(results, results, by="settings").table
     assert (table["seeds"] == 3).all() and (table["runs"] == 6).all() and isinstance(table, pd.DataFrame)
 
