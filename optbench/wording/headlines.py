@@ -12,7 +12,7 @@ from optbench.analysis.ranking import FAILED
 from optbench.analysis.verdicts import ALL
 from optbench.contract.names import join_with_and
 from optbench.wording import labels
-from optbench.wording.answers import compare_models
+from optbench.wording.answers import compare_models, name_reported_blocks
 from optbench.wording.judged import (
     PERHAPS,
     SAMPLES,
@@ -36,8 +36,21 @@ def headline(answer: Answer, short: bool = False, levels: bool = True, without: 
     From 20 problems on the tested order of the optimizers; before, whether batch size and schedule matter more than
     the optimizer, with what the worst choice costs (`weigh`), and which optimizer may be best on most problems; short:
     only the first of the two. Of models of one table, which is better. levels: False leaves batch size and schedule
-    out; without: problems that it says nothing of.
+    out; without: problems that it says nothing of. Of an unfinished sweep it begins with what there is so far.
     """
+    title = _find_title(answer, short, levels, without)
+    return f"{_describe_progress(answer)}: {title}" if answer.tables.missing else title
+
+
+def _describe_progress(answer: Answer) -> str:
+    """Return what there is of an unfinished sweep: the blocks that have reported of those that it is to have."""
+    there, planned = answer.reported_blocks[0], answer.tables.provenance.get("blocks") or 0
+    some = f"with {name_reported_blocks(answer)} of {planned} blocks" if there < planned else "with runs missing"
+    return f"So far, {some}"
+
+
+def _find_title(answer: Answer, short: bool, levels: bool, without: Collection[str]) -> str:
+    """Return the title of what there is; arguments as for `headline`."""
     problems = [each for each in answer.best["problem"].unique() if each not in without]
     rows = answer.ranking[answer.ranking["problem"].isin(problems)]
     if (rows["failures"] == 1).all():

@@ -114,6 +114,13 @@ def test_what_a_test_over_many_problems_shows_is_the_title():
     assert "over" not in headline(answer_of_many(12)), "fewer than 20 problems are no test"
 
 
+@pytest.mark.parametrize(("blocks", "words"), [(12, "with 8 of 12 blocks"), (8, "with runs missing")])
+def test_the_title_of_an_unfinished_sweep_says_so_first(blocks, words):
+    answer = answer_to({"p": (A, CLEAR)})
+    answer.tables.provenance["blocks"], answer.tables.missing = blocks, "unfinished: 4 of 12 cohorts are missing"
+    assert headline(answer) == f"So far, {words}: adam is best on p"
+
+
 def test_the_title_of_who_has_an_optimizer_already_is_about_it():
     """On p adam has a third of the loss of gd, the user's own; on q nothing tells them apart."""
     runs = table_of({"p": (A, CLEAR), "q": (NEAR, NOISY)})
