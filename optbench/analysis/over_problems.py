@@ -14,6 +14,8 @@ from optbench.analysis.pair_statistics import adjust_by_sidak, count_comparisons
 # Problems from which on signed ranks are tested: with fewer, a family of five levels needs nearly all to agree, and a
 # verdict is a question of the number of problems. A choice
 LEAST_PROBLEMS = 20
+# Problems from which on mean ranks have an interval: two that agree would have one without width. A choice
+LEAST_RANKED = 3
 # Draws of the bootstrap: 40 of them lie beyond each end of an interval of seven problems
 DRAWS = 10_000
 
@@ -42,7 +44,7 @@ def mean_ranks(ranks: ArrayLike, confidence: float = 0.95, seed: int = 0) -> Mea
 
     Problems on which a level has no rank (NaN) are left out. confidence, seed: of the bootstrap. Its interval is for
     further problems like these, of percentiles that are expanded as t is for few: simulated, one of 95% covers the mean
-    rank in 90% of cases with 5 problems, 93% with 7 and 95% with 12 or more.
+    rank in 90% of cases with 5 problems, 93% with 7 and 95% with 12 or more. NaN of fewer than LEAST_RANKED problems.
 
     Source: Hesterberg 2015, The American Statistician 69, for the expanded percentiles.
     """
@@ -59,7 +61,7 @@ def mean_ranks(ranks: ArrayLike, confidence: float = 0.95, seed: int = 0) -> Mea
     means = table[picked].mean(axis=1)
     freedom = max(len(table) - 1, 1)
     tail = ndtr(np.sqrt(1 + 1 / freedom) * stdtrit(freedom, (1 - confidence) / 2))
-    low, high = np.quantile(means, [tail, 1 - tail], axis=0) if len(table) > 1 else (empty, empty)
+    low, high = np.quantile(means, [tail, 1 - tail], axis=0) if len(table) >= LEAST_RANKED else (empty, empty)
     ahead = find_leaders(means)
     chance = np.mean(ahead / ahead.sum(axis=1, keepdims=True), axis=0)
     leads, without = find_leaders(mean), {}

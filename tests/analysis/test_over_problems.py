@@ -31,6 +31,8 @@ def test_mean_ranks_and_their_bootstrap_equal_scipys():
     assert result.low == pytest.approx(expected.low, abs=0.15)
     assert result.high == pytest.approx(expected.high, abs=0.15)
     assert result.chance.sum() == pytest.approx(1) and np.argmax(result.chance) == 0
+    two = mean_ranks(np.array([[1, 2.0, 3.0], [1, 2.0, 3.0]]))
+    assert np.isnan(two.low).all() and np.isnan(two.high).all(), "two problems that agree are not certainty"
     again, other = mean_ranks(RANKS), mean_ranks(RANKS, seed=1)
     assert again.low.tolist() == result.low.tolist() and other.chance.tolist() != result.chance.tolist()
 
