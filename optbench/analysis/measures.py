@@ -175,7 +175,7 @@ def metric_name(runs: pd.DataFrame, measure: str) -> str:
     metrics = [name for name in metric_columns(runs) if "accuracy" in name or "loss" in name]
     if measure in SCORES and measure not in columns:
         raise OptbenchError(
-            f"no run has the measure {measure!r}: a sweep computes it that chooses by it, --choose-by {measure}"
+            f"no run has the measure {measure!r}: it takes a sweep with --choose-by {measure}, or choose_by="
         )
     if measure not in (*columns, *metrics):
         raise unknown("measure", measure, [*columns, *metrics])

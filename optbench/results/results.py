@@ -175,7 +175,8 @@ class Results(Tables):
             if judge_by == TIME:
                 by = ",".join(self.choose_by)
                 raise OptbenchError(
-                    f"judge_by: settings were chosen by {by}, not for a target: sweep with --choose-by time,{by} anew"
+                    f"judge_by: settings were chosen by {by}, not for a target: sweep anew with --choose-by time,{by}, "
+                    "or choose_by="
                 )
             if not self.runs[metric_name(self.runs, judge_by)].notna().any():
                 raise OptbenchError(

@@ -117,7 +117,7 @@ def folder_lock(directory: Path) -> Iterator[Note]:
             raise OptbenchError(f"{str(path)!r} is no plain file, and so no lock: {_advise_removal(path)}")
         if not take_lock(file):
             raise OptbenchError(
-                f"{str(directory)!r} is in use{_describe_owner(path)}: wait for it, or choose another --out"
+                f"{str(directory)!r} is in use{_describe_owner(path)}: wait for it, or choose another --out or out="
             )
         if _read_owner(path).get("host", platform.node()) != platform.node():
             # The systems of two hosts need not know of each other's locks.

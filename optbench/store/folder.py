@@ -95,7 +95,9 @@ def check_resumable(
     before, text = read_state(directory, warn)
     if before is not None and shard and before.shard != shard:
         held = f"part {before.shard}" if before.shard else "the whole"
-        raise OptbenchError(f"{str(directory)!r} holds {held} of a sweep: choose another --out for part {shard}")
+        raise OptbenchError(
+            f"{str(directory)!r} holds {held} of a sweep: choose another --out or out= for part {shard}"
+        )
     if before is not None and before.shard and extend and not shard:
         raise OptbenchError(
             f"{str(directory)!r} holds part {before.shard} of a sweep: extend it with --shard {before.shard}, and the "
@@ -113,7 +115,7 @@ def check_resumable(
         if old and changed == ["plugins"] and old.plugins:
             extension = f"name its plug-ins: {' '.join(f'--plugin {shlex.quote(file)}' for file in old.plugins)}, "
         raise OptbenchError(
-            f"{str(directory)!r} holds another sweep (different: {', '.join(changed)}); choose another --out, "
+            f"{str(directory)!r} holds another sweep (different: {', '.join(changed)}); choose another --out or out=, "
             f"{extension}or delete it"
         )
     return before
@@ -133,7 +135,9 @@ def extend_spec(
     directory = Path(directory)
     text = read_state(directory, warn)[1]
     if text is None:
-        raise OptbenchError(f"no sweep in {str(directory)!r} to extend: leave --extend out, or choose another --out")
+        raise OptbenchError(
+            f"no sweep in {str(directory)!r} to extend: leave --extend out, or choose another --out or out="
+        )
     old = parse_spec(text)
     if old is None:
         raise OptbenchError(f"{str(directory / 'spec.toml')!r} is damaged: there is no telling what to extend")
@@ -153,7 +157,9 @@ def extend_spec(
     try:
         return join_specs(old, new)
     except OptbenchError as error:
-        raise OptbenchError(f"cannot extend {str(directory)!r} by this sweep: {error}; choose another --out") from None
+        raise OptbenchError(
+            f"cannot extend {str(directory)!r} by this sweep: {error}; choose another --out or out="
+        ) from None
 
 
 @contextmanager
@@ -193,7 +199,11 @@ def _explain_write_errors(directory: Path) -> Iterator[None]:
         begun = False
         with suppress(OSError, OptbenchError):  # of a path that no disk can have
             begun = bool(CohortFiles(directory).ids())
-        advice = "what was finished is kept, run the same command again to go on" if begun else "choose another --out"
+        advice = (
+            "what was finished is kept, run the same command again to go on"
+            if begun
+            else "choose another --out or out="
+        )
         # Arrow's own errors have more around what the system says.
         reason = os.strerror(error.errno) if error.errno else " ".join(str(error).split())
         raise OptbenchError(f"cannot write to {str(directory)!r}: {reason}; {advice}") from None
@@ -565,7 +575,7 @@ def _describe_dropped(
     text = f"{prefix}{rest:,} of {total:,} runs are kept; {'; '.join(texts)}"
     if not prefix and any(edited for _, edited in lost):
         text += f". They stay in {files.folder}, and with the earlier file the same command writes the "
-        text += "earlier tables again; choose another --out to have both"
+        text += "earlier tables again; choose another --out or out= to have both"
     return text
 
 

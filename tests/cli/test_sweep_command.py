@@ -152,7 +152,7 @@ def test_the_measure_to_judge_by_is_kept_and_what_is_tuned_for_may_grow(run):
     assert code == 0 and not err and 'judge_by = "time"' in Path("mine/spec.toml").read_text()
     assert pd.read_parquet("mine/runs.parquet").equals(first)
     code, _, err = run(*BLOCKS, "--judge-by", "test_accuracy", "--widen", "0", "--out", "mine")
-    assert code == 2 and "(different: choose_by); choose another --out, add --extend" in line(err)
+    assert code == 2 and "(different: choose_by); choose another --out or out=, add --extend" in line(err)
     code, _, err = run("sweep", "--extend", "--judge-by", "test_accuracy", "--no-report", "--out", "mine")
     assert code == 0, err
     kept = Path("mine/spec.toml").read_text()
@@ -183,7 +183,7 @@ def test_a_budget_that_is_over_says_how_to_go_on_in_a_line_of_its_own(tmp_path, 
 def test_a_block_that_would_not_fit_is_why_a_sweep_with_a_time_limit_ends(run, monkeypatch):
     monkeypatch.setattr(time_limit, "_MARGIN", 1e12)
     code, out, _ = run(*BLOCKS, "--time-limit", "1h")
-    assert code == 3 and "2 blocks" not in out
+    assert code == 3 and " 2 blocks;" not in out
     reason = (
         "stopped by the time limit of 60 min: at the pace so far, pauses included, another block of seeds would not"
     )

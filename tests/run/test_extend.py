@@ -96,7 +96,7 @@ def test_the_same_sweep_written_otherwise_goes_on(ran, grid, tmp_path):
 
 
 REFUSED = {
-    "another budget": ({"steps": 20}, "cannot extend .* they differ in steps; choose another --out"),
+    "another budget": ({"steps": 20}, "cannot extend .* they differ in steps; choose another --out or out="),
     "fewer seeds": ({"seeds": 2}, "seeds: .* has others, and --extend takes none away"),
     "less tuning": ({"tuning_seeds": 0}, "tuning_seeds=0: .* has 1, and --extend takes nothing away"),
     "seeds in blocks": ({"blocks": 2}, "one has its seeds in blocks"),
@@ -116,9 +116,11 @@ def test_what_cannot_be_added_is_refused_in_a_line(case, grid):
 
 
 def test_another_sweep_is_refused_and_the_way_to_join_them_is_told(grid):
-    with pytest.raises(OptbenchError, match=r"\(different: seeds\).*; choose another --out, add --extend to keep"):
+    with pytest.raises(
+        OptbenchError, match=r"\(different: seeds\).*; choose another --out or out=, add --extend to keep"
+    ):
         optbench.sweep(GRID, out=grid, seeds=4)
-    with pytest.raises(OptbenchError, match=r"\(different: steps\); choose another --out, or delete it"):
+    with pytest.raises(OptbenchError, match=r"\(different: steps\); choose another --out or out=, or delete it"):
         optbench.sweep(GRID, out=grid, steps=11)
 
 
@@ -133,7 +135,8 @@ def test_runs_of_a_changed_rule_are_counted_and_run_again(ran, tmp_path):
     ran.clear()
     text = (
         f"12 of 24 runs are kept; 12 of mine are not: optimizer mine has changed. They stay in {tmp_path}/out/cohorts, "
-        "and with the earlier file the same command writes the earlier tables again; choose another --out to have both"
+        "and with the earlier file the same command writes the earlier tables again; "
+        "choose another --out or out= to have both"
     )
     dry = ["--extend", "--out", str(tmp_path / "out"), "--plugin", str(file), "--isolate", "never", "--dry-run"]
     assert f"warning: {text}" in " ".join(CliRunner().invoke(app, ["sweep", *dry]).stderr.split())

@@ -210,12 +210,14 @@ def test_a_folder_is_for_one_part_or_for_the_whole(tmp_path):
     first, _ = run_parts(spec, tmp_path, 2)
     before = (first / "runs.parquet").read_bytes()
     plan = session.plan(make_spec(spec, {}), CATALOGUE)
-    with pytest.raises(OptbenchError, match="part-1' holds part 1/2 of a sweep: choose another --out for part 2/2"):
+    with pytest.raises(
+        OptbenchError, match="part-1' holds part 1/2 of a sweep: choose another --out or out= for part 2/2"
+    ):
         session.execute(select_shard(plan, "2/2"), first)
     assert (first / "runs.parquet").read_bytes() == before
     session.execute(plan, first)
     assert len(optbench.load(first).runs) == 4
-    with pytest.raises(OptbenchError, match="holds the whole of a sweep: choose another --out for part 2/2"):
+    with pytest.raises(OptbenchError, match="holds the whole of a sweep: choose another --out or out= for part 2/2"):
         session.execute(select_shard(plan, "2/2"), first)
 
 
