@@ -163,7 +163,7 @@ def test_the_measure_is_chosen_in_the_address(chromium, seven):
         assert view.title() == f"{view.locator('h1').inner_text()} · optbench"
         assert f"Judged by test accuracy; tables are by {words[0]}." in view.locator(".reading").first.inner_text()
         chosen = view.locator("h1").inner_text()
-        view.get_by_label(words[0]).check(force=True)
+        view.get_by_label(words[0], exact=True).check(force=True)
         assert view.evaluate("location.hash") == "" and view.locator("h1").inner_text() == first
     with opened(chromium, seven, hash="#?judge=test_accuracy", explore=False) as view:
         assert view.locator("h1").inner_text() == chosen and view.get_by_label("test accuracy", exact=True).is_checked()
