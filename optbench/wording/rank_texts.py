@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,26 @@ def describe_rank(placing: Placing, answer: Answer) -> list[str]:
     return texts
 
 
+def describe_reruns(cells: Sequence[tuple[str, str, bool, bool]]) -> str:
+    """Return what runs of the atlas that were made again say about this machine; "" where all have the same bits.
+
+    cells: problem, optimizer, whether all bits are the same, and whether values differ.
+    """
+    other = [f"{optimizer} on {problem}" for problem, optimizer, _, differs in cells if differs]
+    if other:
+        return (
+            f"runs of {join_with_and(other)} that were made again differ from those of the atlas: it does not fit this "
+            "machine or these versions of libraries; optbench sweep atlas --out atlas makes one here, in an hour or "
+            "two, to rank beside with optbench rank OPTIMIZER atlas"
+        )
+    if all(same for *_, same, _ in cells):
+        return ""
+    return (
+        "this machine rounds differently from the one that made the atlas; values of runs that were made again are not "
+        "told apart from the archived ones"
+    )
+
+
 def list_heads(placing: Placing, answer: Answer) -> list[str]:
     """Return the heads of a table of `list_cells`."""
     heads = ["problem", "rank", *COUNTS, "to the best rival"]
@@ -78,6 +98,30 @@ def list_lines(placing: Placing, answer: Answer, width: int = 80) -> list[str]:
     names, *others = zip(*list_cells(placing, answer), strict=True)
     columns = [[[name, shorten(name, _NAME)] for name in names], *([[text] for text in each] for each in others)]
     return lay_out(dict(zip(heads, columns, strict=True)), width)
+
+
+def list_standings(placings: Sequence[Placing], answer: Answer, width: int = 80) -> list[str]:
+    """Return the lines of a table with a row for each of several optimizers, by their last rows, the first rank first.
+
+    answer: has all of them, or labels alone.
+    """
+    placings = sorted(placings, key=lambda each: tuple(each.table[["rank", "ratio"]].iloc[-1]))
+    against = next((each.against for each in placings if each.against not in ("", placings[0].name)), "")
+    rows = []
+    for each in placings:
+        _, rank, *cells = list_cells(each, answer)[-1]
+        reference = "1" if each.name == against else cells[-1] if each.against == against else ""
+        rows.append([answer.label(each.name), rank, *cells[: len(COUNTS) + 1], reference])
+    heads = ["optimizer", "rank", *COUNTS.values(), "to the best rival", f"to {answer.label(against)}"]
+    columns = {head: [[text] for text in each] for head, each in zip(heads, zip(*rows, strict=True), strict=True)}
+    return lay_out(columns, width)
+
+
+def describe_several(placings: Sequence[Placing]) -> str:
+    """Return a sentence on what the rows of `list_standings` are about."""
+    count = len(placings[0].table) - 1
+    scope = f"Over these {count} problems" if count else f"On {placings[0].table['problem'].iloc[0]}"
+    return f"{scope}, each among all the others; ratios below 1 where the row's optimizer is better."
 
 
 def write_text(placing: Placing, answer: Answer) -> str:
