@@ -121,6 +121,12 @@ def small_sweep(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(autouse=True)
+def own_count_of_versions(tmp_path, monkeypatch):
+    """No test counts as one of the user's versions of an optimizer."""
+    monkeypatch.setattr("optbench.atlas.looks.cache_folder", lambda: tmp_path / "count")
+
+
 @pytest.fixture
 def data_cache(tmp_path, monkeypatch):
     """The folder of data sets that are kept on disk, an empty one; nothing is remembered of the sets before."""

@@ -1,4 +1,4 @@
-"""Rank an optimizer among those of a finished sweep: run it alone on the sweep's problems, seeds and trials.
+"""Rank an optimizer among those of a finished sweep, or of the atlas: run it alone on its problems, seeds and trials.
 
 The newcomer meets the same start points and mini-batches as the others did, so that comparisons are paired, and is
 tuned by as many trials. Nothing of the sweep runs again, and its folder stays as it is.
@@ -6,6 +6,7 @@ tuned by as many trials. Nothing of the sweep runs again, and its folder stays a
 
 from __future__ import annotations
 
+import functools
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -17,11 +18,16 @@ from typing import Any
 import pandas as pd
 
 from optbench.analysis.answer import Answer
-from optbench.analysis.placing import place
+from optbench.analysis.placing import Placing, place
+from optbench.atlas import archive
+from optbench.atlas.looks import count_versions
+from optbench.atlas.reruns import FRESH_SEEDS, Confirmed, rerun_cells
+from optbench.atlas.reruns import confirm as run_fresh
 from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import join_with_and, split_levels
 from optbench.contract.paths import is_file, path_of
+from optbench.contract.source_code import files_digest
 from optbench.contract.version import __version__
 from optbench.plan.display_names import find_name
 from optbench.plan.own_records import OwnRecords, take_records
@@ -34,12 +40,21 @@ from optbench.run import session
 from optbench.run.isolation import Isolation
 from optbench.run.loop import Status
 from optbench.store.folder import extend_spec, read_state
-from optbench.wording.rank_texts import headline_rank, write_text
+from optbench.wording.rank_texts import (
+    describe_reruns,
+    describe_versions,
+    headline_confirmed,
+    headline_rank,
+    list_confirmed,
+    write_text,
+)
 
 REFERENCES = ("adamw", "adam", "adam_torch")
 """The optimizers that others are compared with unless one is named, the first that the sweep has."""
 USUAL_FOLDER = Path("ranked")
 """The folder in which what is ranked has its results, each in a folder of its own."""
+FAST = ("rosenbrock", "quadratic", "saddle", "matrix_factorization", "least_squares", "logistic", "mlp", "zipf_recall")
+"""Problems of the atlas, one of a kind, on which a quick ranking runs."""
 Tell = Callable[[str], None]
 
 
@@ -90,37 +105,51 @@ class Entry:
     """The newcomer's name in tables."""
     known: Results
     """The results of the sweep, without those of an earlier version of the newcomer."""
-    plan: Plan | None
-    """What is to be run; None where the sweep has the optimizer."""
+    plan: Plan
+    """Of its runs in the sweep."""
+    ran: bool
+    """True if the sweep has the optimizer: nothing is to be run."""
     against: str
     """The reference, one of the sweep; "" for none."""
+    part: str = ""
+    """What the folder of its results is in: "atlas", or "atlas-fast"; "" beside a sweep of the user's."""
 
     @property
     def usual_out(self) -> Path:
         """The folder of the newcomer's results: "ranked/torch_Mine" of "torch:Mine(file='mine.py')"."""
         words = [name for name, _ in split_levels(self.name)]
-        return USUAL_FOLDER / (re.sub(r"[^A-Za-z0-9.]+", "_", "_".join(words)).strip("_.") or "optimizer")
+        return USUAL_FOLDER / self.part / (re.sub(r"[^A-Za-z0-9.]+", "_", "_".join(words)).strip("_.") or "optimizer")
 
 
 def enter(
     newcomer: Newcomer,
-    folder: str | Path,
+    folder: str | Path | None,
     against: str | None,
     isolation: Isolation,
     tell: Tell = warnings.warn,
+    fast: bool = False,
 ) -> Entry:
     """Return a newcomer beside a sweep, with the plan of its runs; nothing runs.
 
-    folder: of the sweep; against: a reference, None for the first of REFERENCES that there is, "" for none; tell:
-    called with what the user should know, a line each. Raises OptbenchError if it holds no finished sweep, if its
-    problems, schedules or data have changed since, or if the newcomer or the reference is unknown.
+    folder: of the sweep; None: the atlas. against: a reference, None for the first of REFERENCES that there is, "" for
+    none; tell: called with what the user should know, a line each; fast: on a few problems of the atlas alone.
+
+    Raises OptbenchError if the folder holds no finished sweep, if its problems, schedules or data have changed since,
+    or if the newcomer or the reference is unknown.
     """
-    known = load(folder)
+    if fast and folder is not None:
+        raise OptbenchError("a fast ranking is one on a part of the atlas: leave the folder out")
+    part = "" if folder is not None else "atlas-fast" if fast else "atlas"
+    known = _load_atlas() if folder is None else load(folder)
+    folder = archive.HERE if folder is None else folder
+    if fast:
+        known = known.with_runs(known.runs[known.runs["problem"].isin(FAST)].reset_index(drop=True))
     if known.missing:
         raise OptbenchError(f"{str(folder)!r}: {known.missing}: rank in a sweep that has ended")
-    plan = session.load_and_plan(_make_spec(Path(folder), newcomer), isolation, newcomer.given)
+    plan = session.load_and_plan(_make_spec(Path(folder), newcomer, FAST if fast else ()), isolation, newcomer.given)
     name = plan.optimizers[0].name
-    _refuse_changes(plan, known.provenance, folder, tell)
+    # the atlas is of the version that last made it; what runs of it again tells whether its numbers hold
+    _refuse_changes(plan, known.provenance, folder, (lambda text: None) if part else tell)
     others = [str(each) for each in known.runs["optimizer"].unique() if each != name]
     if against is None:
         against = next((each for each in REFERENCES if each in others), "")
@@ -128,10 +157,16 @@ def enter(
         against = find_name(against, others, "optimizer to rank against")
     if name in set(known.runs["optimizer"]):
         if not _list_changed(plan, known.provenance, ("optimizer",)):
-            return Entry(newcomer, name, known, None, against)
+            return Entry(newcomer, name, known, plan, True, against, part)
         tell(f"{name} has changed since it ran in {folder}: it runs anew, and what ran there is left out")
         known = known.with_runs(known.runs[known.runs["optimizer"] != name].reset_index(drop=True))
-    return Entry(newcomer, name, known, replace(plan, beside=known.runs), against)
+    return Entry(newcomer, name, known, replace(plan, beside=known.runs), False, against, part)
+
+
+@functools.cache
+def _load_atlas() -> Results:
+    """Return the archive that ships, once for all optimizers that are named: its answer takes two seconds."""
+    return load(archive.HERE)
 
 
 def run(
@@ -148,10 +183,59 @@ def run(
     out: the folder of its own results; the other arguments are those of `session.execute`. Raises OptbenchError, also
     if no run of the newcomer could run.
     """
-    if entry.plan is None:
+    if entry.ran:
         return entry.known.ask()
     session.execute(entry.plan, out, options, command=command, watch=watch, tell=tell)
     return join_results(load(out), entry.known).ask()
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where an optimizer stands, and how far that can be trusted."""
+
+    placing: Placing
+    answer: Answer
+    """Of the sweep with it."""
+    versions: int
+    """So many versions of it were ranked beside that sweep."""
+    confirmed: Confirmed | None = None
+    """Where it stands on fresh seeds, if that was asked for."""
+
+    def list_notes(self) -> list[str]:
+        """Return what is told of versions and of fresh seeds, a line each; none if there is nothing to tell."""
+        name = self.answer.label(self.placing.name)
+        lines = [text] if (text := describe_versions(name, self.versions, self.confirmed is not None)) else []
+        if self.confirmed is None:
+            return lines
+        fresh, answer = self.confirmed
+        table = list_confirmed(self.placing, fresh, answer)
+        return [*lines, "", headline_confirmed(fresh, answer, FRESH_SEEDS), "", *table]
+
+
+def stand(
+    entry: Entry,
+    out: str | Path,
+    options: session.Options | None = None,
+    confirmed: bool = False,
+    *,
+    tell: Tell = warnings.warn,
+    **others: Any,
+) -> Standing:
+    """Run a newcomer, count its versions, and return where it stands; beside the atlas, first some of that again.
+
+    confirmed: run it and its nearest rivals on fresh seeds, too; the other arguments are those of `run`.
+    """
+    if entry.part and not entry.ran and (note := describe_reruns(rerun_cells(entry.known, entry.plan))):
+        tell(note)
+    answer = run(entry, out, options, tell=tell, **others)
+    placing = place(answer, entry.name, entry.against)
+    beside = entry.part or str(Path(str(entry.known.path)).resolve())
+    digest = files_digest(entry.plan.optimizers[0].origins)
+    versions = 1 if entry.ran else count_versions(entry.name, beside, digest)
+    fresh = None
+    if confirmed:
+        fresh = run_fresh(placing, answer, entry.plan, Path(out) / "fresh", options or session.Options())
+    return Standing(placing, answer, versions, fresh)
 
 
 def keep(
@@ -191,6 +275,8 @@ class Ranked:
     """A row a problem and other optimizer ``b``: the verdict on what is ranked, and the ratio of it over ``b``."""
     results: Results
     """Those of the sweep with it, which come first."""
+    confirmed: pd.DataFrame | None = None
+    """``pairs`` on fresh seeds, of it and the five that are nearest to it, if that was asked for."""
 
     def __repr__(self) -> str:
         """Return the text."""
@@ -203,22 +289,28 @@ class Ranked:
 
 def rank(
     optimizer: Any,
-    folder: str | Path | Results = "results",
+    folder: str | Path | Results | None = None,
     *,
     against: str | None = None,
     out: str | Path | None = None,
     plugins: Sequence[str | Path] = (),
     workers: int | None = None,
+    fast: bool = False,
+    confirm: bool = False,
 ) -> Ranked:
-    """Rank an optimizer among those of a finished sweep: it runs alone, on their problems, seeds and trials.
+    """Rank an optimizer among all that ship, or those of a finished sweep: it runs alone, on their problems and seeds.
 
     Args:
         optimizer: a Python file that defines one, a name ("lion", "optax:lion"), a rule, or a class of PyTorch's kind.
-        folder: of the sweep, or its results; nothing in it is changed, and nothing of it runs again.
+        folder: of the sweep, or its results; nothing in it is changed, and nothing of it runs again. None: the atlas, a
+            sweep of all shipped optimizers that comes with optbench.
         against: the reference of the last columns, one of the sweep; None: its adamw, adam or adam_torch, "" for none.
-        out: the folder of its own results, in which an interrupted call is resumed; None: ranked/NAME.
+        out: the folder of its own results, in which an interrupted call is resumed; None: ranked/NAME, and beside the
+            atlas ranked/atlas/NAME.
         plugins: files with problems of the sweep that are yours.
         workers: threads, by default as many as there are cores.
+        fast: on eight problems of the atlas alone.
+        confirm: run it and the five that are nearest to it on fresh seeds as well.
 
     Returns:
         Where it stands. A rank is at least one more than the number of optimizers that it loses to, and at most the
@@ -245,16 +337,22 @@ def rank(
                 "rank needs the folder of the sweep: sweep(..., out='results'), then rank(..., 'results')"
             )
         folder = folder.path
-    entry = enter(Newcomer.read(optimizer, plugins), folder, against, options.isolation)
-    answer = run(entry, entry.usual_out if out is None else out, options)
-    placing = place(answer, entry.name, entry.against)
-    pairs = placing.pairs.drop(columns=["known", "reason"])
-    texts = headline_rank(placing, answer), write_text(placing, answer)
-    return Ranked(*texts, placing.table, pairs, answer.everything)  # type: ignore[arg-type]
+    entry = enter(Newcomer.read(optimizer, plugins), folder, against, options.isolation, fast=fast)
+    found = stand(entry, entry.usual_out if out is None else out, options, confirm)
+    placing, answer = found.placing, found.answer
+    pairs, fresh = (
+        None if each is None else each.pairs.drop(columns=["known", "reason"])
+        for each in (placing, found.confirmed and found.confirmed.placing)
+    )
+    texts = headline_rank(placing, answer), write_text(placing, answer, found.list_notes())
+    return Ranked(*texts, placing.table, pairs, answer.everything, fresh)  # type: ignore[arg-type]
 
 
-def _make_spec(folder: Path, newcomer: Newcomer) -> Spec:
-    """Return the spec of a folder with the newcomer as its only optimizer. Raises OptbenchError."""
+def _make_spec(folder: Path, newcomer: Newcomer, problems: Sequence[str] = ()) -> Spec:
+    """Return the spec of a folder with the newcomer as its only optimizer. Raises OptbenchError.
+
+    problems: those of it that are meant; () for all.
+    """
     old = parse_spec(read_state(folder, lambda text: None)[1] or "")
     if old is None:
         raise OptbenchError(f"no spec of a sweep in {str(folder)!r} that could be run for another optimizer")
@@ -262,6 +360,8 @@ def _make_spec(folder: Path, newcomer: Newcomer) -> Spec:
         raise OptbenchError(f"{str(folder)!r} holds chosen settings, of which a newcomer has none: rank in their sweep")
     own = ("optimizers", "have", "labels", "plugins", "given")
     raw = {key: value for key, value in old.to_dict().items() if key not in own}
+    if problems:
+        raw["problems"] = [each for each in raw["problems"] if each["name"] in problems]
     if objects := [each for each in old.given if each.partition(" ")[0] == "problem"]:
         raise OptbenchError(
             f"{str(folder)!r} has {join_with_and(objects)} that was given as an object, of which no code is kept: put "

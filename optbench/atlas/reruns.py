@@ -1,22 +1,39 @@
-"""Runs of the atlas made again, before another optimizer is ranked beside them: does this machine get the same numbers?
+"""Settings run again: those of the atlas, to see whether this machine gets its numbers, and all on other seeds.
 
 The last bits of a sum differ between processors, and training amplifies them. What is paired by seeds then is a little
 less alike, but its means are the same; where they differ, the archive is not one of this version, or of this machine.
+Whoever ranks version after version of an optimizer on the same seeds gets one at last that suits them: other seeds,
+which no version has met, tell.
 """
 
 import tempfile
-from typing import NamedTuple
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.stats import wilcoxon
 
+from optbench.analysis.answer import Answer
+from optbench.analysis.placing import Placing, place
+from optbench.analysis.protocol import keep_targets
+from optbench.analysis.run_columns import hyperparameter_columns
+from optbench.contract.names import canonical, parse
+from optbench.contract.source_code import files_digest
+from optbench.plan.planned_cohorts import Plan
 from optbench.plan.spec_files import make_spec
 from optbench.results.results import Results, load
 from optbench.run import session
 
 CELLS = (("quadratic", "gd"), ("logistic", "momentum"), ("mlp", "adam"))
 """Problem and optimizer of what runs again: a second of work, in three kinds of arithmetic."""
+NEAREST = 5
+"""Rivals beside which an optimizer is confirmed."""
+FRESH_SEEDS = 20
+_FIRST_FRESH = 10_000_000
+"""Beyond the seeds of blocks and of reports."""
 _SAME = 1e-6
 """Difference of the logarithms of two losses that are the same."""
 _CHANCE = 0.01
@@ -34,36 +51,94 @@ class Rerun(NamedTuple):
     """True if they differ by more than chance explains."""
 
 
-def rerun_cells(known: Results, cells: tuple[tuple[str, str], ...] = CELLS) -> list[Rerun]:
+class Confirmed(NamedTuple):
+    """Where an optimizer stands beside its nearest rivals on seeds that none of them has met."""
+
+    placing: Placing
+    answer: Answer
+
+
+def rerun_cells(known: Results, plan: Plan, cells: Sequence[tuple[str, str]] = CELLS) -> list[Rerun]:
     """Run recommended settings of the archive again on the seeds that they report on, and compare them.
 
-    known: the results of the atlas, or of a part of it: of cells that it lacks there is nothing.
+    known: the results of the atlas, or of a part of it: of cells that it lacks there is nothing; plan: of another
+    optimizer in it.
     """
-    runs = known.runs[known.runs["stage"] == "report"]
+    answer, runs = known.ask(), known.runs[known.runs["stage"] == "report"]
     found = []
     for problem, optimizer in cells:
-        rows = runs[(runs["problem"] == problem) & (runs["optimizer"] == optimizer)]
+        setting = _select(answer.settings, problem, optimizer)
+        rows = _select(runs, problem, optimizer).merge(setting[["batch_size", "schedule", "lr"]])
         if len(rows):
-            found.append(_rerun(rows[rows["lr"] == rows["lr"].iloc[0]]))
+            with tempfile.TemporaryDirectory() as folder:
+                seeds = [int(seed) for seed in rows["seed"]]
+                again = _run_settings(setting, answer, plan, seeds, folder, session.Options()).runs
+            found.append(_compare(rows, again))
     return found
 
 
-def _rerun(rows: pd.DataFrame) -> Rerun:
-    """Run the setting of these rows, which differ by their seeds alone, again."""
-    first = rows.iloc[0]
-    setting = {"problem": first["problem"], "optimizer": first["optimizer"], "schedule": first["schedule"],
-               "batch_size": int(first["batch_size"]), "lr": float(first["lr"])}  # fmt: skip
-    entry = {"name": first["problem"], "epochs": float(rows["epochs"].max())}
-    raw = {"problems": [entry], "chosen": [setting], "seeds": [int(seed) for seed in rows["seed"]], "tuning_seeds": 0}
-    spec = make_spec({**raw, "epochs": entry["epochs"]})
-    options = session.Options()
-    with tempfile.TemporaryDirectory() as folder:
-        session.execute(session.load_and_plan(spec, options.isolation), folder, options)
-        again = load(folder).runs
-    both = rows.merge(again, on="seed", suffixes=("", "_again"))
-    first_time, again_now = (both[name].to_numpy() for name in ("log_tail", "log_tail_again"))
+def confirm(placing: Placing, answer: Answer, plan: Plan, out: str | Path, options: session.Options) -> Confirmed:
+    """Run an optimizer and the rivals that are nearest to it on fresh seeds, with the settings that are recommended.
+
+    The seeds go with the optimizer's source, so that the same file meets the same ones, and another version others.
+
+    placing, answer: of the optimizer; plan: of its runs; out: the folder of the results. Raises OptbenchError.
+    """
+    last = placing.pairs[placing.pairs["problem"] == placing.pairs["problem"].iloc[-1]]
+    far = np.abs(np.log(last.set_index("b")["ratio"]))
+    names = [placing.name, *far.nsmallest(NEAREST).index]
+    settings = answer.settings[answer.settings["optimizer"].isin(names)]
+    first = _FIRST_FRESH + FRESH_SEEDS * (zlib.crc32(files_digest(plan.optimizers[0].origins).encode()) % 10**6)
+    seeds = range(first, first + FRESH_SEEDS)
+    fresh = _run_settings(settings, answer, plan, seeds, out, options)
+    targets = answer.coded.targets.shared
+    same = {str(name): None if np.isnan(target) else float(target) for name, target in targets.items()}
+    found = fresh.with_runs(keep_targets(fresh.runs, same)).ask()
+    return Confirmed(place(found, placing.name, placing.against if placing.against in names else ""), found)
+
+
+def _select(table: pd.DataFrame, problem: str, optimizer: str) -> pd.DataFrame:
+    """Return the rows of an optimizer on a problem."""
+    return table[(table["problem"] == problem) & (table["optimizer"] == optimizer)]
+
+
+def _run_settings(
+    settings: pd.DataFrame, answer: Answer, plan: Plan, seeds: Sequence[int], out: str | Path, options: session.Options
+) -> Results:
+    """Run settings on seeds, as long as they ran in the sweep that an answer is about.
+
+    settings: rows of `Answer.settings`; plan: of an optimizer in that sweep.
+    """
+    names = hyperparameter_columns(answer.tables.runs)
+    kept = {"problems", "epochs", "steps", "dtypes", "device", "plugins", "given", "choose_by", "judge_by"}
+    raw = plan.spec.model_dump(include=kept, exclude_none=True)
+    problems = [{**each, "name": name} for each, name in zip(raw["problems"], plan.names, strict=True)]
+    raw["problems"] = [each for each in problems if each["name"] in set(settings["problem"])]
+    for each in raw["problems"]:
+        each.pop("batch_sizes", None)  # each setting has its own
+    raw["chosen"] = [_write_entry(row, names) for _, row in settings.iterrows()]
+    spec = make_spec({**raw, "seeds": list(seeds), "tuning_seeds": 0})
+    session.execute(session.load_and_plan(spec, options.isolation, plan.given), out, options)
+    return load(out)
+
+
+def _write_entry(row: pd.Series, hyperparameters: Sequence[str]) -> dict[str, Any]:
+    """Return a row of `Answer.settings` as an entry of ``chosen`` in a spec."""
+    name, inner = parse(row["optimizer"])
+    values = {each: row[each] for each in hyperparameters if pd.notna(row.get(each))}
+    return {
+        "problem": row["problem"], "optimizer": canonical(name, {**inner, **values, **inner}),
+        "batch_size": "full" if row["full_batch"] else int(row["batch_size"]), "schedule": row["schedule"],
+        "lr": float(row["lr"]),
+    }  # fmt: skip
+
+
+def _compare(before: pd.DataFrame, again: pd.DataFrame) -> Rerun:
+    """Compare the runs of a setting with those that were made again."""
+    both = before.merge(again, on="seed", suffixes=("", "_again"))
+    first, second = (both[name].to_numpy() for name in ("log_tail", "log_tail_again"))
     with np.errstate(invalid="ignore"):  # what failed is infinite
-        change = np.where(first_time == again_now, 0.0, again_now - first_time)
-    same = len(both) == len(rows) and bool((abs(change) < _SAME).all())
+        change = np.where(first == second, 0.0, second - first)
+    same = len(both) == len(before) and bool((abs(change) < _SAME).all())
     differs = not same and not wilcoxon(change).pvalue > _CHANCE
-    return Rerun(first["problem"], first["optimizer"], same, differs)
+    return Rerun(before["problem"].iloc[0], before["optimizer"].iloc[0], same, differs)

@@ -1,4 +1,4 @@
-"""``optbench rank``: where an optimizer stands among those of a finished sweep."""
+"""``optbench rank``: where an optimizer stands among those of the atlas, or of a finished sweep."""
 
 from __future__ import annotations
 
@@ -29,27 +29,31 @@ from optbench.contract.errors import OptbenchError
 if TYPE_CHECKING:
     from optbench.analysis.answer import Answer
     from optbench.analysis.placing import Placing
+    from optbench.atlas.newcomers import Standing
 
 _FORMATS = ("text", "json", "markdown", "latex")
 
 
 def rank(
-    newcomer: Annotated[str, typer.Argument(
-        metavar="OPTIMIZER", show_default=False, autocompletion=completion.file_or_optimizer,
-        help="A Python file with one optimizer; or a name: lion, 'torch:Mine(file=mine.py)', optax:lion.",
+    given: Annotated[list[str], typer.Argument(
+        metavar="OPTIMIZER... [DIR]", show_default=False, autocompletion=completion.file_or_optimizer,
+        help="A Python file with one optimizer; or a name: lion, 'torch:Mine(file=mine.py)', optax:lion. "
+        "DIR: the results folder of a finished sweep; without it, the atlas of all shipped optimizers.",
     )],
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The results folder of a finished sweep.")] = Path(
-        "results"
-    ),
     against: Annotated[str | None, option(
         "against", "OPTIMIZER", "The reference of the last column, one of the sweep; by default its adamw, or adam.",
         INPUT, completion.optimizers,
     )] = None,
     plugin: Plugin = None,
     out: Annotated[str | None, option(
-        "out", "FOLDER", "Where its own results go, and are resumed; by default ranked/NAME.", WHERE,
+        "out", "FOLDER", "Where its own results go, and are resumed; by default ranked/NAME, or ranked/atlas/NAME.",
+        WHERE,
     )] = None,
     keep: Annotated[bool, flag("keep", "Extend the sweep in DIR by it; else that stays as it is.", WHERE)] = False,
+    fast: Annotated[bool, flag("fast", "Rank on eight problems of the atlas alone.", INPUT)] = False,
+    confirm: Annotated[bool, flag(
+        "confirm", "Run it and the five nearest to it on fresh seeds as well.", INPUT,
+    )] = False,
     workers: Workers = None,
     fail_above: Annotated[str | None, option(
         "fail-above", "SHARE", "Exit 1 where it is shown to be worse than the reference by more than this, such as 5%.",
@@ -61,20 +65,20 @@ def rank(
     json: Annotated[bool, json_option(OUTPUT)] = False,
     report: Report = True,
 ) -> None:  # fmt: skip
-    """Rank an optimizer among those of a finished sweep: it runs alone, on their problems, seeds and trials.
+    """Rank an optimizer among all that ship, or those of a finished sweep: it runs alone, on their problems and seeds.
 
     Nothing of the sweep runs again. The rank of a problem is at least one more than the number of optimizers that it
-    loses to, and at most the number of those that it does not beat, itself included. The page has the whole sweep with
-    it. Exit code 1 with --fail-above, if it is worse on some problem; 2 for bad input; else 0.
+    loses to, and at most the number of those that it does not beat, itself included. Several optimizers get a line
+    each. With DIR there is a page, of the whole sweep with it. Exit code 1 with --fail-above, if it is worse on some
+    problem; 2 for bad input; else 0.
 
-    JSON: "optimizer", "against", "folder", "out", "ran" (false where the sweep has it), "judge_by", "level",
-    "fail_above", "failed", "headline", "report" (the page, or null), "table" (a row a problem, the last "all": rank,
-    rank_low, rank_high, optimizers, beats, ties, loses, open, best, ratio, low, high, bound, against_ratio ...) and
-    "pairs" (a row a problem and rival b: verdict, ratio, low, high, bound). A number that is not finite is null.
+    JSON: "optimizer", "against", "folder" (null for the atlas), "out", "ran" (false where the sweep has it),
+    "versions" (of it that were ranked here), "judge_by", "level", "fail_above", "failed", "headline", "report" (the
+    page, or null), "table" (a row a problem, the last "all": rank, rank_low, rank_high, optimizers, beats, ties, loses,
+    open, best, ratio, low, high, bound, against_ratio ...), "pairs" (a row a problem and rival b: verdict, ratio, low,
+    high, bound) and "confirmed" (such rows on fresh seeds, or null). A number that is not finite is null.
     """
     from optbench.analysis.pair_statistics import spent_alpha
-    from optbench.analysis.placing import place
-    from optbench.analysis.verdicts import ALL
     from optbench.atlas import newcomers
     from optbench.cli.console import paragraph, warn
     from optbench.cli.sweep import print_notes
@@ -85,43 +89,55 @@ def rank(
     from optbench.wording import rank_texts
 
     form = read_format(form, json, _FORMATS)
+    optimizers, folder = _split_folder(given)
+    if len(optimizers) > 1 and (form != "text" or out is not None or keep or confirm):
+        raise OptbenchError("--format, --json, --out, --keep and --confirm are for one optimizer: name one")
+    if keep and folder is None:
+        raise OptbenchError(
+            "--keep needs a folder: the atlas cannot be extended, but optbench sweep atlas makes another"
+        )
     above = None if fail_above is None else parse_share("--fail-above", fail_above)
     if out is not None:
         check_folder(out)
-    options, typed = session.Options(workers, isolation=Isolation()), typed_command()
+    options, typed, standings = session.Options(workers, isolation=Isolation()), typed_command(), list["Standing"]()
     try:
         with handle_signals(on_kill=stopping.print_exit_text):
-            with make_progress() as watch:
-                found = newcomers.Newcomer.read(newcomer, plugin or ())
-                entry = newcomers.enter(found, folder, against, options.isolation, warn)
-                if above is not None and not entry.against:
-                    raise OptbenchError("--fail-above needs a reference: --against OPTIMIZER")
-                own = entry.usual_out if out is None else Path(out)
-                if entry.plan is not None:
-                    print_notes(entry.plan)
-                    print_estimate_if_long(entry.plan, session.checked_workers(workers), own)
-                answer = newcomers.run(entry, own, options, command=typed, watch=watch, tell=warn)
-            placing = place(answer, entry.name, entry.against)
-            page = None
-            if report and entry.plan is not None:
-                page = report_command.draw_report(answer, warn, ranked=rank_texts.write_text(placing, answer))
-            if keep and entry.plan is not None:
+            for each in optimizers:
+                with make_progress() as watch:
+                    newcomer = newcomers.Newcomer.read(each, plugin or ())
+                    entry = newcomers.enter(newcomer, folder, against, options.isolation, warn, fast)
+                    if above is not None and not entry.against:
+                        raise OptbenchError("--fail-above needs a reference: --against OPTIMIZER")
+                    own = entry.usual_out if out is None else Path(out)
+                    if not entry.ran:
+                        print_notes(entry.plan)
+                        print_estimate_if_long(entry.plan, session.checked_workers(workers), own)
+                    found = newcomers.stand(entry, own, options, confirm, command=typed, watch=watch, tell=warn)
+                standings.append(found)
+            placing, answer, page = found.placing, found.answer, None
+            if report and not entry.ran and folder is not None:
+                text = rank_texts.write_text(placing, answer, found.list_notes())
+                page = report_command.draw_report(answer, warn, ranked=text)
+            if keep and not entry.ran and folder is not None:
                 newcomers.keep(entry, folder, own, options, command=typed, tell=warn)
                 paragraph(f"its runs are kept in {folder}; optbench report {folder} draws that page again", hang=2)
     except KeyboardInterrupt as error:
         stopping.exit_with_signal(error)
-    on_problems = placing.table[placing.table["problem"] != ALL]
-    failed = above is not None and bool((on_problems["against_low"] > 1 + above).any())
+    failed = above is not None and any(_find_worse(each.placing, above) for each in standings)
     if form == "json":
         print_json({
-            "optimizer": placing.name, "against": placing.against or None, "folder": str(folder),
-            "out": str(own) if entry.plan else None,
-            "ran": entry.plan is not None, "judge_by": answer.judge_by, "level": 1 - spent_alpha(answer.looks[1]),
+            "optimizer": placing.name, "against": placing.against or None,
+            "folder": None if folder is None else str(folder), "out": None if entry.ran else str(own),
+            "ran": not entry.ran, "versions": found.versions, "judge_by": answer.judge_by,
+            "level": 1 - spent_alpha(answer.looks[1]),
             "fail_above": above, "failed": failed, "headline": rank_texts.headline_rank(placing, answer),
             "report": page, "table": placing.table, "pairs": placing.pairs.drop(columns=["known", "reason"]),
+            "confirmed": found.confirmed and found.confirmed.placing.pairs.drop(columns=["known", "reason"]),
         })  # fmt: skip
+    elif len(standings) > 1:
+        _print_several([each.placing for each in standings], answer)
     elif form == "text":
-        _print_placing(placing, answer)
+        _print_placing(found)
     else:
         write = rank_texts.write_markdown if form == "markdown" else rank_texts.write_latex
         print(write(placing, answer, typed))
@@ -129,12 +145,38 @@ def rank(
         raise typer.Exit(NO)
 
 
-def _print_placing(placing: Placing, answer: Answer) -> None:
+def _split_folder(given: list[str]) -> tuple[list[str], Path | None]:
+    """Return the optimizers that were named, and the folder that may stand behind them; None for the atlas."""
+    last = Path(given[-1])
+    if len(given) > 1 and (last.is_dir() or (not last.suffix and len(last.parts) > 1)):
+        return given[:-1], last
+    return given, None
+
+
+def _find_worse(placing: Placing, above: float) -> bool:
+    """Return whether it is shown to be worse than the reference by more than a share, on some problem."""
+    from optbench.analysis.verdicts import ALL
+
+    rows = placing.table[placing.table["problem"] != ALL]
+    return bool((rows["against_low"] > 1 + above).any())
+
+
+def _print_placing(found: Standing) -> None:
     """Print where an optimizer stands: a sentence, a table of 80 columns, and what its numbers mean."""
     from optbench.cli.console import filled, print_lines, write_plainly
     from optbench.wording import rank_texts
 
+    placing, answer = found.placing, found.answer
     first, *notes = rank_texts.describe_rank(placing, answer)
     head, *lines = map(write_plainly, rank_texts.list_lines(placing, answer))
     print_lines((rank_texts.headline_rank(placing, answer), "bold"), filled(first, 2), "", (head, "bold"), *lines)
-    print_lines("", rank_texts.LEGEND, *(filled(note, 2) for note in notes))
+    print_lines("", rank_texts.LEGEND, *(filled(note, 2) for note in notes), *found.list_notes())
+
+
+def _print_several(placings: list[Placing], answer: Answer) -> None:
+    """Print a line for each of several optimizers, the first rank first. answer: of the last of them."""
+    from optbench.cli.console import filled, print_lines, write_plainly
+    from optbench.wording import rank_texts
+
+    head, *lines = map(write_plainly, rank_texts.list_standings(placings, answer))
+    print_lines((head, "bold"), *lines, "", rank_texts.LEGEND, filled(rank_texts.describe_several(placings), 2))

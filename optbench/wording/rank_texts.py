@@ -22,6 +22,7 @@ _NAME = 16
 """Letters of a problem's name where the table is too wide."""
 COUNTS = {"beats": "+", "ties": "=", "loses": "-", "open": "?"}
 """The counts of a row, with what stands for each above a narrow column."""
+BEST = "to the best rival"
 LEGEND = "+ beats, = ties with (within 10%), - loses to, ? open"
 
 
@@ -65,8 +66,8 @@ def describe_reruns(cells: Sequence[tuple[str, str, bool, bool]]) -> str:
     if other:
         return (
             f"runs of {join_with_and(other)} that were made again differ from those of the atlas: it does not fit this "
-            "machine or these versions of libraries; optbench sweep atlas --out atlas makes one here, in an hour or "
-            "two, to rank beside with optbench rank OPTIMIZER atlas"
+            "machine or these versions of libraries; optbench sweep atlas --out atlas makes one here, in less than an "
+            "hour, to rank beside with optbench rank OPTIMIZER atlas"
         )
     if all(same for *_, same, _ in cells):
         return ""
@@ -78,7 +79,7 @@ def describe_reruns(cells: Sequence[tuple[str, str, bool, bool]]) -> str:
 
 def list_heads(placing: Placing, answer: Answer) -> list[str]:
     """Return the heads of a table of `list_cells`."""
-    heads = ["problem", "rank", *COUNTS, "to the best rival"]
+    heads = ["problem", "rank", *COUNTS, BEST]
     return [*heads, f"to {answer.label(placing.against)}"] if placing.against else heads
 
 
@@ -93,10 +94,17 @@ def list_cells(placing: Placing, answer: Answer) -> list[list[str]]:
 
 
 def list_lines(placing: Placing, answer: Answer, width: int = 80) -> list[str]:
-    """Return the lines of the table, the heads first, for so many columns."""
-    heads = [COUNTS.get(head, head) for head in list_heads(placing, answer)]
+    """Return the lines of the table, the heads first, for so many columns.
+
+    Where they are too few, the ratio to the best rival is left out of some rows or its interval, and names are cut.
+    """
+    heads = [{**COUNTS, BEST: "best rival"}.get(head, head) for head in list_heads(placing, answer)]
     names, *others = zip(*list_cells(placing, answer), strict=True)
     columns = [[[name, shorten(name, _NAME)] for name in names], *([[text] for text in each] for each in others)]
+    rivals = columns[2 + len(COUNTS)]
+    for cell, row in zip(rivals, placing.table.to_dict("records"), strict=True):
+        rival = answer.label(row["best"])
+        cell += [f"{cell[0].split(' ')[0]} {rival}", f"{cell[0].split(' ')[0]} {shorten(rival, 9)}"]
     return lay_out(dict(zip(heads, columns, strict=True)), width)
 
 
@@ -111,8 +119,8 @@ def list_standings(placings: Sequence[Placing], answer: Answer, width: int = 80)
     for each in placings:
         _, rank, *cells = list_cells(each, answer)[-1]
         reference = "1" if each.name == against else cells[-1] if each.against == against else ""
-        rows.append([answer.label(each.name), rank, *cells[: len(COUNTS) + 1], reference])
-    heads = ["optimizer", "rank", *COUNTS.values(), "to the best rival", f"to {answer.label(against)}"]
+        rows.append([answer.label(each.name), rank, *cells[: len(COUNTS)], reference])
+    heads = ["optimizer", "rank", *COUNTS.values(), f"to {answer.label(against)}"]
     columns = {head: [[text] for text in each] for head, each in zip(heads, zip(*rows, strict=True), strict=True)}
     return lay_out(columns, width)
 
@@ -124,10 +132,45 @@ def describe_several(placings: Sequence[Placing]) -> str:
     return f"{scope}, each among all the others; ratios below 1 where the row's optimizer is better."
 
 
-def write_text(placing: Placing, answer: Answer) -> str:
-    """Return the answer as the terminal shows it: a sentence, the table, and what its numbers mean."""
+def describe_versions(name: str, count: int, confirmed: bool) -> str:
+    """Return what it means that so many versions of an optimizer were ranked; "" for the first one."""
+    if count < 2:
+        return ""
+    remedy = "" if confirmed else ": --confirm, or confirm=True, runs it on seeds that none has met"
+    return (
+        f"{count} versions of {name} have been ranked here by now, and the best of several that are alike looks better "
+        f"than it is{remedy}."
+    )
+
+
+def headline_confirmed(fresh: Placing, answer: Answer, seeds: int) -> str:
+    """Return where it stands on fresh seeds. answer: on these."""
+    return f"On {seeds} fresh seeds, with the same settings, {headline_rank(fresh, answer)}"
+
+
+def list_confirmed(placing: Placing, fresh: Placing, answer: Answer) -> list[str]:
+    """Return the lines of a table of the nearest rivals: the ratio to each, and that on fresh seeds with its verdict.
+
+    placing: on the seeds of the sweep; answer: has the names of all.
+    """
+    before, after = (each.pairs[each.pairs["problem"] == each.pairs["problem"].iloc[-1]] for each in (placing, fresh))
+    both = after.merge(before, on="b", suffixes=("", "_before"))
+    columns = {
+        "rival": [[answer.label(name)] for name in both["b"]],
+        "ratio": [[_write_ratio(row, suffix="_before")] for row in both.to_dict("records")],
+        "on fresh seeds": [[_write_ratio(row)] for row in both.to_dict("records")],
+        "verdict": [[row] for row in both["verdict"]],
+    }
+    return lay_out(columns, 80)
+
+
+def write_text(placing: Placing, answer: Answer, more: Sequence[str] = ()) -> str:
+    """Return the answer as the terminal shows it: a sentence, the table, and what its numbers mean.
+
+    more: further lines.
+    """
     first, *notes = describe_rank(placing, answer)
-    lines = [headline_rank(placing, answer), first, "", *list_lines(placing, answer), "", LEGEND, *notes]
+    lines = [headline_rank(placing, answer), first, "", *list_lines(placing, answer), "", LEGEND, *notes, *more]
     return "\n".join(lines)
 
 
@@ -158,10 +201,10 @@ def _ends(row: Mapping[str, Any]) -> str:
     return f"[{row['rank_low']}–{row['rank_high']}]"
 
 
-def _write_ratio(row: Mapping[str, Any], prefix: str = "") -> str:
-    """Return a ratio with its interval, "1.3 [1.1–1.5]"; "-" where there is none. prefix: of its columns."""
-    ratio, low, high = (row[f"{prefix}{name}"] for name in ("ratio", "low", "high"))
+def _write_ratio(row: Mapping[str, Any], prefix: str = "", suffix: str = "") -> str:
+    """Return a ratio with its interval, "1.3 [1.1–1.5]"; "-" where there is none. prefix, suffix: of its columns."""
+    ratio, low, high = (row[f"{prefix}{name}{suffix}"] for name in ("ratio", "low", "high"))
     if np.isnan(ratio):
         return "-"
     interval = "" if np.isnan(low) else f" [{format_ends(low, high)}]"
-    return f"{SIGNS.get(row[f'{prefix}bound'], '')}{format_ratio(ratio)}{interval}"
+    return f"{SIGNS.get(row[f'{prefix}bound{suffix}'], '')}{format_ratio(ratio)}{interval}"

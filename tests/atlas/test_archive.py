@@ -2,10 +2,24 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 import optbench
 from optbench.atlas import archive, reruns
+from optbench.atlas.newcomers import Newcomer, enter
+from optbench.catalogue import loader
+from optbench.plan.spec_files import read_spec
+from optbench.run.isolation import Isolation
 from optbench.wording.rank_texts import describe_reruns
+
+LEFT_OUT = {"sophia_g"}
+"""It needs a problem that draws labels from its model."""
+
+
+@pytest.fixture(scope="module")
+def atlas() -> optbench.Results:
+    """The archive that ships."""
+    return optbench.load(archive.HERE)
 
 
 def test_a_thinned_sweep_gives_the_same_answer(small_sweep, tmp_path):
@@ -27,14 +41,32 @@ def test_an_optimizer_has_the_same_rank_beside_a_thinned_sweep(small_sweep, tmp_
     pd.testing.assert_frame_equal(thin, whole)
 
 
+def test_the_atlas_has_every_shipped_optimizer_on_problems_of_all_kinds(atlas):
+    assert set(atlas.runs["optimizer"].unique()) == set(loader.load(()).optimizers) - LEFT_OUT
+    assert atlas.runs["problem"].nunique() >= 24
+    assert sum(file.stat().st_size for file in archive.HERE.iterdir()) <= 8e6
+    spec = read_spec("atlas")
+    assert {each.name for each in spec.problems} == {
+        each.name for each in read_spec(archive.HERE / "spec.toml").problems
+    }
+
+
+def test_the_atlas_is_of_the_rules_and_problems_that_ship(atlas):
+    """Whoever changes one makes the atlas anew: optbench sweep atlas, then python -m optbench.atlas.archive."""
+    hashes = loader.load(()).hashes
+    changed = [name for name, sha in atlas.provenance["plugins"].items() if hashes.get(name, sha) != sha]
+    assert not changed
+
+
 def test_cells_that_run_again_tell_rounding_from_other_numbers(small_sweep):
     known, cells = optbench.load(small_sweep), (("rosenbrock", "momentum"),)
-    assert [each[2:] for each in reruns.rerun_cells(known, cells)] == [(True, False)]
+    plan = enter(Newcomer("adam"), small_sweep, "", Isolation()).plan
+    assert [each[2:] for each in reruns.rerun_cells(known, plan, cells)] == [(True, False)]
     assert describe_reruns([("rosenbrock", "momentum", True, False)]) == ""
     noise = np.random.default_rng(0).normal(scale=0.1, size=len(known.runs))
     rounded = known.with_runs(known.runs.assign(log_tail=known.runs["log_tail"] + noise))
-    assert [each[2:] for each in reruns.rerun_cells(rounded, cells)] == [(False, False)]
+    assert [each[2:] for each in reruns.rerun_cells(rounded, plan, cells)] == [(False, False)]
     other = known.with_runs(rounded.runs.assign(log_tail=rounded.runs["log_tail"] + 0.5))
-    found = reruns.rerun_cells(other, cells)
+    found = reruns.rerun_cells(other, plan, cells)
     assert [each[2:] for each in found] == [(False, True)]
     assert "momentum on rosenbrock" in describe_reruns(found)

@@ -125,6 +125,45 @@ def test_an_optimizer_of_the_sweep_is_placed_without_a_run(small_sweep, workplac
     pd.testing.assert_frame_equal(both[0], inverse[["ratio", "low", "high"]])
 
 
+def test_fresh_seeds_are_none_of_the_sweep_and_a_clone_stays_one(small_sweep, workplace):
+    Path("clone.py").write_text(LAZY.replace("lazy", "clone").replace("n % 3 == 0", "n > 0").format(more=""))
+    found = optbench.rank("clone.py", small_sweep, against="gd", confirm=True)
+    fresh = optbench.load("ranked/clone/fresh").runs
+    assert not set(fresh["seed"]) & set(found.results.runs["seed"])
+    assert fresh["seed"].nunique() == 20 and set(fresh["optimizer"]) == {"clone", "gd", "momentum"}
+    chosen = fresh.groupby(["problem", "optimizer"])["lr"].unique()
+    assert (chosen.str.len() == 1).all(), "nothing is tuned again"
+    beside = found.confirmed.query("b == 'gd'")
+    assert set(beside["problem"]) == {"quadratic(dim=4)", "rosenbrock", "all"}
+    assert not {"wins", "loses"} & set(beside["verdict"])
+    assert "On 20 fresh seeds, with the same settings, clone ranks" in found.text
+    again = optbench.rank("clone.py", small_sweep, against="gd", confirm=True)
+    assert set(optbench.load("ranked/clone/fresh").runs["seed"]) == set(fresh["seed"])
+    assert "versions of clone" not in again.text
+
+
+def test_versions_of_an_optimizer_are_counted_and_told(small_sweep, workplace):
+    file = Path("clone.py")
+    for every in (1, 2):
+        file.write_text(LAZY.replace("lazy", "clone").replace("% 3", f"% {every}").format(more=""))
+        text = optbench.rank("clone.py", small_sweep, out=f"out{every}").text
+        assert ("2 versions of clone have been ranked here by now" in text) == (every == 2)
+
+
+@pytest.mark.parametrize("damage", ["", "[", "[1]", '{"clone beside atlas": 7}'])
+def test_a_damaged_count_begins_anew(tmp_path, damage):
+    from optbench.atlas.looks import cache_folder, count_versions
+
+    file = cache_folder() / "ranked.json"
+    file.parent.mkdir()
+    file.write_text(damage)
+    assert [count_versions("clone", "atlas", each) for each in ("a", "b", "a")] == [1, 2, 2]
+    assert count_versions("clone", "elsewhere", "b") == 1
+    file.unlink()
+    file.mkdir()  # nothing can be written
+    assert [count_versions("clone", "atlas", each) for each in ("a", "b")] == [1, 1]
+
+
 @slow
 def test_objects_are_ranked_as_well(small_sweep, workplace):
     @optbench.optimizer(source="gd of half the rate")

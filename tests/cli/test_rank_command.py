@@ -31,7 +31,7 @@ def test_keep_adds_its_runs_to_the_sweep(small_sweep, run):
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    (["adam", "nowhere"], "no folder, and so no finished sweep, in 'nowhere'"),
+    (["adam", "no/where"], "no folder, and so no finished sweep, in 'no/where'"),
     (["adamm", "SWEEP"], "unknown optimizer 'adamm': did you mean 'adam"),
     (["adam", "SWEEP", "--against", "adamw"], "unknown optimizer to rank against 'adamw'"),
     (["mine.py", "SWEEP"], "no file 'mine.py': name a Python file with an optimizer, or an optimizer"),
@@ -41,6 +41,11 @@ def test_keep_adds_its_runs_to_the_sweep(small_sweep, run):
     (["adam_*", "SWEEP"], "adam_* names 2 optimizers: rank one at a time"),
     (["gd", "SWEEP", "--against", "", "--fail-above", "5%"], "--fail-above needs a reference: --against OPTIMIZER"),
     (["gd", "SWEEP", "--format", "html"], "unknown format 'html'"),
+    (["lion", "--keep"], "--keep needs a folder"),
+    (["lion", "soap", "--json"], "are for one optimizer"),
+    (["lion", "soap", "--confirm"], "are for one optimizer"),
+    (["lion", "SWEEP", "--fast"], "a fast ranking is one on a part of the atlas: leave the folder out"),
+    (["adam", "nowhere"], "unknown optimizer 'nowhere'"),
     (["gd", "SWEEP", "--fail-above", "x"], "--fail-above: 'x' must be a share such as 5% or 0.05"),
 ])  # fmt: skip
 def test_what_cannot_be_ranked_is_one_line(small_sweep, run, arguments, message):
@@ -81,3 +86,23 @@ def test_the_page_has_the_newcomer_in_front(small_sweep, run):
     page = Path("own/report/index.html").read_text(encoding="utf-8")
     heads = page[page.index("<table") :]
     assert 0 < heads.index("adam") < heads.index("momentum")
+
+
+def test_archived_optimizers_are_compared_without_a_run(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = command("rank", "adamw", "lion", "gd")
+    assert code == 0
+    assert not Path("ranked").exists()
+    rows = [line.split() for line in out.splitlines()[1:4]]
+    assert {row[0] for row in rows} == {"adamw", "lion", "gd"}
+    found = optbench.rank("lion").table.iloc[-1]
+    assert found["rank"] == next(int(row[1]) for row in rows if row[0] == "lion")
+
+
+@pytest.mark.slow
+def test_a_rule_is_ranked_in_a_part_of_the_atlas(run):
+    Path("lazy.py").write_text(RULE.format(name="lazy"))
+    code, out, _ = run("rank", "lazy.py", "--fast", "--against", "gd")
+    assert code == 0
+    assert out.startswith("lazy ranks ") and "over these 8 problems" in out
+    assert Path("ranked/atlas-fast/lazy/runs.parquet").is_file()
