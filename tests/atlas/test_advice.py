@@ -1,0 +1,76 @@
+"""Advice from a planted table, whose best settings and track record are reckoned by hand."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from optbench.atlas import advisor
+from optbench.contract.errors import OptbenchError
+
+# samples to the target on three problems at each of two rates: muon is the best but on c, where its rate is another
+SAMPLES = {
+    ("muon", 0.01): (100, 100, 300), ("muon", 0.1): (120, 500, 100),
+    ("adamw", 0.01): (140, 200, 120), ("adamw", 0.1): (400, 105, 900),
+    ("gd", 0.01): (1000, 1000, 1000), ("gd", 0.1): (900, 900, 900),
+}  # fmt: skip
+
+
+@pytest.fixture
+def costs() -> advisor.Costs:
+    rows = [
+        (problem, optimizer, "constant", 16, lr, 10.0, math.log(samples[place]))
+        for (optimizer, lr), samples in SAMPLES.items() for place, problem in enumerate("abc")
+    ]  # fmt: skip
+    names = ["problem", "optimizer", "schedule", "batch_size", "lr", "epochs", "y"]
+    return advisor.measure_costs(pd.DataFrame(rows, columns=names))
+
+
+def test_the_settings_with_the_least_mean_logarithm_come_first(costs):
+    first, second, third = advisor.choose(costs.at_rate)
+    # ln ratios at 0.01: muon 0, 0, ln 3; adamw ln 1.4, ln 2, ln 1.2; at 0.03 between: interpolated
+    assert [each[0] for each in (first, second, third)] == ["muon", "adamw", "gd"]
+    assert (first[-1], second[-1]) == (0.01, 0.01)
+    middle = costs.at_rate.loc["c", ("muon", "constant", 16, 0.03)]
+    assert math.isclose(middle, math.log(3) * (1 - math.log(3) / math.log(10)))
+    assert np.isinf(costs.at_rate.loc["a", ("muon", "constant", 16, 1.0)])  # not tried
+
+
+def test_a_tie_goes_to_the_smaller_worst_ratio():
+    columns = pd.MultiIndex.from_tuples(
+        [("adamw", "constant", 16, 0.1), ("gd", "constant", 16, 0.1)],
+        names=["optimizer", "schedule", "batch_size", "lr"],
+    )
+    even = pd.DataFrame([[0.0, 0.2], [0.4, 0.2]], index=["a", "b"], columns=columns)
+    assert advisor.choose(even, 1)[0][0] == "gd"
+
+
+def test_the_track_record_is_that_of_each_problem_advised_from_the_others(costs):
+    record = advisor.track(costs, {"c": ["a", "b"], "a": []}).set_index("problem")
+    # from a and b muon at 0.01 is the first: 3 times the best on c; the three have adamw at 0.01, 1.2
+    assert math.isclose(record.loc["c", "first"], 3)
+    assert math.isclose(record.loc["c", "three_tuned"], 1)
+    assert math.isclose(record.loc["c", "always_tuned"], 1.2)
+    assert list(record.index) == ["c"]
+
+
+def test_a_problem_is_advised_from_its_own_name_else_its_kind():
+    known = ["quadratic", "noisy(quadratic)", "mlp", "convolution(channels=[4, 8])"]
+    assert advisor.find_family("quadratic(dim=5)", known) == ["quadratic"]
+    assert advisor.find_family("noisy(mlp)", known) == ["mlp"]
+    assert advisor.find_family("rnn_add", known) == ["mlp", "convolution(channels=[4, 8])"]
+    with pytest.raises(OptbenchError, match="did you mean 'quadratic'"):
+        advisor.find_family("quadratik", known)
+
+
+@pytest.mark.parametrize(("given", "message"), [
+    ({}, "advice for what"),
+    ({"problem": "mlp", "kind": "networks"}, "problem and kind: give one of them"),
+    ({"kind": "network"}, "did you mean 'networks'"),
+    ({"kind": "networks", "target": "y"}, "target: names a column of data"),
+    ({"problem": "styblinski_tang"}, "the atlas has none like styblinski_tang"),
+])  # fmt: skip
+def test_what_cannot_be_advised_is_one_line(given, message):
+    with pytest.raises(OptbenchError, match=message):
+        advisor.advise(**given)
