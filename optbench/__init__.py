@@ -40,6 +40,7 @@ _HOMES = {
     "optbench.results.candidates": ("compare",),
     "optbench.catalogue.functions": ("function",),
     "optbench.catalogue.own_data": ("with_data",),
+    "optbench.atlas.advisor": ("Advised", "advise"),
     "optbench.atlas.newcomers": ("Ranked", "rank"),
     "optbench.api": ("cohort", "info", "minimize", "optimizers", "problems", "schedules", "sweep"),
 }

@@ -8,6 +8,8 @@ from optbench.api import optimizers as optimizers
 from optbench.api import problems as problems
 from optbench.api import schedules as schedules
 from optbench.api import sweep as sweep
+from optbench.atlas.advisor import Advised as Advised
+from optbench.atlas.advisor import advise as advise
 from optbench.atlas.newcomers import Ranked as Ranked
 from optbench.atlas.newcomers import rank as rank
 from optbench.averages.array import ewa as ewa

@@ -67,6 +67,7 @@ CALLS = {
     "load": _load,
     "report": _report,
     "compare": lambda folder: optbench.compare(optbench.sweep(SMALL), pair=("gd", "adam")),
+    "advise": lambda folder: optbench.advise(kind="networks"),
     "rank": lambda folder: optbench.rank("momentum", optbench.sweep(SMALL).path, out=folder / "ranked"),
     "objective": lambda folder: optbench.objective("softmax", rows=20)(np.zeros(650)),
     "stepper": _step,

@@ -17,9 +17,11 @@ ROOT = Path(__file__).parent.parent
 SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "batch_sizes": [100],
          "seeds": 2, "tuning_seeds": 1, "steps": 5}  # fmt: skip
 NAMES = [
+    "Advised",
     "Agreement", "Baseline", "Best", "CohortResult", "EWA", "Eager", "Family", "Matrix", "Model", "Objective",
     "OptbenchError", "Optimizer", "PluginError", "Problem", "Range", "Ranked",
-    "Result", "Results", "Schedule", "SecondGradient", "Stepper", "Wrapper", "agreement", "choice", "cohort", "compare",
+    "Result", "Results", "Schedule", "SecondGradient", "Stepper", "Wrapper", "advise",
+    "agreement", "choice", "cohort", "compare",
     "ewa", "function", "info", "load", "log_uniform", "mini_batches", "minimize", "objective",
     "one_minus_log_uniform", "optax_optimizer", "optimizer", "optimizers", "problem", "problem_wrapper", "problems",
     "rank", "schedule", "schedule_wrapper", "schedules", "scipy_method", "stepper", "sweep", "to_torch",

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from optbench.cli import (
+    advise,
     check,
     compare,
     completion,
@@ -71,6 +72,7 @@ _COMMANDS: dict[str, dict[str, Callable]] = {
         "report": report.report,
         "compare": compare.compare,
         "rank": rank.rank,
+        "advise": advise.advise,
         "export": export.export,
     },
     groups.CATALOGUE: {"list": listing.list_names, "show": show.show, "check": check.check},

@@ -41,6 +41,10 @@ EXAMPLES: dict[str, tuple[str, tuple[str, ...]]] = {
         "Where lion stands beside the two of the sweep in `optbench sweep --help`, on its problem, seeds and trials:",
         ("optbench rank lion first",),
     ),
+    "advise": (
+        "What to try first on a network that takes batches of 64:",
+        ("optbench advise --kind networks --batch-size 64",),
+    ),
     "export": (
         "The runs of the sweep in `optbench sweep --help` as tables for a spreadsheet:",
         ("optbench export first --to csv --out first-runs",),

@@ -1,5 +1,6 @@
 """Advice from a planted table, whose best settings and track record are reckoned by hand."""
 
+import json
 import math
 
 import numpy as np
@@ -74,3 +75,16 @@ def test_a_problem_is_advised_from_its_own_name_else_its_kind():
 def test_what_cannot_be_advised_is_one_line(given, message):
     with pytest.raises(OptbenchError, match=message):
         advisor.advise(**given)
+
+
+def test_the_command_prints_what_the_function_returns(command):
+    code, out, _ = command("advise", "--kind", "linear models", "--batch-size", "100", "--json")
+    found, same = json.loads(out), advisor.advise(kind="linear models", batch_size=100)
+    assert code == 0
+    assert found["problems"] == list(same.problems)
+    assert [row["lr"] for row in found["table"]] == same.table["lr"].tolist()
+    assert {row["batch_size"] for row in found["table"]} == {64}
+    assert len(found["record"]) == len(same.record)
+    assert command("advise", "--kind", "network")[::2] == (
+        2, "optbench: unknown kind of problem 'network': did you mean 'networks'?\n",
+    )  # fmt: skip
