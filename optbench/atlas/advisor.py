@@ -3,8 +3,6 @@
 How often such advice held is measured by the same functions: each problem is advised from the others (`track`).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -141,7 +139,7 @@ def advise(
     costs = measure_costs(tried)
     record = track(costs, others).join(known["kind"], on="problem")
     table = tabulate(costs.at_rate.loc[near])
-    about = advice_texts.About(problem or kind or "", tuple(near), size, batch_size)
+    about = advice_texts.About(problem or kind or advice_texts.name_table(data), tuple(near), size, batch_size)
     return Advised(advice_texts.write_advice(about, table, record), table, tuple(near), record)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
@@ -46,6 +47,11 @@ def write_advice(about: About, table: pd.DataFrame, record: pd.DataFrame, width:
     first = table.iloc[0]
     lines += ["", "A script of PyTorch for the first:", f"    {write_command(first)}"]
     return "\n".join([*lines, "", *describe_basis(about), "", describe_record(record)])
+
+
+def name_table(data: object) -> str:
+    """Return what a user's table is called: its file, if it has one."""
+    return f"linear models and networks on {data if isinstance(data, str | Path) else 'your data'}"
 
 
 def write_command(row: pd.Series) -> str:

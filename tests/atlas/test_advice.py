@@ -70,6 +70,8 @@ def test_a_problem_is_advised_from_its_own_name_else_its_kind():
     ({"problem": "mlp", "kind": "networks"}, "problem and kind: give one of them"),
     ({"kind": "network"}, "did you mean 'networks'"),
     ({"kind": "networks", "target": "y"}, "target: names a column of data"),
+    ({"kind": "networks", "batch_size": 0}, "batch_size=0 must be"),
+    ({"kind": "networks", "budget": 1000}, "budget: no such problem of the atlas ran for about 1e3 epochs"),
     ({"problem": "styblinski_tang"}, "the atlas has none like styblinski_tang"),
 ])  # fmt: skip
 def test_what_cannot_be_advised_is_one_line(given, message):
@@ -88,3 +90,11 @@ def test_the_command_prints_what_the_function_returns(command):
     assert command("advise", "--kind", "network")[::2] == (
         2, "optbench: unknown kind of problem 'network': did you mean 'networks'?\n",
     )  # fmt: skip
+
+
+def test_a_table_is_advised_from_linear_models_and_networks():
+    table = pd.DataFrame({"size": np.arange(30.0) ** 1.5, "y": np.arange(30) % 2})
+    found = advisor.advise(data=table, target="y")
+    assert set(found.record["kind"]) == {"linear models", "networks"}
+    assert set(found.problems) == set(found.record["problem"])
+    assert "linear models and networks on your data" in str(found)
