@@ -207,6 +207,7 @@ class Paper:
     sections: letter -> title; lessons: letter -> what to know before its claims. program: the command that tries a
     claim when its id is added. playground: returns what the script of the page's widgets reads; None for a page without
     them. language: that of the page; languages: the folder of those that there are besides English, a TOML file each.
+    slides: each figure is drawn for a projector, too.
     """
 
     title: str
@@ -217,6 +218,7 @@ class Paper:
     playground: Callable[[], Mapping] | None = None
     language: Language = ENGLISH
     languages: Path = Path()
+    slides: bool = False
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from optbench.catalogue.loader import shipped_files
 from optbench.claims.claim import Budget, Claim, Outcome, Paper, Verdict
 from optbench.claims.claim_pages import write_page
 from optbench.claims.drawing import translate
+from optbench.claims.slides import make_slide
 from optbench.contract.errors import OptbenchError, in_one_line
 from optbench.engine.run_cohorts import limited_threads
 from optbench.figures import style
@@ -61,12 +62,12 @@ def run(
     language = paper.language if has_letters(paper.language.name) else ENGLISH
     written: list[str] = []
     try:
-        for name in ("claims", "figures", "tables"):
+        for name in ("claims", "figures", "tables", *(["slides"] if paper.slides else [])):
             (folder / name).mkdir(parents=True, exist_ok=True)
         for done, claim in enumerate(claims):
             watch(claim, done)
             outcomes.append(finished(claim, folder, budget) or _try_claim(claim, folder, budget, written))
-            _draw_again(outcomes[-1], folder, formats, language)
+            _draw_again(outcomes[-1], folder, formats, language, paper.slides)
         about = record_environment(command or paper.program)
         write_text(folder / "provenance.json", json.dumps(about, indent=1) + "\n")
         tried = {outcome.claim.id: outcome for outcome in outcomes}
@@ -137,10 +138,10 @@ def _save_outcome(outcome: Outcome, verdict: Verdict, folder: Path) -> None:
     write_text(folder / "claims" / f"{outcome.claim.id}.json", json.dumps(saved, indent=1) + "\n")
 
 
-def _draw_again(outcome: Outcome, folder: Path, formats: Collection[str], language: Language) -> None:
-    """Save the figure of a claim in further formats or another language, from the tables that the folder has."""
+def _draw_again(outcome: Outcome, folder: Path, formats: Collection[str], language: Language, slides: bool) -> None:
+    """Save a claim's figure in further formats, in another language or as a slide, from the tables in the folder."""
     anew = outcome.language != language.code
-    if outcome.verdict is None or not (formats or anew):
+    if outcome.verdict is None or not (formats or anew or slides):
         return
     tables = {name.partition("-")[2]: pd.read_parquet(folder / f"{name}.parquet") for name in outcome.tables}
     with style.detached(), style.styled():
@@ -149,9 +150,18 @@ def _draw_again(outcome: Outcome, folder: Path, formats: Collection[str], langua
         if anew:
             _save_figure(figure, folder / outcome.figure, outcome.claim)
             _save_outcome(replace(outcome, language=language.code), outcome.verdict, folder)
-        for each in formats:
-            about = {"Title": outcome.claim.id, "CreationDate": None} if each == "pdf" else None
-            figure.savefig(folder / f"{outcome.figure}.{each}", facecolor="white", dpi=DPI, metadata=about)
+        _save_formats(figure, folder / outcome.figure, outcome.claim, formats)
+        if slides:
+            make_slide(figure)
+            _save_figure(figure, folder / "slides" / outcome.claim.id, outcome.claim)
+            _save_formats(figure, folder / "slides" / outcome.claim.id, outcome.claim, formats)
+
+
+def _save_formats(figure: Figure, path: Path, claim: Claim, formats: Collection[str]) -> None:
+    """Save the figure of a claim in formats besides PNG and SVG; path: without the ending."""
+    for each in formats:
+        about = {"Title": claim.id, "CreationDate": None} if each == "pdf" else None
+        figure.savefig(f"{path}.{each}", facecolor="white", dpi=DPI, metadata=about)
 
 
 def _save_figure(figure: Figure, path: Path, claim: Claim) -> None:

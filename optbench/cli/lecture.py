@@ -30,6 +30,7 @@ _WIDEST = 100
 SEEDS = (6, 200)
 """Six are the fewest whose median has a 95% interval; the first seeds of claims stand a thousand apart."""
 FORMATS = ("png", "svg", "pdf")
+STYLES = ("screen", "slides")
 
 
 def lecture(
@@ -48,6 +49,10 @@ def lecture(
         "format", "LIST", "Figures in further formats: pdf; png and svg are always there.", OUTPUT,
         completion.word_list("pdf"),
     )] = None,
+    style: Annotated[str, option(
+        "style", "NAME", "screen, or slides: each figure also in the folder slides, 16:9 with large letters.", OUTPUT,
+        completion.words(*STYLES),
+    )] = "screen",
     lang: Annotated[str, option(
         "lang", "CODE", "The language of the page and its figures: en, or ko (Korean).", OUTPUT,
         completion.words("en", "ko"),
@@ -59,8 +64,10 @@ def lecture(
         show_claims(ids or ())
         return
     check_folder(out)
+    if style not in STYLES:
+        raise unknown("style", style, STYLES)
     try:
-        try_claims(ids or (), out, quick, workers, seeds, split_list(formats or ""), lang)
+        try_claims(ids or (), out, quick, workers, seeds, split_list(formats or ""), lang, style == "slides")
     except KeyboardInterrupt as error:
         stopping.exit_with_signal(error)
 
@@ -80,8 +87,9 @@ def show_claims(ids: Sequence[str]) -> None:
 
 
 def try_claims(
-    ids: Sequence[str], out: str, quick: bool, workers: int | None, seeds: int | None, formats: Sequence[str], lang: str
-) -> None:
+    ids: Sequence[str], out: str, quick: bool, workers: int | None, seeds: int | None, formats: Sequence[str],
+    lang: str, slides: bool,
+) -> None:  # fmt: skip
     """Test the claims and print the table of outcomes; then raise OptbenchError if one of them could not run."""
     from rich.text import Text
 
@@ -95,7 +103,7 @@ def try_claims(
     from optbench.store.provenance import typed_command
     from optbench.wording.languages import read_language
 
-    chosen, paper = select(ids), replace(PAPER, language=read_language(lang, PAPER.languages))
+    chosen, paper = select(ids), replace(PAPER, language=read_language(lang, PAPER.languages), slides=slides)
     if seeds is not None and not SEEDS[0] <= seeds <= SEEDS[1]:
         raise OptbenchError(f"--seeds {seeds}: name a number from {SEEDS[0]} to {SEEDS[1]}")
     for name in formats:

@@ -108,7 +108,8 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
             annot_kws={"fontsize": 5.5}, xticklabels=False, yticklabels=False,
         )  # fmt: skip
         color = "#b03a00" if layer == LAYER else drawing.GRAY
-        ax.set_title(f"a^[{layer}]{{{BATCH}}}({EXAMPLE})", fontsize=drawing.PANEL_TITLE, color=color)
+        name = rf"$a^{{[{layer}]\{{{BATCH}\}}({EXAMPLE})}}$"
+        ax.set_title(name, fontsize=drawing.PANEL_TITLE, color=color, parse_math=True)
         ax.spines[:].set(visible=True, edgecolor=color, linewidth=2.2 if layer == LAYER else 0.8)
         ax.set_xlabel(f"{words[layer]}\n{len(values)} units" if layer < 4 else words[layer])
         ax.grid(False)

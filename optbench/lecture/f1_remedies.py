@@ -117,7 +117,7 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
         drawing.draw_ratios(ax, each, "remedies", "clock", "expected time without remedies over that with them")
         ax.set_yticks([])
         for column, remedy in enumerate(REMEDIES):
-            across, text = -0.54 + 0.15 * column, NAMES[remedy].replace(" ", "\n")
+            across, text = -0.54 + 0.15 * column, NAMES[remedy].replace(" ", "\n").replace("-", "-\n")
             ax.text(across, -0.02, text, transform=ax.transAxes, ha="center", va="top", fontsize=7.5, clip_on=False)
             for row, name in enumerate(each["remedies"].unique()):
                 on = remedy in name.split(" + ")
