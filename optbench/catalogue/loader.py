@@ -3,6 +3,7 @@
 import copy
 import inspect
 import itertools
+import math
 import os
 import sys
 import traceback
@@ -408,3 +409,11 @@ def find_shipped_limits(optimizer: str) -> dict[str, str] | None:
         return load().optimizer(optimizer)[0].all_limits
     except OptbenchError:
         return None
+
+
+@cache
+def find_shipped_rate(optimizer: str) -> float:
+    """Return the middle of the range of rates that a shipped optimizer is tuned in; NaN for others."""
+    if find_shipped_limits(optimizer) is None:
+        return math.nan
+    return float(load().optimizer(optimizer)[0].space["lr"].of(0.5))

@@ -1,0 +1,115 @@
+"""The field guide: its numbers are those of a table reckoned by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import optbench
+from optbench.atlas import field_guide
+from optbench.atlas.kinds import find_kind
+
+RATES = (0.001, 0.01, 0.1, 1.0)
+BUDGET = 1000
+# Samples to the target at these rates with batch 16 and a constant schedule; None: missed, which counts two budgets.
+SAMPLES = {
+    ("quadratic", "adamw"): (400, 100, 140, None),
+    ("ellipsoid", "adamw"): (800, 200, None, None),
+    ("logistic", "adamw"): (None, 300, 100, None),
+    ("quadratic", "lion"): (100, 149, None, None),
+    ("ellipsoid", "lion"): (200, 800, None, None),
+    ("logistic", "lion"): (500, 50, None, None),
+}
+
+
+@pytest.fixture
+def trials() -> pd.DataFrame:
+    """The table that `list_trials` returns, of these samples."""
+    rows = [
+        {"problem": problem, "optimizer": optimizer, "batch_size": 16, "schedule": "constant", "lr": rate,
+         "stage": "screen", "block": 0, "y": np.log(samples or 3 * BUDGET), "cost": np.log(samples or 2 * BUDGET),
+         "hit": samples is not None, "kind": find_kind(problem), "log_rate": np.log10(rate)}
+        for (problem, optimizer), found in SAMPLES.items() for rate, samples in zip(RATES, found, strict=True)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def mean(*values):
+    return float(np.exp(np.mean(np.log(values))))
+
+
+def test_one_setting_is_chosen_on_the_problems_of_other_kinds(trials):
+    table = field_guide.measure_tuning(trials).set_index("optimizer")
+    # logistic takes the best rate of the two quadratics; these take the best of logistic
+    assert table.loc["adamw", "one"] == pytest.approx(mean(300 / 100, 140 / 100, 2000 / 200))
+    assert table.loc["adamw", "one_missed"] == 1
+    assert table.loc["lion", "one"] == pytest.approx(mean(500 / 50, 149 / 100, 800 / 200))
+    # the best on all three, which the page names
+    assert table.loc["adamw", "lr"] == pytest.approx(0.01) and table.loc["lion", "lr"] == pytest.approx(0.01)
+    assert table.loc["adamw", ["batch_size", "schedule"]].tolist() == [16, "constant"]
+
+
+def test_the_shipped_rate_is_the_middle_of_the_range_that_ships(trials):
+    table = field_guide.measure_tuning(trials).set_index("optimizer")
+    assert table["default_rate"].to_dict() == pytest.approx({"adamw": 0.01, "lion": 0.001})
+    assert table.loc["adamw", "default"] == pytest.approx(mean(1, 1, 300 / 100))
+    assert table.loc["lion", "default"] == pytest.approx(mean(1, 1, 500 / 50))
+    moved = trials.assign(lr=trials["lr"] * 1.4, log_rate=trials["log_rate"] + np.log10(1.4))
+    same = field_guide.measure_tuning(moved).set_index("optimizer")["default"]
+    assert same.to_dict() == table["default"].to_dict(), "the nearest rate that was tried stands for it"
+
+
+def test_a_rate_is_near_within_a_factor_and_stands_for_a_part_of_its_decade(trials):
+    table = field_guide.measure_sensitivity(trials).set_index("optimizer")
+    # adamw: two rates on quadratic (100 and 140), one on each of the others, a decade each, also at an end
+    assert table["decades"].to_dict() == pytest.approx({"adamw": 1.0, "lion": 1.0})
+    assert table["problems"].to_dict() == {"adamw": 3, "lion": 3}
+    finer = trials[trials["problem"] == "quadratic"]
+    between = finer[finer["lr"] == 0.01].assign(lr=10**-1.5, log_rate=-1.5)
+    table = field_guide.measure_sensitivity(pd.concat([finer, between])).set_index("optimizer")
+    # adamw: 0.01 from 10^-2.5 to 10^-1.75, the one between for half a decade, 0.1 from 10^-1.25 to 10^-0.5
+    assert table.loc["adamw", "decades"] == pytest.approx(0.75 + 0.5 + 0.75)
+
+
+def test_best_rates_are_told_beside_those_of_adamw(trials):
+    table = field_guide.compare_rates(trials).set_index("optimizer")
+    assert table.loc["lion", ["ratio", "ratio_low", "ratio_high"]].tolist() == pytest.approx([0.1, 0.1, 0.1])
+    assert table.loc["adamw", "ratio"] == 1 and table.loc["lion", "problems"] == 3
+    trials.loc[(trials["problem"] == "logistic") & (trials["lr"] == 0.1), ["y", "hit"]] = np.log(3 * BUDGET), False
+    row = field_guide.compare_rates(trials).set_index("optimizer").loc["lion"]
+    logs = np.log([0.1, 0.1, 1.0])
+    half = 4.302653 * logs.std(ddof=1) / np.sqrt(3)  # Student's t of two degrees of freedom
+    expected = np.exp([logs.mean(), logs.mean() - half, logs.mean() + half])
+    assert row[["ratio", "ratio_low", "ratio_high"]].tolist() == pytest.approx(expected.tolist(), rel=1e-6)
+
+
+def test_a_problem_that_no_setting_solves_counts_nowhere(trials):
+    lost = trials[trials["problem"] == "ellipsoid"].index
+    trials.loc[lost, ["y", "cost", "hit"]] = np.log(3 * BUDGET), np.log(2 * BUDGET), False
+    assert set(field_guide.measure_tuning(trials)["problems"]) == {2}
+    assert set(field_guide.compare_rates(trials)["problems"]) == {2}
+
+
+def test_trials_are_those_of_the_block_that_drew_the_recommended_setting(small_sweep):
+    answer = optbench.load(small_sweep).ask()
+    trials = field_guide.list_trials(answer)
+    runs = answer.runs[answer.runs["stage"].isin(["screen", "widen"])]
+    drew = answer.settings.set_index(["problem", "optimizer"])["block"]
+    for (problem, optimizer), part in trials.groupby(["problem", "optimizer"]):
+        there = runs.query("problem == @problem and optimizer == @optimizer")
+        there = there[there["block"] == drew[problem, optimizer]]
+        assert sorted(part["lr"]) == sorted(there["lr"])
+        target = answer.targets[problem]
+        samples = there.set_index("lr")[f"samples_to_{target:g}"].astype(float)
+        hits = part[part["hit"]].set_index("lr")["cost"]
+        assert np.exp(hits).to_dict() == pytest.approx(samples[np.isfinite(samples)].to_dict())
+
+
+def test_ratios_and_ranks_are_those_of_the_ranking(small_sweep):
+    answer = optbench.load(small_sweep).ask()
+    ranking, guide = optbench.load(small_sweep).ranking(), field_guide.make_guide(answer)
+    for row in guide.ratios.to_dict("records"):
+        there = ranking[(ranking["optimizer"] == row["optimizer"]) & (ranking["problem"].map(find_kind) == row["kind"])]
+        assert row["ratio"] == pytest.approx(mean(*there["ratio"]))
+        assert row["may_be_best"] == there["place"].eq(1).sum() and row["problems"] == len(there) == 1
+    over = ranking[ranking["problem"] == "all"].set_index("optimizer")["mean_rank"]
+    assert guide.ranks.set_index("optimizer")["mean_rank"].to_dict() == over.to_dict()
