@@ -45,6 +45,10 @@ EXAMPLES: dict[str, tuple[str, tuple[str, ...]]] = {
         "What to try first on a network that takes batches of 64:",
         ("optbench advise --kind networks --batch-size 64",),
     ),
+    "guide": (
+        "The field guide of the atlas that ships:",
+        ("optbench guide --out guide",),
+    ),
     "export": (
         "The runs of the sweep in `optbench sweep --help` as tables for a spreadsheet:",
         ("optbench export first --to csv --out first-runs",),

@@ -201,7 +201,7 @@ def _lay_out(
         text = f"Beside {first}: {listed}" if first != LEADER else f"No leader: {listed}"
         rows[problem] = Row(marks, max(LEAST, ROW * (len(marks) + 1)), left_out[problem], text)
     left = place(1 / EQUAL)
-    return Forest(rows, _label_ticks(list_ticks(begin, end), place, one), (left, place(EQUAL) - left), title)
+    return Forest(rows, label_ticks(list_ticks(begin, end), place, one), (left, place(EQUAL) - left), title)
 
 
 def find_looks(sweep: ReportData) -> list[Look]:
@@ -229,7 +229,7 @@ def draw_shape(marker: str, width: float) -> str:
     return "".join(parts)
 
 
-def _label_ticks(ticks: Sequence[float], place: Callable[[float], float], one: str) -> list[tuple[float, str]]:
+def label_ticks(ticks: Sequence[float], place: Callable[[float], float], one: str) -> list[tuple[float, str]]:
     """Return the place of each tick with its label, "" where labels would touch; `one`, that of 1, comes first."""
     found: dict[float, str] = {}
     for tick in sort_ticks(ticks):

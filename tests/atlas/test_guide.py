@@ -1,8 +1,12 @@
-"""The field guide: its numbers are those of a table reckoned by hand."""
+"""The field guide: its numbers are those of a table reckoned by hand, and its page and tables say the same."""
+
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from browser import chromium, opened, scrolls_sideways  # noqa: F401
 
 import optbench
 from optbench.atlas import field_guide
@@ -89,6 +93,14 @@ def test_a_problem_that_no_setting_solves_counts_nowhere(trials):
     assert set(field_guide.compare_rates(trials)["problems"]) == {2}
 
 
+@pytest.fixture(scope="module")
+def guide(small_sweep) -> Path:
+    """The folder of the guide of a small sweep."""
+    from optbench.atlas.guide_page import write_guide
+
+    return write_guide(optbench.load(small_sweep).ask(), small_sweep.parent / "guide", "optbench guide").parent
+
+
 def test_trials_are_those_of_the_block_that_drew_the_recommended_setting(small_sweep):
     answer = optbench.load(small_sweep).ask()
     trials = field_guide.list_trials(answer)
@@ -113,3 +125,48 @@ def test_ratios_and_ranks_are_those_of_the_ranking(small_sweep):
         assert row["may_be_best"] == there["place"].eq(1).sum() and row["problems"] == len(there) == 1
     over = ranking[ranking["problem"] == "all"].set_index("optimizer")["mean_rank"]
     assert guide.ranks.set_index("optimizer")["mean_rank"].to_dict() == over.to_dict()
+
+
+def test_the_page_says_what_its_tables_do(guide):
+    page = (guide / "index.html").read_text()
+    assert len(page) < 2e6 and "http://" not in page.replace("http://www.w3.org", "") and "https://" not in page
+    names = ["kinds", "mean_ranks", "rates", "ratios", "sensitivity", "tuning"]
+    tables = {name: pd.read_csv(guide / f"{name}.csv") for name in names}
+    assert sorted(path.name for path in guide.iterdir()) == sorted([*(f"{name}.csv" for name in names), "index.html"])
+    first = tables["mean_ranks"].iloc[0]
+    assert f"{first['optimizer']} has the best mean rank of 2 optimizers: {first['mean_rank']:.1f}" in page
+    heads = re.findall(r'<span class="head">([^<]+)', page)
+    assert heads == tables["kinds"]["kind"].tolist() == ["classical", "quadratics"]
+    assert (
+        "optbench guide" in page[page.index('id="made"') :] and optbench.__version__ in page[page.index('id="made"') :]
+    )
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_the_page_needs_no_script_and_fits_a_phone(guide, chromium, width):  # noqa: F811
+    with opened(chromium, guide / "index.html", width=width, java_script_enabled=False) as view:
+        assert view.locator("h1").inner_text().startswith("Over 2 problems")
+        heads, cells = (view.locator(f".matrix .line:nth-child({line}) > span") for line in (1, 2))
+        places = [[each.bounding_box()["x"] for each in line.all()] for line in (heads, cells)]
+        assert len(places[0]) == len(places[1]) == 3
+    with opened(chromium, guide / "index.html", width=width, color_scheme="dark") as view:
+        assert not scrolls_sideways(view)
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["nowhere"], "no folder, and so no finished sweep, in 'nowhere'"),
+    (["SWEEP", "--out", "taken"], "--out: cannot write 'taken': File exists"),
+    (["SWEEP", "--out", ""], "--out must name a folder"),
+    (["single"], "a field guide needs several problems"),
+    (["plain"], "a field guide needs a sweep with blocks and a grid of learning rates"),
+])  # fmt: skip
+def test_bad_input_is_one_line(small_sweep, command, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    Path("taken").touch()
+    small = {"problems": ["quadratic(dim=4)"], "optimizers": ["gd"], "learning_rates": [0.01, 0.1], "epochs": 2}
+    if arguments[0] == "single":
+        optbench.sweep(small, blocks=2, batch_sizes=[16], schedules=["constant"], out="single")
+    if arguments[0] == "plain":
+        optbench.sweep(small, seeds=2, out="plain")
+    code, out, errors = command("guide", *[small_sweep if each == "SWEEP" else each for each in arguments])
+    assert code == 2 and not out and len(errors.splitlines()) == 1 and message in errors

@@ -13,7 +13,7 @@ from optbench.cli import app
 from optbench.cli.examples import EXAMPLES
 
 COMMANDS = (
-    "sweep", "merge", "status", "report", "compare", "rank", "advise", "export",
+    "sweep", "merge", "status", "report", "compare", "rank", "advise", "guide", "export",
     "list", "show", "check", "lecture", "ewa", "info",
 )  # fmt: skip
 QUICK = ("list", "show", "ewa", "info")
