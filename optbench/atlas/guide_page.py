@@ -72,6 +72,11 @@ class Section:
     table: Table | None = None
     chart: Chart | None = None
 
+    @property
+    def states(self) -> set[str]:
+        """The states that the cells of the matrix have."""
+        return {cell.state for _, cells in self.matrix for cell in cells}
+
 
 def write_guide(answer: Answer, folder: Path, command: str) -> Path:
     """Write the page, index.html, and its tables into a folder; return the page's path. command: what made them.
@@ -127,8 +132,8 @@ def list_cells(ratios: pd.DataFrame, answer: Answer) -> list[tuple[str, list[Cel
 
 def _make_cell(row: Mapping[str, Any], label: str) -> Cell:
     """Return the cell of an optimizer and a kind."""
-    several = row["may_be_best"] > 0
-    state = LEADS if row["may_be_best"] == row["problems"] else OPEN if several else FAILED if row["failed"] else BEHIND
+    count, of = row["may_be_best"], row["problems"]
+    state = LEADS if count == of else OPEN if count > of / 2 else FAILED if row["failed"] else BEHIND
     text, words = texts.say_ratio(row, label)
     return Cell(state, row["ratio"], text, "", words)
 

@@ -40,8 +40,9 @@ COLUMNS = {
 """The headings of the numbers beside a chart."""
 KIND_HEADINGS = ("kind", "problems", "open", "may be best on all", "on most")
 LEGEND = (
-    ("leads", "may be the best on all problems of the kind"), ("open", "on some of them"),
-    ("behind", "shown to be behind on each of them, the darker the further"), ("failed", "fails on some of them"),
+    ("leads", "may be the best on all problems of the kind"), ("open", "on most of them"),
+    ("behind", "shown to be behind on half of them or more, the darker the further"),
+    ("failed", "the same, and every run fails on some"),
 )  # fmt: skip
 TUNING_KEY = (("", "one setting for all problems"), ("hollow", "the shipped rate, a constant schedule, batch 16"))
 
@@ -49,10 +50,9 @@ TUNING_KEY = (("", "one setting for all problems"), ("hollow", "the shipped rate
 def headline_guide(answer: Answer, ranks: pd.DataFrame) -> str:
     """Return the main finding: who has the best mean rank. ranks: of the guide."""
     first, count = ranks.iloc[0], len(ranks)
-    scope = count_noun(int(first["ranked"]), "problem")
+    scope = f"{count_noun(count, 'optimizer')} on {count_noun(int(first['ranked']), 'problem')}"
     interval = "" if np.isnan(first["low"]) else f" [{first['low']:.1f}–{first['high']:.1f}]"
-    best = f"{answer.label(first['optimizer'])} has the best mean rank of {count_noun(count, 'optimizer')}"
-    return f"Over {scope} {best}: {first['mean_rank']:.1f}{interval}"
+    return f"Best mean rank of {scope}: {answer.label(first['optimizer'])}, {first['mean_rank']:.1f}{interval}"
 
 
 def describe_findings(answer: Answer, ranks: pd.DataFrame, kinds: pd.DataFrame, tuning: pd.DataFrame) -> list[str]:
@@ -71,8 +71,8 @@ def describe_findings(answer: Answer, ranks: pd.DataFrame, kinds: pd.DataFrame, 
     costs = tuning[["one", "default"]].median()
     if costs.notna().all():
         texts.append(
-            f"With one setting for all problems half of the optimizers need {_times(costs['one'])} or more what their "
-            f"tuned setting does, and {_times(costs['default'])} or more at the shipped rate"
+            f"With one setting for all problems half of the optimizers take {_times(costs['one'])} what their tuned "
+            f"one takes, or more; at the shipped rate {_times(costs['default'])} or more"
         )
     return texts
 
