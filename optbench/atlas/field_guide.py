@@ -215,15 +215,17 @@ def _choose(tried: pd.DataFrame) -> pd.DataFrame:
 def measure_sensitivity(trials: pd.DataFrame) -> pd.DataFrame:
     """Return by optimizer the decades of rates within NEAR of its best rate, the median over the problems it solves.
 
-    On each problem they are those of the best batch size and schedule; a rate stands for those up to halfway to the
-    next one.
+    On each problem they are those of the best batch size and schedule; between two rates that were tried, the logarithm
+    of the samples is taken from the line between theirs.
     """
     tuned = find_tuned(trials)[[*_ARM, "cost"]].rename(columns={"cost": "least"})
     rows = trials.merge(tuned, on=_ARM).sort_values([*_ARM, _LOG_RATE], kind="stable")
-    rows = rows[rows.groupby(_ARM)[_LOG_RATE].transform("size") > 1]
-    width = rows.groupby(_ARM, sort=False)[_LOG_RATE].transform(np.gradient)
-    near = rows["hit"] & (rows["cost"] <= rows["least"] + np.log(NEAR))
-    decades = (width * near).groupby([rows["problem"], rows["optimizer"]]).sum().groupby("optimizer")
+    arms = rows.groupby(_ARM, sort=False)
+    ends = pd.concat([rows["cost"], arms["cost"].shift()], axis=1)
+    low, high = ends.min(axis=1), ends.max(axis=1)
+    share = ((rows["least"] + np.log(NEAR) - low) / np.maximum(high - low, 1e-12)).clip(0, 1)
+    rows = rows.assign(decades=share * arms[_LOG_RATE].diff())
+    decades = rows.groupby(PAIR, sort=False)["decades"].sum().groupby("optimizer", sort=False)
     return decades.agg(decades="median", problems="size").reset_index()
 
 

@@ -113,8 +113,8 @@ def describe_section(name: str, answer: Answer, table: pd.DataFrame) -> list[str
         "sensitivity": [
             "How many decades of learning rates come within a factor of 1.5 of the optimizer's best one on a problem, "
             "the median over problems: the longer, the less one must search",
-            "They are rates at the batch size and schedule of the best run, one run each; a rate stands for those up "
-            "to halfway to the next one that was tried",
+            "They are rates at the batch size and schedule of the best run, one run each; between two rates that were "
+            "tried, a line is drawn",
         ],
         "rates": [
             "By what to multiply the best rate of AdamW: the geometric mean over problems with its 95% interval, at "
