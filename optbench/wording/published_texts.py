@@ -8,60 +8,62 @@ import pandas as pd
 from optbench.analysis.verdicts import ALL
 from optbench.contract.names import join_with_and
 
+LEVEL = 0.05
+"""The probability with which chance alone may be said to be more."""
+
 
 def headline_published(table: pd.DataFrame) -> str:
-    """Return in one sentence with how many published orders the sweep's is shown to agree, over all and by kind.
+    """Return in one sentence whether the sweep's order is shown to agree with published ones, beyond what chance does.
 
-    table: from `atlas.published.correlate`.
+    table: from `atlas.published.correlate`. With as many intervals as there are, the smallest p is multiplied by their
+    number before anything is said to be shown.
     """
     known = table.dropna(subset="low")
     if known.empty:
         return "No published order has enough optimizers in common with this one to compare them."
-    agree = (known["low"] > 0).groupby(known["kind"], sort=False).sum()
-    of = f"{agree[ALL] or 'none'} of {known['source'].nunique()} published orders"
-    overall = f"Over all problems the order of the optimizers is shown to agree with {of}"
-    best = agree.drop(ALL).sort_values(ascending=False, kind="stable")
-    if best.empty or not best.iloc[0]:
-        return f"{overall}, and on no kind of problem with any."
-    kinds = [str(kind) for kind in best.index[best == best.iloc[0]]]
-    return f"{overall}, on {join_with_and(kinds)} with {best.iloc[0]}."
+    shown = known[(known["low"] > 0) & (known["p"] * len(known) < LEVEL)]
+    if shown.empty:
+        said = (
+            f"The order is not shown to agree with a published one ({known['source'].nunique()} compared), on any kind"
+        )
+        return f"{said} of problem: {_count(known)}."
+    found = [f"{row['source']} ({_name_scope(row['kind'])}, {write_rho(row)})" for row in shown.to_dict("records")]
+    return f"The order is shown to agree with {join_with_and(found)}."
 
 
 def describe_published(table: pd.DataFrame) -> list[str]:
-    """Return sentences on each published order, then on how many intervals there are, and what chance would do.
+    """Return a sentence on each published order, and on how many optimizers those have that cannot be compared.
 
     table: from `atlas.published.correlate`.
     """
-    texts = [_describe_source(source, rows) for source, rows in table.groupby("source", sort=False)]
-    known = table.dropna(subset="low")
-    if len(known):
-        above, below = int((known["low"] > 0).sum()), int((known["high"] < 0).sum())
-        texts.append(
-            f"Of {len(known)} intervals {above or 'none'} lie above 0 and {below or 'none'} below; of orders that have "
-            f"nothing to do with each other {len(known) / 40:.1f} would on either side."
-        )
-    return texts
+    return [_describe_source(source, rows) for source, rows in table.groupby("source", sort=False)]
+
+
+def _count(known: pd.DataFrame) -> str:
+    """Return how many intervals lie on either side of 0, and how many would by chance."""
+    above, below = int((known["low"] > 0).sum()), int((known["high"] < 0).sum())
+    chance = f"of orders that have nothing to do with each other about {len(known) / 40:.1f} are on either side"
+    return f"of {len(known)} intervals, those above 0 are {above}, those below {below}; {chance}"
 
 
 def _describe_source(source: str, rows: pd.DataFrame) -> str:
-    """Return what is known of one published order."""
+    """Return what was measured beside one published order."""
     overall, names = rows[rows["kind"] == ALL].iloc[0], rows["names"].max()
     if pd.isna(overall["low"]):
         return f"{source} has {names or 'no'} optimizers in common with this order, too few to compare them."
-    if overall["low"] > 0:
-        said = "agrees with"
-    else:
-        said = "is opposed to" if overall["high"] < 0 else "is not shown to agree with"
-    text = f"Over all problems the order {said} {source}, for {names} optimizers: {write_rho(overall)}"
-    kinds = rows[rows["kind"] != ALL]
-    found = {"it agrees on": kinds[kinds["low"] > 0], "it is opposed on": kinds[kinds["high"] < 0]}
-    parts = [f"{words} {_list_kinds(some)}" for words, some in found.items() if len(some)]
-    return f"{text}; {join_with_and(parts) if parts else 'on no kind of problem is it shown to'}."
+    kinds = rows[rows["kind"] != ALL].sort_values("rho", ascending=False)
+    text = f"{source}, {names} optimizers in common: {write_rho(overall)} over all problems"
+    ends = [kinds.iloc[0], kinds.iloc[-1]] if len(kinds) > 1 else []
+    parts = [
+        f"{word} {_name_scope(row['kind'])}, {write_rho(row)}"
+        for word, row in zip(("most", "least"), ends, strict=False)
+    ]
+    return f"{'; '.join([text, *parts])}."
 
 
-def _list_kinds(rows: pd.DataFrame) -> str:
-    """Return the kinds with what was measured on them."""
-    return join_with_and([f"{row['kind']}, {write_rho(row)}" for row in rows.to_dict("records")])
+def _name_scope(kind: str) -> str:
+    """Return what a row is about."""
+    return "over all problems" if kind == ALL else f"on {kind}"
 
 
 def write_rho(row: Mapping[str, Any] | pd.Series) -> str:
