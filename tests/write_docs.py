@@ -11,10 +11,13 @@ from typing import Any
 
 import typer
 
+import optbench
+from optbench.atlas import archive, published
 from optbench.catalogue import listing, loader
 from optbench.cli import app
 from optbench.cli.examples import EXAMPLES
 from optbench.cli.output import EXIT_CODES
+from optbench.wording.published_texts import describe_published, headline_published, write_rho
 from tests import agreement
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -34,6 +37,26 @@ def write_commands() -> str:
         about, lines = EXAMPLES[name]
         parts += [f"**Example.** {_escaped(about)}", "\n".join(["```console", *lines, "```"])]
     return "\n\n".join(parts)
+
+
+def write_published() -> str:
+    """Return what the atlas has in common with published orders, and these."""
+    found = published.correlate(optbench.load(archive.HERE))
+    texts = found.assign(rho=[write_rho(row) for row in found.to_dict("records")])
+    grid = texts.pivot(index="kind", columns="source", values="rho").loc[texts["kind"].unique()]
+    orders = published.read()
+    lines = [f"| order | {' | '.join(each.source for each in orders)} |", "|---|" + "---|" * len(orders)]
+    counts = found.groupby("source")["names"].max()
+    lines += ["| *optimizers* | " + " | ".join(str(counts[each.source]) for each in orders) + " |"]
+    lines += [f"| {kind} | {' | '.join(grid.loc[kind, each.source] for each in orders)} |" for kind in grid.index]
+    sources = ["| source | what was measured | optimizers, the best first |", "|---|---|---|"]
+    for each in orders:
+        names = sorted(each.values, key=each.values.get, reverse=each.better == "higher")
+        sources.append(
+            f"| [{each.source}]({each.url}) | {each.measured} | {', '.join(f'`{name}`' for name in names)} |"
+        )
+    said = "\n".join(f"- {text}" for text in describe_published(found))
+    return "\n\n".join(["## What was found", headline_published(found), "\n".join(lines), said, "\n".join(sources)])
 
 
 def _options(name: str, command: Any) -> list[str]:
@@ -68,6 +91,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "catalogue.md": write_catalogue,
     "commands.md": write_commands,
     "agreement.md": agreement.write_tables,
+    "published.md": write_published,
 }
 """Page -> what returns its part."""
 
