@@ -124,7 +124,7 @@ def small_sweep(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def own_count_of_versions(tmp_path, monkeypatch):
     """No test counts as one of the user's versions of an optimizer."""
-    monkeypatch.setattr("optbench.atlas.looks.cache_folder", lambda: tmp_path / "count")
+    monkeypatch.setattr("optbench.atlas.looks.cache_folder", lambda: tmp_path.with_name(f"{tmp_path.name}-count"))
 
 
 @pytest.fixture

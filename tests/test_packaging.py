@@ -74,7 +74,7 @@ def test_every_file_is_in_the_wheel_and_no_other(wheel):
     wanted = {path.relative_to(ROOT).as_posix() for path in (ROOT / "optbench").rglob("*.py")}
     wanted |= {f"optbench/problems/{path.name}" for path in (ROOT / "problems").glob("*.py")}
     wanted |= {"optbench/__init__.pyi", "optbench/py.typed"}
-    for ending in ("html", "css", "js", "j2", "toml", "csv", "bz2"):
+    for ending in ("html", "css", "js", "j2", "toml", "csv", "bz2", "json", "parquet"):
         wanted |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "optbench").rglob(f"*.{ending}")}
     assert names == wanted
     assert {"optbench/plan/default.toml", "optbench/problems/mlp.py", "optbench/__main__.py"} <= names

@@ -41,7 +41,7 @@ def write_commands() -> str:
 
 def write_published() -> str:
     """Return what the atlas has in common with published orders, and these."""
-    found = published.correlate(optbench.load(archive.HERE))
+    found = published.correlate(optbench.load(archive.HERE).ranking())
     texts = found.assign(rho=[write_rho(row) for row in found.to_dict("records")])
     grid = texts.pivot(index="kind", columns="source", values="rho").loc[texts["kind"].unique()]
     orders = published.read()

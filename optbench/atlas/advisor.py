@@ -123,21 +123,15 @@ def advise(
     if kind is not None and kind not in KINDS:
         raise unknown("kind of problem", kind, KINDS)
     tried, size = read_tried(load(archive.HERE).ask(), batch_size)
-    known = tried.groupby("problem", sort=False)[["epochs"]].max()
-    known = known.assign(kind=[find_kind(name) for name in known.index])
+    known = list_problems(tried)
     if problem is None:
         near = find_near(known, [kind] if kind else OF_DATA, budget)
     else:
         near = find_near(known.loc[find_family(problem, known.index)], KINDS, budget)
     if not near:
         raise OptbenchError(advice_texts.refuse_length(budget, known["epochs"]))
-    asked = known if data is None else known[known["kind"].isin(OF_DATA)]
-    others = {
-        row.Index: find_near(asked.drop(row.Index), [row.kind] if data is None else OF_DATA, budget and row.epochs)
-        for row in asked.itertuples()
-    }
     costs = measure_costs(tried)
-    record = track(costs, others).join(known["kind"], on="problem")
+    record = keep_record(costs, known, data is not None, budget is not None)
     table = tabulate(costs.at_rate.loc[near])
     about = advice_texts.About(problem or kind or advice_texts.name_table(data), tuple(near), size, batch_size)
     return Advised(advice_texts.write_advice(about, table, record), table, tuple(near), record)
@@ -157,6 +151,26 @@ def read_tried(answer: Answer, batch_size: int | None = None) -> tuple[pd.DataFr
         return tried[tried["batch_size"].isin(sizes)], None
     size = min(sizes, key=lambda each: abs(math.log(each / batch_size)))
     return tried[tried["batch_size"] == size], int(size)
+
+
+def list_problems(tried: pd.DataFrame) -> pd.DataFrame:
+    """Return the problems of what was tried, with their kinds and the epochs of their runs."""
+    known = tried.groupby("problem", sort=False)[["epochs"]].max()
+    return known.assign(kind=[find_kind(name) for name in known.index])
+
+
+def keep_record(costs: Costs, known: pd.DataFrame, of_data: bool = False, as_long: bool = False) -> pd.DataFrame:
+    """Return `Advised.record`: each problem advised from the others.
+
+    known: from `list_problems`; of_data: problems with data, from all such, else each from its kind; as_long: only from
+    those whose runs were about as long.
+    """
+    asked = known[known["kind"].isin(OF_DATA)] if of_data else known
+    others = {
+        row.Index: find_near(asked.drop(row.Index), OF_DATA if of_data else [row.kind], row.epochs if as_long else None)
+        for row in asked.itertuples()
+    }
+    return track(costs, others).join(known["kind"], on="problem")
 
 
 def measure_costs(tried: pd.DataFrame) -> Costs:

@@ -15,7 +15,10 @@ import pandas as pd
 from optbench.analysis.answer import Answer
 from optbench.analysis.ranking import BEHIND, FAILED
 from optbench.analysis.verdicts import OPEN
+from optbench.atlas import advisor
 from optbench.atlas.field_guide import FieldGuide, make_guide
+from optbench.atlas.kinds import KINDS
+from optbench.atlas.published import correlate
 from optbench.contract.names import count_noun
 from optbench.contract.version import __version__
 from optbench.figures.forest_plot import list_ticks
@@ -24,6 +27,7 @@ from optbench.report.report_files import fill, write_file
 from optbench.report.report_tables import Table, csv_text, number_cell, text_cell
 from optbench.wording import guide_texts as texts
 from optbench.wording.matrix import LEADS, Cell
+from optbench.wording.published_texts import write_rho
 from optbench.wording.summary import count_runs
 
 FARTHEST = 1000.0
@@ -88,6 +92,13 @@ def write_guide(answer: Answer, folder: Path, command: str) -> Path:
         "ratios": guide.ratios, "kinds": guide.kinds, "mean_ranks": guide.ranks, "tuning": guide.tuning,
         "sensitivity": guide.sensitivity, "rates": guide.rates,
     }  # fmt: skip
+    sections = [make_section(name, table, answer, guide) for name, table in tables.items() if len(table)]
+    if set(KINDS) <= set(guide.kinds["kind"]):  # a sweep of all kinds, as the atlas is
+        tried, _ = advisor.read_tried(answer)
+        record = advisor.keep_record(advisor.measure_costs(tried), advisor.list_problems(tried))
+        published = correlate(answer.ranking)
+        tables |= {"advice": record, "published": published}
+        sections += [_write_advice(record), _list_published(published)]
     files = {f"{name}.csv": csv_text(_as_text(table)) for name, table in tables.items()}
     sweep = answer.tables.command
     page = fill(
@@ -95,7 +106,7 @@ def write_guide(answer: Answer, folder: Path, command: str) -> Path:
         title=texts.headline_guide(answer, guide.ranks),
         findings=texts.describe_findings(answer, guide.ranks, guide.kinds, guide.tuning),
         counts=count_runs(answer.runs),
-        sections=[make_section(name, table, answer, guide) for name, table in tables.items() if len(table)],
+        sections=sections,
         legend=texts.LEGEND,
         foot=texts.describe_making(command, __version__, sweep, [*files]),
         count=count_noun(len(guide.ranks), "optimizer"),
@@ -119,6 +130,25 @@ def make_section(name: str, table: pd.DataFrame, answer: Answer, guide: FieldGui
     if name == "kinds":
         return Section(*head, table=_list_kinds(table, answer))
     return Section(*head, chart=make_chart(name, table, answer))
+
+
+def _write_advice(record: pd.DataFrame) -> Section:
+    """Return the section on how often advice has held."""
+    return Section("advice", texts.TITLES["advice"], texts.SHORT["advice"], texts.describe_advice(record))
+
+
+def _list_published(table: pd.DataFrame) -> Section:
+    """Return the section on orders that others have published. table: from `atlas.published.correlate`."""
+    kinds = list(dict.fromkeys(table["kind"]))
+    rows = []
+    for source, part in table.groupby("source", sort=False):
+        cells = [text_cell(write_rho(row)) for row in part.to_dict("records")]
+        rows.append([text_cell(source), number_cell(part["names"].max()), *cells])
+    title, heads = texts.TITLES["published"], [*texts.PUBLISHED_HEADINGS, *kinds]
+    return Section(
+        "published", title, texts.SHORT["published"], texts.describe_published_orders(table),
+        table=Table("published", title, heads, rows, heads[1:2]),
+    )  # fmt: skip
 
 
 def list_cells(ratios: pd.DataFrame, answer: Answer) -> list[tuple[str, list[Cell]]]:

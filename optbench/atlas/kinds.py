@@ -5,7 +5,6 @@ import pandas as pd
 
 from optbench.analysis.verdicts import ALL
 from optbench.contract.names import split_levels
-from optbench.results.results import Results
 
 KINDS = {
     "classical": ("rosenbrock", "beale", "powell_singular", "mgh"),
@@ -24,14 +23,14 @@ def find_kind(problem: str) -> str:
     return next((kind for kind, names in KINDS.items() if name in names), "")
 
 
-def order_by_kind(results: Results) -> pd.DataFrame:
+def order_by_kind(ranking: pd.DataFrame) -> pd.DataFrame:
     """Return how many times the leader's value that of each optimizer is, the geometric mean over a kind's problems.
 
     Returns a row for each optimizer, the best over all problems first, and a column for each kind and "all". Whose
-    every run fails on a problem has the largest ratio there.
+    every run fails on a problem has the largest ratio there. ranking: `Results.ranking()`.
     """
-    table = results.ranking()
-    logs = table[table["problem"] != ALL].pivot(index="problem", columns="optimizer", values="ratio").transform(np.log)
+    rows = ranking[ranking["problem"] != ALL]
+    logs = np.log(rows.pivot(index="problem", columns="optimizer", values="ratio"))
     logs = logs.apply(lambda row: row.fillna(row.max()), axis=1)
     means = {kind: logs[logs.index.map(find_kind) == kind].mean() for kind in KINDS}
     return np.exp(pd.DataFrame({**means, ALL: logs.mean()})).dropna(axis="columns", how="all").sort_values(ALL)

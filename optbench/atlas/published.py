@@ -14,7 +14,6 @@ from scipy.special import ndtri
 from scipy.stats import permutation_test, rankdata
 
 from optbench.atlas.kinds import order_by_kind
-from optbench.results.results import Results
 
 FEWEST = 5
 """Optimizers in common from which on a correlation has an interval."""
@@ -42,13 +41,15 @@ def read() -> list[Published]:
     return [Published(**order) for order in tomllib.loads(text)["order"]]
 
 
-def correlate(results: Results) -> pd.DataFrame:
+def correlate(ranking: pd.DataFrame) -> pd.DataFrame:
     """Return how like published orders that of a sweep is: a row for each of them and kind of problem, and "all".
+
+    ranking: `Results.ranking()`.
 
     Returns columns source, kind, names (optimizers in common), Spearman's rho, 1 for the same order, with its 95%
     interval, low to high, and p, that of a permutation test; these three are NaN for fewer than FEWEST optimizers.
     """
-    orders, rows = order_by_kind(results), []
+    orders, rows = order_by_kind(ranking), []
     for each in read():
         sign = 1 if each.better == "lower" else -1
         published = sign * pd.Series(each.values)

@@ -10,8 +10,10 @@ import pandas as pd
 
 from optbench.analysis.answer import Answer
 from optbench.contract.names import count_noun, join_names
+from optbench.wording.advice_texts import describe_record
 from optbench.wording.judged import SAMPLES, format_interval, format_ratio, name_unit
 from optbench.wording.labels import count_problems, number, shorten_schedules
+from optbench.wording.published_texts import headline_published
 
 _MOST = 8
 """Names that a list shows."""
@@ -24,11 +26,13 @@ TITLES = {
     "tuning": "What tuning buys",
     "sensitivity": "How exact the rate must be",
     "rates": "The best rate beside AdamW's",
+    "advice": "How often advice from other problems holds",
+    "published": "Does a laptop say anything about large models?",
 }
 """The sections by the name of their table, in their order."""
 SHORT = {
     "ratios": "The picture", "kinds": "By kind", "mean_ranks": "Mean ranks", "tuning": "Tuning",
-    "sensitivity": "Sensitivity", "rates": "Rates",
+    "sensitivity": "Sensitivity", "rates": "Rates", "advice": "Advice", "published": "Elsewhere",
 }  # fmt: skip
 """The sections in the list of contents."""
 COLUMNS = {
@@ -38,6 +42,7 @@ COLUMNS = {
     "rates": ("times AdamW's",),
 }
 """The headings of the numbers beside a chart."""
+PUBLISHED_HEADINGS = ("published order", "optimizers in common")
 KIND_HEADINGS = ("kind", "problems", "open", "may be best on all", "on most")
 LEGEND = (
     ("leads", "may be the best on all problems of the kind"), ("open", "on most of them"),
@@ -75,6 +80,26 @@ def describe_findings(answer: Answer, ranks: pd.DataFrame, kinds: pd.DataFrame, 
             f"one takes, or more; at the shipped rate {_times(costs['default'])} or more"
         )
     return texts
+
+
+def describe_advice(record: pd.DataFrame) -> list[str]:
+    """Return sentences on the track record of advice. record: `Advised.record`."""
+    return [
+        "optbench advise names three optimizers to try first, with their rates, from the problems of a kind",
+        describe_record(record).rstrip("."),
+        "Rates carry over badly from one problem to another, so advice is where to begin, and no reason not to tune",
+    ]
+
+
+def describe_published_orders(table: pd.DataFrame) -> list[str]:
+    """Return sentences on how like orders that others have published this one is."""
+    return [
+        headline_published(table).rstrip("."),
+        "Numbers are Spearman's rank correlations with the order of the optimizers in common, 1 for the same one, with "
+        "95% intervals",
+        "An order with fewer than five in common has no interval. What was measured elsewhere, and where its numbers "
+        "stand: docs/published.md",
+    ]
 
 
 def describe_section(name: str, answer: Answer, table: pd.DataFrame) -> list[str]:

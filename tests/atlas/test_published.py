@@ -1,7 +1,6 @@
 """Published orders: the numbers are of optimizers that there are, and correlations are those of scipy."""
 
 import itertools
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -15,11 +14,11 @@ from optbench.wording.published_texts import describe_published, headline_publis
 
 
 def planted(problems):
-    """Results whose ranking has these ratios: problem -> optimizer -> ratio."""
+    """A ranking with these ratios: problem -> optimizer -> ratio."""
     rows = [{"problem": problem, "optimizer": name, "ratio": ratio}
             for problem, ratios in problems.items() for name, ratio in ratios.items()]  # fmt: skip
     rows += [{"problem": "all", "optimizer": name, "ratio": np.nan} for name in {row["optimizer"] for row in rows}]
-    return SimpleNamespace(ranking=lambda: pd.DataFrame(rows))
+    return pd.DataFrame(rows)
 
 
 def ratios_like(values, better):
