@@ -91,9 +91,9 @@ def test_the_examples_of_the_pages_are_those_of_the_committed_sweep():
 
 def test_what_the_readme_shows_first_is_run_and_true():
     rows = re.findall(r"^\| .*\? \| `(optbench .*?)` \| `(.*?)`", TEXT, flags=re.M)
-    table, compare, lecture = (command for command, _ in rows)
+    table, rank, lecture = (command for command, _ in rows)
     assert f"{table}\n" in (ROOT / "docs" / "start.md").read_text(encoding="utf-8")
-    assert f"{compare}\n```\n\n```text\nlogistic: {rows[1][1]}\n" in TEXT
+    assert f"{rank}\n```\n\n```text\n{rows[1][1]}\n" in TEXT
     assert lecture == "optbench lecture"
     assert rows[2][1] in (ROOT / "reports" / "lecture" / "index.html").read_text(encoding="utf-8")
 
