@@ -11,6 +11,7 @@ FIGURES = ("best_of_n-mlp.png", "curves-mlp.png", "paths-rosenbrock.gif", "rates
 OUTSIDE = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "reports/atlas/index.html",
     "reports/house.svg",
     "reports/page.png",
     "reports/race.gif",

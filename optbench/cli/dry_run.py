@@ -85,19 +85,24 @@ def print_plan(plan: Plan, workers: int) -> dict[str, Any]:
     return planned | {"seconds": total}
 
 
-def print_estimate_if_long(plan: Plan, workers: int, directory: Path) -> None:
-    """Print an estimate on standard error if a sweep takes more than ten minutes."""
+def print_estimate_if_long(
+    plan: Plan, workers: int, directory: Path, long: float = _LONG, ways: str | None = None
+) -> None:
+    """Print an estimate on standard error if a sweep takes more than ten minutes, or other ``long`` seconds.
+
+    ways: how to make it shorter; None: those of `optbench sweep`.
+    """
     from optbench.cli.console import errors
     from optbench.plan.fitting import estimate_plan
 
     if plan.device == "cuda":
         return
     seconds = estimate_plan(plan, workers)
-    if seconds >= _LONG:
+    if seconds >= long:
         begun = " from the beginning" if (directory / "cohorts").is_dir() else ""
         spec = plan.spec
         length = f"--steps {max(1, spec.steps // 10)}" if spec.steps else f"--epochs {(spec.epochs or 1) / 10:.2g}"
-        ways = f"{length} shortens the runs, --time-limit 10m ends earlier, --dry-run shows more"
+        ways = ways or f"{length} shortens the runs, --time-limit 10m ends earlier, --dry-run shows more"
         text = f"{_format_time(seconds, workers)}{begun}: {ways}"
         errors.print(text, markup=False, highlight=False, soft_wrap=True)
 

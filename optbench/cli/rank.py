@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from optbench.analysis.placing import Placing
     from optbench.atlas.newcomers import Standing
 
+_LONG = 180
+"""Seconds beyond which it is said how long ranking takes."""
 _FORMATS = ("text", "json", "markdown", "latex")
 
 
@@ -111,7 +113,9 @@ def rank(
                     own = entry.usual_out if out is None else Path(out)
                     if not entry.ran:
                         print_notes(entry.plan)
-                        print_estimate_if_long(entry.plan, session.checked_workers(workers), own)
+                        shorter = "--fast takes eight problems, and " if folder is None and not fast else ""
+                        ways = f"{shorter}the same command resumes what was interrupted"
+                        print_estimate_if_long(entry.plan, session.checked_workers(workers), own, _LONG, ways)
                     found = newcomers.stand(entry, own, options, confirm, command=typed, watch=watch, tell=warn)
                 standings.append(found)
             placing, answer, page = found.placing, found.answer, None

@@ -72,3 +72,9 @@ def test_a_long_sweep_says_so_first(catalogue, monkeypatch, capsys, tmp_path, se
     (tmp_path / "cohorts").mkdir()
     dry_run.print_estimate_if_long(plan, 2, tmp_path)
     assert capsys.readouterr().err == text.replace(":", " from the beginning:")
+
+
+def test_what_has_other_ways_to_be_shorter_names_them(catalogue, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(fitting, "estimate_duration", lambda series, workers: 300.0)
+    dry_run.print_estimate_if_long(plan_of(make_spec(SMALL)), 2, tmp_path, 180, "--fast takes eight problems")
+    assert capsys.readouterr().err == "about 5 min with 2 workers: --fast takes eight problems\n"
