@@ -22,7 +22,7 @@ def draw(page: Path, picture: Path) -> None:
         browser = playwright.chromium.launch(executable_path=executable(), args=list(SWITCHES))
         view = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
         view.goto(page.resolve().as_uri(), wait_until="load")
-        end = view.evaluate("document.querySelector('.glance').getBoundingClientRect().bottom + scrollY")
+        end = view.evaluate("document.querySelector('.glance, .matrix').getBoundingClientRect().bottom + scrollY")
         view.set_viewport_size({"width": WIDTH, "height": int(end) + 16})
         content = view.screenshot()
         browser.close()

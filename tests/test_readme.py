@@ -102,3 +102,10 @@ def test_what_the_readme_shows_first_is_run_and_true():
 def test_committed_pages_are_of_this_version(name):
     made = json.loads((ROOT / "reports" / name / "provenance.json").read_text(encoding="utf-8"))
     assert made["optbench"] == __version__ and made["command"].startswith(f"python -m optbench {name}")
+
+
+def test_the_committed_field_guide_is_of_this_version_and_of_the_atlas_that_ships():
+    page = " ".join((ROOT / "reports" / "atlas" / "index.html").read_text(encoding="utf-8").split())
+    assert f"optbench {__version__} made this page" in page and "python -m optbench guide --out reports/atlas" in page
+    made = json.loads((ROOT / "optbench" / "atlas" / "archive" / "provenance.json").read_text(encoding="utf-8"))
+    assert made["command"] in page
