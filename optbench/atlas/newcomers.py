@@ -21,8 +21,7 @@ from optbench.analysis.answer import Answer
 from optbench.analysis.placing import Placing, place
 from optbench.atlas import archive
 from optbench.atlas.looks import count_versions
-from optbench.atlas.reruns import FRESH_SEEDS, Confirmed, rerun_cells
-from optbench.atlas.reruns import confirm as run_fresh
+from optbench.atlas.reruns import FRESH_SEEDS, Confirmed, place_on_fresh_seeds, rerun_cells
 from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import join_with_and, split_levels
@@ -234,7 +233,7 @@ def stand(
     versions = 1 if entry.ran else count_versions(entry.name, beside, digest)
     fresh = None
     if confirmed:
-        fresh = run_fresh(placing, answer, entry.plan, Path(out) / "fresh", options or session.Options())
+        fresh = place_on_fresh_seeds(placing, answer, entry.plan, out, options or session.Options())
     return Standing(placing, answer, versions, fresh)
 
 

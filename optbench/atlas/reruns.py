@@ -23,6 +23,7 @@ from optbench.analysis.run_columns import hyperparameter_columns
 from optbench.contract.names import canonical, parse
 from optbench.contract.source_code import files_digest
 from optbench.plan.planned_cohorts import Plan
+from optbench.plan.spec import Spec
 from optbench.plan.spec_files import make_spec
 from optbench.results.results import Results, load
 from optbench.run import session
@@ -70,27 +71,30 @@ def rerun_cells(known: Results, plan: Plan, cells: Sequence[tuple[str, str]] = C
         setting = _select(answer.settings, problem, optimizer)
         rows = _select(runs, problem, optimizer).merge(setting[["batch_size", "schedule", "lr"]])
         if len(rows):
+            spec = _make_spec(setting, answer, plan, [int(seed) for seed in rows["seed"]])
             with tempfile.TemporaryDirectory() as folder:
-                seeds = [int(seed) for seed in rows["seed"]]
-                again = _run_settings(setting, answer, plan, seeds, folder, session.Options()).runs
+                again = _run(spec, plan, folder, session.Options()).runs
             found.append(_compare(rows, again))
     return found
 
 
-def confirm(placing: Placing, answer: Answer, plan: Plan, out: str | Path, options: session.Options) -> Confirmed:
+def place_on_fresh_seeds(
+    placing: Placing, answer: Answer, plan: Plan, out: str | Path, options: session.Options
+) -> Confirmed:
     """Run an optimizer and the rivals that are nearest to it on fresh seeds, with the settings that are recommended.
 
     The seeds go with the optimizer's source, so that the same file meets the same ones, and another version others.
 
-    placing, answer: of the optimizer; plan: of its runs; out: the folder of the results. Raises OptbenchError.
+    placing, answer: of the optimizer; plan: of its runs; out: the folder in which those of these runs has its place,
+    one for each version. Raises OptbenchError.
     """
     last = placing.pairs[placing.pairs["problem"] == placing.pairs["problem"].iloc[-1]]
     far = np.abs(np.log(last.set_index("b")["ratio"]))
     names = [placing.name, *far.nsmallest(NEAREST).index]
     settings = answer.settings[answer.settings["optimizer"].isin(names)]
     first = _FIRST_FRESH + FRESH_SEEDS * (zlib.crc32(files_digest(plan.optimizers[0].origins).encode()) % 10**6)
-    seeds = range(first, first + FRESH_SEEDS)
-    fresh = _run_settings(settings, answer, plan, seeds, out, options)
+    spec = _make_spec(settings, answer, plan, range(first, first + FRESH_SEEDS))
+    fresh = _run(spec, plan, Path(out) / f"fresh-{zlib.crc32(spec.to_toml().encode()):08x}", options)
     targets = answer.coded.targets.shared
     same = {str(name): None if np.isnan(target) else float(target) for name, target in targets.items()}
     found = fresh.with_runs(keep_targets(fresh.runs, same)).ask()
@@ -102,10 +106,8 @@ def _select(table: pd.DataFrame, problem: str, optimizer: str) -> pd.DataFrame:
     return table[(table["problem"] == problem) & (table["optimizer"] == optimizer)]
 
 
-def _run_settings(
-    settings: pd.DataFrame, answer: Answer, plan: Plan, seeds: Sequence[int], out: str | Path, options: session.Options
-) -> Results:
-    """Run settings on seeds, as long as they ran in the sweep that an answer is about.
+def _make_spec(settings: pd.DataFrame, answer: Answer, plan: Plan, seeds: Sequence[int]) -> Spec:
+    """Return the spec of settings on seeds, as long as they ran in the sweep that an answer is about.
 
     settings: rows of `Answer.settings`; plan: of an optimizer in that sweep.
     """
@@ -117,7 +119,11 @@ def _run_settings(
     for each in raw["problems"]:
         each.pop("batch_sizes", None)  # each setting has its own
     raw["chosen"] = [_write_entry(row, names) for _, row in settings.iterrows()]
-    spec = make_spec({**raw, "seeds": list(seeds), "tuning_seeds": 0})
+    return make_spec({**raw, "seeds": list(seeds), "tuning_seeds": 0})
+
+
+def _run(spec: Spec, plan: Plan, out: str | Path, options: session.Options) -> Results:
+    """Run a spec with the objects of Python that a plan has."""
     session.execute(session.load_and_plan(spec, options.isolation, plan.given), out, options)
     return load(out)
 

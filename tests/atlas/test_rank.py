@@ -128,7 +128,8 @@ def test_an_optimizer_of_the_sweep_is_placed_without_a_run(small_sweep, workplac
 def test_fresh_seeds_are_none_of_the_sweep_and_a_clone_stays_one(small_sweep, workplace):
     Path("clone.py").write_text(LAZY.replace("lazy", "clone").replace("n % 3 == 0", "n > 0").format(more=""))
     found = optbench.rank("clone.py", small_sweep, against="gd", confirm=True)
-    fresh = optbench.load("ranked/clone/fresh").runs
+    (folder,) = Path("ranked/clone").glob("fresh-*")
+    fresh = optbench.load(folder).runs
     assert not set(fresh["seed"]) & set(found.results.runs["seed"])
     assert fresh["seed"].nunique() == 20 and set(fresh["optimizer"]) == {"clone", "gd", "momentum"}
     chosen = fresh.groupby(["problem", "optimizer"])["lr"].unique()
@@ -138,8 +139,14 @@ def test_fresh_seeds_are_none_of_the_sweep_and_a_clone_stays_one(small_sweep, wo
     assert not {"wins", "loses"} & set(beside["verdict"])
     assert "On 20 fresh seeds, with the same settings, clone ranks" in found.text
     again = optbench.rank("clone.py", small_sweep, against="gd", confirm=True)
-    assert set(optbench.load("ranked/clone/fresh").runs["seed"]) == set(fresh["seed"])
+    assert [*Path("ranked/clone").glob("fresh-*")] == [folder], "the same file meets the same seeds"
     assert "versions of clone" not in again.text
+    file = Path("clone.py")
+    file.write_text(file.read_text().replace("n > 0", "n % 2 == 0"))
+    with pytest.warns(UserWarning, match="clone has changed"):
+        text = optbench.rank("clone.py", small_sweep, confirm=True).text
+    assert len([*Path("ranked/clone").glob("fresh-*")]) == 2, "another version meets others"
+    assert "2 versions of clone have been ranked here by now" in text and "--confirm" not in text
 
 
 def test_versions_of_an_optimizer_are_counted_and_told(small_sweep, workplace):
