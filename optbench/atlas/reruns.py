@@ -24,9 +24,9 @@ from optbench.contract.names import canonical, parse
 from optbench.contract.source_code import files_digest
 from optbench.plan.planned_cohorts import Plan
 from optbench.plan.spec import Spec
-from optbench.plan.spec_files import make_spec
 from optbench.results.results import Results, load
 from optbench.run import session
+from optbench.run.chosen import make_settings_spec
 
 CELLS = (("quadratic", "gd"), ("logistic", "momentum"), ("mlp", "adam"))
 """Problem and optimizer of what runs again: a second of work, in three kinds of arithmetic."""
@@ -112,14 +112,8 @@ def _make_spec(settings: pd.DataFrame, answer: Answer, plan: Plan, seeds: Sequen
     settings: rows of `Answer.settings`; plan: of an optimizer in that sweep.
     """
     names = hyperparameter_columns(answer.tables.runs)
-    kept = {"problems", "epochs", "steps", "dtypes", "device", "plugins", "given", "choose_by", "judge_by"}
-    raw = plan.spec.model_dump(include=kept, exclude_none=True)
-    problems = [{**each, "name": name} for each, name in zip(raw["problems"], plan.names, strict=True)]
-    raw["problems"] = [each for each in problems if each["name"] in set(settings["problem"])]
-    for each in raw["problems"]:
-        each.pop("batch_sizes", None)  # each setting has its own
-    raw["chosen"] = [_write_entry(row, names) for _, row in settings.iterrows()]
-    return make_spec({**raw, "seeds": list(seeds), "tuning_seeds": 0})
+    entries = [_write_entry(row, names) for _, row in settings.iterrows()]
+    return make_settings_spec(plan, entries, list(seeds), set(settings["problem"]))
 
 
 def _run(spec: Spec, plan: Plan, out: str | Path, options: session.Options) -> Results:

@@ -101,7 +101,8 @@ def rank(
     above = None if fail_above is None else parse_share("--fail-above", fail_above)
     if out is not None:
         check_folder(out)
-    options, typed, standings = session.Options(workers, isolation=Isolation()), typed_command(), list["Standing"]()
+    options, typed = session.Options(workers, isolation=Isolation()), typed_command()
+    standings: list[Standing] = []
     try:
         with handle_signals(on_kill=stopping.print_exit_text):
             for each in optimizers:

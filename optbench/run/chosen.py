@@ -5,7 +5,8 @@ The sweep writes both, for it has the records at hand. Whoever reads the folder 
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import pandas as pd
@@ -63,15 +64,32 @@ def make_chosen_spec(plan: Plan, settings: Recommended) -> Spec | None:
     entries = [_write_entry(*place) for place, kept in zip(settings.places, whole, strict=True) if kept]
     if not entries:
         return None
+    there = {*plan.names, *(place[0].optimizer.name for place in settings.places)}
+    labels = {name: label for name, label in plan.labels.items() if name in there}
+    return make_settings_spec(plan, entries, SEEDS, plan.names, labels)
+
+
+def make_settings_spec(
+    plan: Plan,
+    entries: Sequence[dict],
+    seeds: int | Sequence[int],
+    problems: Collection[str],
+    labels: Mapping[str, str] = MappingProxyType({}),
+) -> Spec:
+    """Return a spec that runs settings on seeds, as long as they ran in a sweep.
+
+    plan: of the sweep; entries: of ``chosen``; problems: the names of those of the sweep that the settings are of;
+    labels: by name, as in a spec.
+    """
     kept = {"problems", "epochs", "steps", "dtypes", "device", "plugins", "given", "choose_by", "judge_by"}
     raw = plan.spec.model_dump(include=kept, exclude_none=True)
-    raw["problems"] = [{**entry, "name": name} for entry, name in zip(raw["problems"], plan.names, strict=True)]
+    named = [{**entry, "name": name} for entry, name in zip(raw["problems"], plan.names, strict=True)]
+    raw["problems"] = [entry for entry in named if entry["name"] in problems]
     for entry in raw["problems"]:
         entry.pop("batch_sizes", None)  # each setting has its own
-    there = {*plan.names, *(place[0].optimizer.name for place in settings.places)}
-    if labels := {name: label for name, label in plan.labels.items() if name in there}:
-        raw["labels"] = labels
-    return make_spec({**raw, "chosen": entries, "seeds": SEEDS, "tuning_seeds": 0}, {})
+    if labels:
+        raw["labels"] = dict(labels)
+    return make_spec({**raw, "chosen": list(entries), "seeds": seeds, "tuning_seeds": 0}, {})
 
 
 def _write_entry(cohort: Cohort, lane: Lane) -> dict:
