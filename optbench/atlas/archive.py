@@ -9,6 +9,7 @@ trials and limits of the search are known. ``python -m optbench.atlas.archive FO
 import json
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ import pyarrow.parquet as pq
 
 from optbench.analysis.protocol import HOLDOUT, RACE, SCREEN, WIDEN
 from optbench.contract.columns import RUNS, TABLES, TARGETS, target_column
+from optbench.plan.spec import Spec
 from optbench.results.results import Results, load
 from optbench.store.rows import ARROW_TYPES
 
@@ -53,23 +55,28 @@ def thin(results: Results) -> pd.DataFrame:
     return kept.assign(run_id=[f"{n}" for n in range(len(kept))], cohort_id="atlas")
 
 
-def write(results: Results, folder: Path) -> None:
+def write(results: Results, folder: Path, spec: Spec | None = None) -> None:
     """Write the archive of a finished sweep into a folder, in the place of what is there.
 
-    Raises OSError if writing fails.
+    spec: of the sweep, by default the one in the folder of the results. Raises OSError if writing fails.
     """
     assert results.path is not None
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    table = pa.Table.from_pandas(thin(results), preserve_index=False)
-    pq.write_table(table, folder / "runs.parquet", compression="zstd", compression_level=19)
-    for name in _EMPTY:
-        fields = [(column.name, ARROW_TYPES[column.kind]) for column in TABLES[name]]
-        pq.write_table(pa.schema(fields).empty_table(), folder / f"{name}.parquet")
-    for name in _COPIED:
-        shutil.copy(results.path / name, folder / name)
-    made = {key: value for key, value in results.provenance.items() if key not in ("host", "machine")}
-    (folder / "provenance.json").write_text(json.dumps(made, indent=1) + "\n")
+    with tempfile.TemporaryDirectory() as place:
+        made = Path(place) / "archive"
+        made.mkdir()
+        table = pa.Table.from_pandas(thin(results), preserve_index=False)
+        pq.write_table(table, made / "runs.parquet", compression="zstd", compression_level=19)
+        for name in _EMPTY:
+            fields = [(column.name, ARROW_TYPES[column.kind]) for column in TABLES[name]]
+            pq.write_table(pa.schema(fields).empty_table(), made / f"{name}.parquet")
+        for name in _COPIED:
+            shutil.copy(results.path / name, made / name)
+        if spec is not None:
+            (made / "spec.toml").write_text(spec.to_toml())
+        kept = {key: value for key, value in results.provenance.items() if key not in ("host", "machine")}
+        (made / "provenance.json").write_text(json.dumps(kept, indent=1) + "\n")
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(made, folder)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """The archive of the atlas: it says what the sweep said that it is a part of, and it is of the rules that ship."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,8 +9,9 @@ import pytest
 import optbench
 from optbench.atlas import archive, reruns
 from optbench.atlas.newcomers import Newcomer, enter
+from optbench.atlas.update import update
 from optbench.catalogue import loader
-from optbench.plan.spec_files import read_spec
+from optbench.plan.spec_files import make_spec, read_spec
 from optbench.run.isolation import Isolation
 from optbench.wording.rank_texts import describe_reruns
 
@@ -52,10 +55,41 @@ def test_the_atlas_has_every_shipped_optimizer_on_problems_of_all_kinds(atlas):
 
 
 def test_the_atlas_is_of_the_rules_and_problems_that_ship(atlas):
-    """Whoever changes one makes the atlas anew: optbench sweep atlas, then python -m optbench.atlas.archive."""
+    """Whoever changes a rule runs python -m optbench.atlas.update; a problem: sweep atlas, then the archive anew."""
     hashes = loader.load(()).hashes
     changed = [name for name, sha in atlas.provenance["plugins"].items() if hashes.get(name, sha) != sha]
     assert not changed
+
+
+def test_only_rules_that_changed_run_again(small_sweep, tmp_path):
+    """The rule is the same but for its hash, so its runs and all verdicts must come out as they were."""
+    whole, folder = optbench.load(small_sweep), tmp_path / "thin"
+    archive.write(whole, folder)
+    made = json.loads((folder / "provenance.json").read_text())
+    made["plugins"]["optimizer momentum"] = "of an earlier version"
+    (folder / "provenance.json").write_text(json.dumps(made))
+    spec = read_spec(small_sweep / "spec.toml")
+    told: list[str] = []
+    assert update(tmp_path / "again", folder, spec, told.append) == ["momentum"] and "has changed" in told[0]
+    assert {each.name for each in (tmp_path / "again").iterdir()} == {"momentum"}
+    after = optbench.load(folder)
+    columns = ["problem", "a", "b", "verdict", "ratio", "low", "high"]
+    pd.testing.assert_frame_equal(after.verdicts()[columns], whole.verdicts()[columns])
+    assert after.provenance["plugins"] == whole.provenance["plugins"] and after.look == whole.look
+    assert update(tmp_path / "again", folder, spec) == []
+
+
+def test_an_update_adds_an_optimizer_and_drops_one(small_sweep, tmp_path):
+    folder, spec = tmp_path / "thin", read_spec(small_sweep / "spec.toml")
+    archive.write(optbench.load(small_sweep), folder)
+    other = make_spec({**spec.to_dict(), "optimizers": ["gd", "nesterov"]}, {})
+    assert update(tmp_path / "again", folder, other) == ["nesterov"]
+    after = optbench.load(folder)
+    assert set(after.runs["optimizer"]) == {"gd", "nesterov"} and after.look == 1
+    beside = optbench.rank("nesterov", small_sweep, out=tmp_path / "beside").pairs
+    ratios = abs(np.log(after.verdicts().query("problem != 'all'").set_index("problem")["ratio"]))
+    same = abs(np.log(beside.query("problem != 'all' and b == 'gd'").set_index("problem")["ratio"]))
+    pd.testing.assert_series_equal(ratios, same, check_like=True)
 
 
 def test_cells_that_run_again_tell_rounding_from_other_numbers(small_sweep):
