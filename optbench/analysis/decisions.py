@@ -92,11 +92,29 @@ def find_quicker(answer: Answer, problem: str) -> Quicker | None:
     mine = answer.rows(problem).set_index("optimizer")["value"][row["optimizer"]]
     recommended = _train_seconds(answer, problem, weights, row["batch_size"], mine)
     found = [
-        Quicker(each, _train_seconds(answer, problem, weights, each["batch_size"], values[each["level"]]), recommended)
+        Quicker(
+            {**each, "full_batch": each["level"] == "full"},
+            _train_seconds(answer, problem, weights, each["batch_size"], values[each["level"]]),
+            recommended,
+        )
         for each in best.to_dict("records")
     ]
     quickest = min(found, key=lambda each: each.seconds, default=None)
     return quickest if quickest and QUICKER * quickest.seconds < recommended < math.inf else None
+
+
+def find_start(answer: Answer, problem: str) -> dict | None:
+    """Return the setting to start with, as a row of `best`; None where nothing is recommended.
+
+    It is the recommended one; of a model of the user's table the quickest of those that may be best (`find_quicker`).
+    """
+    quicker = find_quicker(answer, problem) if learns_from_table(answer, problem) else None
+    return quicker.setting if quicker else _recommended(answer, problem)
+
+
+def learns_from_table(answer: Answer, problem: str) -> bool:
+    """Return whether a problem is a model of a table of the user's."""
+    return bool(answer.constants.get(problem, {}).get("digest"))
 
 
 def _train_seconds(answer: Answer, problem: str, weights: float, batch_size: int, value: float) -> float:
@@ -113,8 +131,11 @@ def _train_seconds(answer: Answer, problem: str, weights: float, batch_size: int
 
 
 def find_good_rates(answer: Answer, problem: str) -> Rates | None:
-    """Return the range around the best rate in which all are as good; None where too few were tried."""
-    row = _recommended(answer, problem)
+    """Return the range around the best rate in which all are as good; None where too few were tried.
+
+    It is that of the setting to start with.
+    """
+    row = find_start(answer, problem)
     if row is None:
         return None
     points = "accuracy" in answer.judge_by and problem not in answer.without

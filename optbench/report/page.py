@@ -12,6 +12,7 @@ import pandas as pd
 
 from optbench.analysis import hyperparameter_columns
 from optbench.analysis.answer import Answer, ask
+from optbench.analysis.decisions import find_start
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.protocol import WIDEN
 from optbench.analysis.selection import is_staged
@@ -252,9 +253,7 @@ class Page:
         if not led:
             return {}
         problem = max(led, key=lambda each: sizes[each] if pd.notna(sizes[each]) else 0)
-        name = sweep.answer.leader(problem)
-        row = sweep.best_of(problem).set_index("optimizer", drop=False).loc[name].to_dict()
-        found = self.describe_setting(row)
+        found = self.describe_setting(find_start(sweep.answer, problem) or {})
         setting = f"{found['rest']}, {found['rate']}"
         code = next(iter(found["codes"]), None)
         return found | {"problem": self.short[problem], "setting": setting, "code": code}
@@ -293,7 +292,7 @@ class Page:
         return {
             "short": describe_best(answer, problem),
             "unit": describe_unit(answer, problem),
-            "settings": [self.describe_setting(best.loc[name].to_dict()) for name in firsts[:MAX_SETTINGS]],
+            "settings": [self.describe_recommended(best.loc[name].to_dict()) for name in firsts[:MAX_SETTINGS]],
             "others": max(len(firsts) - MAX_SETTINGS, 0),
             "rest": "that none beats" if answer.list_open(problem) else "in first place",
             "sentence": answers.describe_without_name(answer, problem),
@@ -301,8 +300,13 @@ class Page:
             "length": state_length(runs) if len(runs) else "",
         }  # fmt: skip
 
+    def describe_recommended(self, row: dict) -> dict:
+        """Return the texts of a recommended setting: those of `describe_setting`, and `notes` on it."""
+        found = self.describe_setting(row)
+        return found | {"notes": "; ".join(filter(None, [found["fails"], *labels.list_warnings(row)]))}
+
     def describe_setting(self, row: dict) -> dict:
-        """Return the texts of a recommended setting: `name`, `setting`, `more`, `fails`, `notes`; and `codes`.
+        """Return the texts of a setting: `name`, `setting`, `more`, `fails`; and `codes`.
 
         row: of `ReportData.best`; more: hyperparameters that do not vary; codes: of `find_code`.
         """
@@ -317,7 +321,6 @@ class Page:
             "setting": " · ".join([*parts, *["eager"] * (row["optimizer"] in self.sweep.eager)]),
             "more": labels.hyperparameter_text(row, self.hyperparameters),
             "fails": fails,
-            "notes": "; ".join([*[fails] * bool(fails), *labels.list_warnings(row)]),
             "codes": codes,
         }
 

@@ -51,11 +51,16 @@ class Recommended(NamedTuple):
     """The cohort and lane of the plan that each of the rows comes from."""
     reported_runs: pd.DataFrame
     """`Answer.reported_runs`."""
+    by_batch_size: list[tuple[Cohort, Lane]]
+    """Places of the best setting of each batch size, of models of the user's table: one may start with it."""
 
 
 def recommend(plan: Plan, answer: Answer) -> Recommended:
     """Return the best setting of each problem and optimizer. answer: of the whole sweep."""
-    return Recommended(*find_places(plan, answer.settings), answer.reported_runs)
+    others: list[tuple[Cohort, Lane]] = []
+    if any(problem.digest for problem in plan.problems) and (levels := answer.levels.get("batch_size")):
+        others = find_places(plan, levels.coded.name_best_in_common(1))[1] if levels.in_common else []
+    return Recommended(*find_places(plan, answer.settings), answer.reported_runs, others)
 
 
 def make_chosen_spec(plan: Plan, settings: Recommended) -> Spec | None:
@@ -109,14 +114,17 @@ def make_snippets(settings: Recommended, runs: pd.DataFrame, code_of: CodeOf) ->
 
     code_of: returns the code of a setting, as `write_code` does.
     """
-    rows = []
-    for cohort, lane in settings.places:
+    rows: list[dict[str, Any]] = []
+    for cohort, lane in settings.places + settings.by_batch_size:
+        identity = identify_setting(cohort, lane)
+        if any(identity.items() <= row.items() for row in rows):
+            continue
         epochs, remark = _count_epochs(cohort, runs)
         if folds := count_folds(runs):
             remark = f"{remark} The sweep repeated the split in {folds} folds; this is one split.".strip()
         for library, equal, code, rate in code_of(cohort, lane, epochs, remark):
             row = {"library": library, "equal": int(equal), "code": code, "rate": rate}
-            rows.append(identify_setting(cohort, lane) | row)
+            rows.append(identity | row)
     return pa.Table.from_pylist(rows, SNIPPETS)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from optbench.analysis import varied_hyperparameters
 from optbench.analysis.answer import Answer
 from optbench.analysis.decisions import (
     NEAR,
@@ -12,6 +15,7 @@ from optbench.analysis.decisions import (
     find_last_quarter,
     find_moved_rates,
     find_quicker,
+    learns_from_table,
 )
 from optbench.wording import labels
 
@@ -20,16 +24,27 @@ _SMALL = 0.05
 
 
 def describe_decisions(answer: Answer) -> list[str]:
-    """Return a sentence for each problem of a sweep on one table, and on rates that move from problem to problem."""
+    """Return a sentence for each model of a user's table, and on rates that move from problem to problem."""
     found = [_describe_moved(answer, moved) for moved in find_moved_rates(answer).values()]
-    if not answer.is_one_table:
-        return found
     for problem in answer.best["problem"].unique():
+        if not learns_from_table(answer, problem):
+            continue
         parts = [*_describe_quicker(answer, problem), *_describe_rates(answer, problem)]
         parts += _describe_length(find_last_quarter(answer, problem))
         if parts:
             found.append(f"{answer.label(problem)}: {'; '.join(parts)}.")
     return found
+
+
+def write_setting(answer: Answer, row: Mapping) -> str:
+    """Return a row of `best` in a few words, "adam b16 cosine 0.01": without what all of a sweep have in common."""
+    runs = answer.runs
+    varied, short = varied_hyperparameters(runs, answer.tables.given), labels.name_schedules(runs["schedule"].unique())
+    words = [labels.optimizer_label(row, varied, answer.label)]
+    if runs.groupby("problem")["batch_size"].nunique().max() > 1:
+        words.append("full batch" if row["full_batch"] else f"b{int(row['batch_size'])}")
+    words += [short[row["schedule"]]] * (len(short) > 1)
+    return f"{' '.join(words)} {labels.number(row['lr'])}"
 
 
 def _describe_moved(answer: Answer, moved: MovedRate) -> str:
@@ -46,17 +61,19 @@ def _write_value(value: object) -> str:
 
 
 def _describe_quicker(answer: Answer, problem: str) -> list[str]:
-    """Return that another batch size trains quicker and is not shown to be worse, if there is one."""
+    """Return which setting has the lowest value where one starts with another that trains quicker, if so."""
     quicker = find_quicker(answer, problem)
     if quicker is None:
         return []
-    row = quicker.setting
-    schedule = labels.name_schedules(answer.schedules).get(row["schedule"], row["schedule"])
-    setting = f"{answer.label(row['optimizer'])} b{row['batch_size']} {schedule} {labels.number(row['lr'])}"
+    best = next(
+        row
+        for row in answer.best[answer.best["problem"] == problem].to_dict("records")
+        if row["optimizer"] == answer.leader(problem)
+    )
     seconds = [f"{labels.number(each, 2)} s" for each in (quicker.seconds, quicker.recommended_seconds)]
     return [
-        f"{setting} is not told apart from the recommended setting, and trains in about {seconds[0]} instead of "
-        f"{seconds[1]} (PyTorch on one core, estimated)"
+        f"start with the quicker of two that are not told apart: {write_setting(answer, best)} has the lowest value, "
+        f"but takes about {seconds[1]} to train, not {seconds[0]} (PyTorch on one core, estimated)"
     ]
 
 

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from optbench.analysis import varied_hyperparameters
-from optbench.analysis.answer import Answer
+from optbench.analysis.answer import PAIR, Answer
+from optbench.analysis.decisions import find_start
 from optbench.analysis.verdicts import ALL
 from optbench.contract.names import count_noun, join_names
 from optbench.wording import labels
 from optbench.wording.answers import list_remarks, split_measure
-from optbench.wording.decision_texts import describe_decisions
+from optbench.wording.decision_texts import describe_decisions, write_setting
 from optbench.wording.headlines import headline
 from optbench.wording.judged import (
     FEW_PROBLEMS,
@@ -195,19 +195,14 @@ def _list_worst(answer: Answer, problem: str) -> Cell:
 
 
 def _list_settings(answer: Answer) -> dict[str, Cell]:
-    """Return by problem the recommended setting of the leader, with a star where it lies at a limit of the search."""
-    runs, best = answer.runs, answer.best
-    found: dict[str, Cell] = {}
-    varied, short = varied_hyperparameters(runs, answer.tables.given), labels.name_schedules(runs["schedule"].unique())
-    batches = int(runs.groupby("problem")["batch_size"].nunique().max() > 1)
-    at_limit = {*zip(answer.edges["problem"], answer.edges["optimizer"], strict=True)}
-    leaders = best[best["optimizer"] == best["problem"].map(answer.leader)]
-    for row in leaders.to_dict("records"):
-        words = [labels.optimizer_label(row, varied, answer.label)]
-        words += ["full batch" if row["full_batch"] else f"b{int(row['batch_size'])}"] * batches
-        words += [short[row["schedule"]]] * (len(short) > 1)
-        star = "*" * ((row["problem"], row["optimizer"]) in at_limit)
-        found[row["problem"]] = [f"{' '.join(words)} {labels.number(row['lr'])}{star}"]
+    """Return by problem the setting to start with, with a star where it lies at a limit of the search."""
+    best, found = answer.best, dict[str, Cell]()
+    edges = best.merge(answer.edges[PAIR].drop_duplicates(), on=PAIR)
+    at_limit = {*zip(edges["problem"], edges["optimizer"], edges["lr"], strict=True)}
+    starts = [find_start(answer, problem) for problem in best["problem"].unique()]
+    for row in filter(None, starts):
+        star = "*" * ((row["problem"], row["optimizer"], row["lr"]) in at_limit)
+        found[row["problem"]] = [f"{write_setting(answer, row)}{star}"]
     return found
 
 

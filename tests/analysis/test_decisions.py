@@ -12,9 +12,11 @@ from optbench.analysis.decisions import (
     find_last_quarter,
     find_moved_rates,
     find_quicker,
+    find_start,
     step_seconds,
 )
 from optbench.results.results import Results
+from optbench.wording.summary import summarize
 
 RATES = tuple(float(rate) for rate in np.geomspace(1e-4, 1.0, 9))
 
@@ -88,7 +90,7 @@ def test_what_a_rate_costs_where_the_best_one_has_moved(shift, names):
     assert moved.cost == pytest.approx(math.exp(0.4 * shift), rel=1e-6)
 
 
-def planted_batches(worse):
+def planted_batches(worse, digest=""):
     """Return the answer of a sweep at batch sizes 4 and 64, the loss of the second so many times the first's."""
 
     def value(problem, optimizer, rate, stage, block, seed):
@@ -100,7 +102,7 @@ def planted_batches(worse):
     large = small.assign(
         batch_size=64, steps=100, log_tail=small["log_tail"] + math.log(worse) + noise, run_id=small["run_id"] + "b"
     )
-    problems = pd.DataFrame([{"problem": "p", "dim": 500, "examples": 640}])
+    problems = pd.DataFrame([{"problem": "p", "dim": 500, "examples": 640, "constant_answer": 0.0, "digest": digest}])
     return answer_of(pd.concat([small, large], ignore_index=True), [], "loss", problems=problems)
 
 
@@ -109,6 +111,15 @@ def test_a_quicker_batch_size_that_is_not_told_apart():
     assert quicker.setting["batch_size"] == 64 and quicker.setting["optimizer"] == "adam"
     assert quicker.seconds == pytest.approx(100 * step_seconds(500, 64))
     assert quicker.recommended_seconds == pytest.approx(1600 * step_seconds(500, 4))
+
+
+@pytest.mark.parametrize(("worse", "digest", "size"), [(1.05, "1f", 64), (3.0, "1f", 4), (1.05, "", 4)])
+def test_one_starts_with_the_quickest_that_may_be_best_on_a_table_of_ones_own(worse, digest, size):
+    answer = planted_batches(worse, digest)
+    assert find_start(answer, "p")["batch_size"] == size
+    text = " ".join(" ".join(summarize(answer)).split())
+    assert f"adam b{size} 0.1" in text.partition("p: ")[0]
+    assert ("not told apart: adam b4 0.1 has" in text) == (size == 64)
 
 
 def test_what_is_shown_to_be_worse_is_not_quicker():
