@@ -9,7 +9,7 @@ import pytest
 import optbench
 from optbench.atlas import archive, reruns
 from optbench.atlas.newcomers import Newcomer, enter
-from optbench.atlas.update import update
+from optbench.atlas.refresh import refresh
 from optbench.catalogue import loader
 from optbench.plan.spec_files import make_spec, read_spec
 from optbench.run.isolation import Isolation
@@ -55,7 +55,7 @@ def test_the_atlas_has_every_shipped_optimizer_on_problems_of_all_kinds(atlas):
 
 
 def test_the_atlas_is_of_the_rules_and_problems_that_ship(atlas):
-    """Whoever changes a rule runs python -m optbench.atlas.update; a problem: sweep atlas, then the archive anew."""
+    """Whoever changes a rule runs python -m optbench.atlas.refresh; a problem: sweep atlas, then the archive anew."""
     hashes = loader.load(()).hashes
     changed = [name for name, sha in atlas.provenance["plugins"].items() if hashes.get(name, sha) != sha]
     assert not changed
@@ -70,20 +70,20 @@ def test_only_rules_that_changed_run_again(small_sweep, tmp_path):
     (folder / "provenance.json").write_text(json.dumps(made))
     spec = read_spec(small_sweep / "spec.toml")
     told: list[str] = []
-    assert update(tmp_path / "again", folder, spec, told.append) == ["momentum"] and "has changed" in told[0]
+    assert refresh(tmp_path / "again", folder, spec, told.append) == ["momentum"] and "has changed" in told[0]
     assert {each.name for each in (tmp_path / "again").iterdir()} == {"momentum"}
     after = optbench.load(folder)
     columns = ["problem", "a", "b", "verdict", "ratio", "low", "high"]
     pd.testing.assert_frame_equal(after.verdicts()[columns], whole.verdicts()[columns])
     assert after.provenance["plugins"] == whole.provenance["plugins"] and after.look == whole.look
-    assert update(tmp_path / "again", folder, spec) == []
+    assert refresh(tmp_path / "again", folder, spec) == []
 
 
-def test_an_update_adds_an_optimizer_and_drops_one(small_sweep, tmp_path):
+def test_a_refresh_adds_an_optimizer_and_drops_one(small_sweep, tmp_path):
     folder, spec = tmp_path / "thin", read_spec(small_sweep / "spec.toml")
     archive.write(optbench.load(small_sweep), folder)
     other = make_spec({**spec.to_dict(), "optimizers": ["gd", "nesterov"]}, {})
-    assert update(tmp_path / "again", folder, other) == ["nesterov"]
+    assert refresh(tmp_path / "again", folder, other) == ["nesterov"]
     after = optbench.load(folder)
     assert set(after.runs["optimizer"]) == {"gd", "nesterov"} and after.look == 1
     beside = optbench.rank("nesterov", small_sweep, out=tmp_path / "beside").pairs
