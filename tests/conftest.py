@@ -122,9 +122,14 @@ def small_sweep(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def own_count_of_versions(tmp_path, monkeypatch):
-    """No test counts as one of the user's versions of an optimizer."""
-    monkeypatch.setattr("optbench.atlas.looks.cache_folder", lambda: tmp_path.with_name(f"{tmp_path.name}-count"))
+def own_count_of_versions(request, monkeypatch):
+    """No test counts as one of the user's versions of an optimizer; the few that rank make a folder for it."""
+
+    def folder():
+        own = request.getfixturevalue("tmp_path")
+        return own.with_name(f"{own.name}-count")
+
+    monkeypatch.setattr("optbench.atlas.looks.cache_folder", folder)
 
 
 @pytest.fixture
