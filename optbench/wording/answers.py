@@ -194,7 +194,7 @@ def _describe_tuning(answer: Answer) -> str:
 
 def name_reported_blocks(answer: Answer) -> str:
     """Return the number of blocks that have reported: of an unfinished sweep "2 to 3" where problems differ."""
-    low, high = answer.reported_blocks
+    low, high = answer.reported_blocks if answer.tables.missing else (answer.blocks, answer.blocks)
     return f"{low} to {high}" if low < high else str(high)
 
 
