@@ -35,8 +35,8 @@ RATES = (1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """The rates that are advised; between the rates that were tried, values are interpolated."""
 WORST = 10.0
 """The factor from the best that counts for all worse ones, and for a setting that was not tried."""
-CLOSE, FACTORS = 1.5, (1.1, 1.5)
-"""The factor within which other rates stay close to the advised one, and those within which advice held."""
+CLOSE = 1.5
+"""The factor within which other rates stay close to the advised one."""
 _AS_LONG = 3.0
 """The factor between the lengths of runs that are about the same."""
 _SETTING = ["optimizer", "schedule", "batch_size"]

@@ -26,6 +26,7 @@ from optbench.report.forest import label_ticks
 from optbench.report.report_files import fill, write_file
 from optbench.report.report_tables import Table, csv_text, number_cell, text_cell
 from optbench.wording import guide_texts as texts
+from optbench.wording.advice_texts import RECORD_HEADINGS, count_record
 from optbench.wording.matrix import LEADS, Cell
 from optbench.wording.published_texts import write_rho
 from optbench.wording.summary import count_runs
@@ -134,7 +135,9 @@ def make_section(name: str, table: pd.DataFrame, answer: Answer, guide: FieldGui
 
 def _write_advice(record: pd.DataFrame) -> Section:
     """Return the section on how often advice has held."""
-    return Section("advice", texts.TITLES["advice"], texts.SHORT["advice"], texts.describe_advice(record))
+    rows = [[text_cell(text) for text in row] for row in count_record(record)]
+    table = Table("advice", texts.TITLES["advice"], RECORD_HEADINGS, rows, RECORD_HEADINGS[1:])
+    return Section("advice", table.caption, texts.SHORT["advice"], texts.describe_advice(record), table=table)
 
 
 def _list_published(table: pd.DataFrame) -> Section:

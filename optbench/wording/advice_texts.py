@@ -12,9 +12,13 @@ from optbench.contract.errors import shown
 from optbench.contract.names import count_noun, join_with_and
 from optbench.wording.judged import format_ratio
 from optbench.wording.labels import name_schedules, number
-from optbench.wording.summary import lay_out
+from optbench.wording.summary import lay_out, wrap
 
-_WITHIN = 1.1, 1.5
+WITHIN = 1.1, 1.5
+"""The factors within which a choice is near the best of a problem."""
+RECORD_ROWS = {"three": "best of the three", "first": "first of them", "always": "always AdamW"}
+"""By column of `Advised.record`, what is tried."""
+RECORD_HEADINGS = ("tried", "within 10%", "within 1.5×", "within 10% tuned", "within 1.5× tuned")
 
 
 class About(NamedTuple):
@@ -31,22 +35,33 @@ class About(NamedTuple):
 
 
 def write_advice(about: About, table: pd.DataFrame, record: pd.DataFrame, width: int = 80) -> str:
-    """Return all that the terminal shows: a table, PyTorch's lines, the problems, and the track record."""
+    """Return all that the terminal shows: a table, PyTorch's lines, the track record, and what the advice rests on."""
     schedules = name_schedules(table["schedule"])
     rows = [
         [
             f"{row.place} {row.optimizer}", schedules[row.schedule], str(row.batch_size), number(row.lr),
-            f"{number(row.lr_low)}-{number(row.lr_high)}", f"{format_ratio(row.ratio)}×", f"{format_ratio(row.worst)}×",
+            _write_range(row.lr_low, row.lr_high), f"{format_ratio(row.ratio)}×", f"{format_ratio(row.worst)}×",
         ]
         for row in table.itertuples()
     ]  # fmt: skip
     heads = ("try first", "schedule", "batch", "rate", "as good", "from the best", "at worst")
-    columns = {head: [[text] for text in texts] for head, texts in zip(heads, zip(*rows, strict=True), strict=True)}
-    lines = [f"For {about.title}:", "", *lay_out(columns, width), ""]
+    lines = [*wrap(f"For {about.title}:", width), "", *_lay_out(heads, rows, width), ""]
     lines += [f"{row.place} {row.torch}" for row in table.itertuples()]
-    first = table.iloc[0]
-    lines += ["", "A script of PyTorch for the first:", f"    {write_command(first)}"]
-    return "\n".join([*lines, "", *describe_basis(about), "", describe_record(record)])
+    lines += ["", *(part for text in describe_record(record) for part in wrap(text, width)), ""]
+    lines += _lay_out(RECORD_HEADINGS, count_record(record), width)
+    lines += ["", "A script of PyTorch for the first:", f"    {write_command(table.iloc[0])}", ""]
+    return "\n".join([*lines, *(part for text in describe_basis(about) for part in wrap(text, width))])
+
+
+def _lay_out(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Return the lines of a table of rows."""
+    return lay_out({head: [[row[place]] for row in rows] for place, head in enumerate(heads)}, width)
+
+
+def _write_range(low: float, high: float) -> str:
+    """Return "0.01-0.1"; of one rate "only 0.1"."""
+    ends = number(low), number(high)
+    return f"only {ends[0]}" if ends[0] == ends[1] else "-".join(ends)
 
 
 def name_table(data: object) -> str:
@@ -73,19 +88,30 @@ def describe_basis(about: About) -> list[str]:
     return texts
 
 
-def describe_record(record: pd.DataFrame) -> str:
-    """Return how often advice held, of the first, of the best of three and of AdamW, as it is and with rates tuned."""
+def describe_record(record: pd.DataFrame) -> list[str]:
+    """Return sentences on the track record of advice: what its table shows, and where always AdamW does as well."""
+    texts = [
+        f"Track record, each of {count_noun(len(record), 'problem')} advised from the others: how often a choice "
+        "comes within 10% or a factor of 1.5 of the best there; tuned: with its rate tuned there."
+    ]
+    always = _count(record, "always")
+    for name in ("three", "first"):
+        pairs = zip(RECORD_HEADINGS[1:], _count(record, name), always, strict=True)
+        if heads := [head for head, mine, other in pairs if mine <= other]:
+            texts.append(f"The {RECORD_ROWS[name]} is no better than always AdamW {join_with_and(heads)}.")
+    return texts
 
-    def count(name: str) -> str:
-        """Return on how many problems a column of ratios is within each of the factors."""
-        return " and ".join(str(int((record[name] <= factor).sum())) for factor in _WITHIN)
 
-    return (
-        f"Track record, each of {count_noun(len(record), 'problem')} advised from the others: the best of the three was"
-        f" within 10% and within a factor of 1.5 of the best on {count('three')} (the first alone on {count('first')}; "
-        f"always AdamW, its rate chosen likewise, on {count('always')}), and with rates tuned there on "
-        f"{count('three_tuned')} ({count('first_tuned')}; {count('always_tuned')})."
-    )
+def count_record(record: pd.DataFrame) -> list[list[str]]:
+    """Return the rows of the table of the track record: on how many problems each is within each of the factors."""
+    return [
+        [words, *(f"{count} of {len(record)}" for count in _count(record, name))] for name, words in RECORD_ROWS.items()
+    ]
+
+
+def _count(record: pd.DataFrame, name: str) -> list[int]:
+    """Return on how many problems a choice is within each of the factors, as it is and with the rate tuned there."""
+    return [int((record[f"{name}{tuned}"] <= factor).sum()) for tuned in ("", "_tuned") for factor in WITHIN]
 
 
 def refuse_number(given: Sequence[str]) -> str:

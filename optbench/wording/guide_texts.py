@@ -86,7 +86,7 @@ def describe_advice(record: pd.DataFrame) -> list[str]:
     """Return sentences on the track record of advice. record: `Advised.record`."""
     return [
         "optbench advise names three optimizers to try first, with their rates, from the problems of a kind",
-        describe_record(record).rstrip("."),
+        *(text.rstrip(".") for text in describe_record(record)),
         "Rates carry over badly from one problem to another, so advice is where to begin, and no reason not to tune",
     ]
 

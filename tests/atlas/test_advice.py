@@ -9,6 +9,7 @@ import pytest
 
 from optbench.atlas import advisor
 from optbench.contract.errors import OptbenchError
+from optbench.wording import advice_texts
 
 # samples to the target on three problems at each of two rates: muon is the best but on c, where its rate is another
 SAMPLES = {
@@ -54,6 +55,35 @@ def test_the_track_record_is_that_of_each_problem_advised_from_the_others(costs)
     assert math.isclose(record.loc["c", "three_tuned"], 1)
     assert math.isclose(record.loc["c", "always_tuned"], 1.2)
     assert list(record.index) == ["c"]
+
+
+RECORD = pd.DataFrame({
+    "three": [1.0, 1.3, 9.0], "first": [1.0, 2.0, 9.0], "always": [1.05, 9.0, 9.0],
+    "three_tuned": [1.0, 1.0, 2.0], "first_tuned": [1.0, 1.6, 2.0], "always_tuned": [1.0, 1.2, 1.4],
+})  # fmt: skip
+
+
+def test_the_track_record_is_counted_in_a_table_and_told_where_it_is_no_better():
+    assert advice_texts.count_record(RECORD) == [
+        ["best of the three", "1 of 3", "2 of 3", "2 of 3", "2 of 3"],
+        ["first of them", "1 of 3", "1 of 3", "1 of 3", "1 of 3"],
+        ["always AdamW", "1 of 3", "1 of 3", "1 of 3", "3 of 3"],
+    ]
+    assert advice_texts.describe_record(RECORD)[1:] == [
+        "The best of the three is no better than always AdamW within 10% and within 1.5× tuned.",
+        "The first of them is no better than always AdamW within 10%, within 1.5×, within 10% tuned and within 1.5× "
+        "tuned.",
+    ]
+    better = RECORD.assign(always=9.0, always_tuned=9.0)
+    assert len(advice_texts.describe_record(better)) == 1
+
+
+def test_the_text_is_80_letters_wide_but_for_code_and_one_rate_is_no_range():
+    found = advisor.advise(kind="networks")
+    text = [line for line in str(found).splitlines() if line[2:] not in set(found.table["torch"])]
+    assert max(map(len, text)) <= 80
+    one = found.table["lr_low"] == found.table["lr_high"]
+    assert one.any() and sum("only " in line for line in text) == one.sum()
 
 
 def test_a_problem_is_advised_from_its_own_name_else_its_kind():
