@@ -133,7 +133,11 @@ def advise(
     costs = measure_costs(tried)
     record = keep_record(costs, known, data is not None, budget is not None)
     table = tabulate(costs.at_rate.loc[near])
-    about = advice_texts.About(problem or kind or advice_texts.name_table(data), tuple(near), size, batch_size)
+    where: tuple[str, ...] = () if problem is None else ("--problems", problem)
+    if isinstance(data, str | Path):
+        where = ("--data", str(data), *(() if target is None else ("--target", target)))
+    title = problem or kind or advice_texts.name_table(data)
+    about = advice_texts.About(title, tuple(near), size, batch_size, where)
     return Advised(advice_texts.write_advice(about, table, record), table, tuple(near), record)
 
 

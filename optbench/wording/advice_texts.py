@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -32,6 +33,8 @@ class About(NamedTuple):
     """The batch size of all runs; None where it is advised."""
     asked_size: int | None
     """The one that was asked for."""
+    where: tuple[str, ...] = ()
+    """The words of the command of a sweep that say what the advice is for."""
 
 
 def write_advice(about: About, table: pd.DataFrame, record: pd.DataFrame, width: int = 80) -> str:
@@ -49,8 +52,11 @@ def write_advice(about: About, table: pd.DataFrame, record: pd.DataFrame, width:
     lines += [f"{row.place} {row.torch}" for row in table.itertuples()]
     lines += ["", *(part for text in describe_record(record) for part in wrap(text, width)), ""]
     lines += _lay_out(RECORD_HEADINGS, count_record(record), width)
-    lines += ["", "A script of PyTorch for the first:", f"    {write_command(table.iloc[0])}", ""]
-    return "\n".join([*lines, *(part for text in describe_basis(about) for part in wrap(text, width))])
+    lines += ["", "A script of PyTorch for the first:", f"    {write_command(table.iloc[0])}"]
+    if about.where:
+        words = ["optbench", "sweep", *about.where, "--optimizers", ", ".join(table["optimizer"])]
+        lines += ["To tune these three yourself:", f"    {shlex.join(words)}"]
+    return "\n".join([*lines, "", *(part for text in describe_basis(about) for part in wrap(text, width))])
 
 
 def _lay_out(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[str]:
@@ -65,8 +71,9 @@ def _write_range(low: float, high: float) -> str:
 
 
 def name_table(data: object) -> str:
-    """Return what a user's table is called: its file, if it has one."""
-    return f"linear models and networks on {data if isinstance(data, str | Path) else 'your data'}"
+    """Return what advice on a user's table is for: its file, if it has one, and that no row of it is looked at."""
+    name = data if isinstance(data, str | Path) else "your data"
+    return f"linear models and networks on {name} (the same for any table: it comes from such problems, not your rows)"
 
 
 def write_command(row: pd.Series) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 
 import numpy as np
 import pandas as pd
@@ -127,4 +128,18 @@ def test_a_table_is_advised_from_linear_models_and_networks():
     found = advisor.advise(data=table, target="y")
     assert set(found.record["kind"]) == {"linear models", "networks"}
     assert set(found.problems) == set(found.record["problem"])
-    assert "linear models and networks on your data" in str(found)
+    assert "linear models and networks on your data (the same for any table" in str(found)
+    assert "optbench sweep" not in str(found)  # the command cannot name a DataFrame
+
+
+@pytest.mark.parametrize("given", [{"problem": "quadratic(condition=1e4)"}, {"data": "my data.csv", "target": "is y"}])
+def test_the_next_step_is_a_sweep_of_the_three_that_a_shell_takes(given, command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pd.DataFrame({"size": np.arange(30.0) ** 1.5, "is y": np.arange(30) % 2}).to_csv("my data.csv", index=False)
+    found = advisor.advise(**given)
+    (line,) = (line for line in str(found).splitlines() if line.startswith("    optbench sweep"))
+    words = shlex.split(line)[1:]
+    assert words[-1] == ", ".join(found.table["optimizer"])
+    assert set(given.values()) <= set(words)
+    code, _, errors = command(*words, "--dry-run")
+    assert code == 0, errors
