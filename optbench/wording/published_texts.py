@@ -43,7 +43,8 @@ def _count(known: pd.DataFrame) -> str:
     """Return how many intervals lie on either side of 0, and how many would by chance."""
     above, below = int((known["low"] > 0).sum()), int((known["high"] < 0).sum())
     chance = f"of orders that have nothing to do with each other about {len(known) / 40:.1f} are on either side"
-    return f"of {len(known)} intervals, those above 0 are {above}, those below {below}; {chance}"
+    lie = "lies" if above == 1 else "lie"
+    return f"{above or 'none'} of {len(known)} intervals {lie} above 0, {below or 'none'} below; {chance}"
 
 
 def _describe_source(source: str, rows: pd.DataFrame) -> str:

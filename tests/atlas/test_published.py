@@ -92,6 +92,6 @@ def test_texts_say_what_was_found():
     one_of_many.loc[one_of_many["kind"] != "networks", ["low", "high"]] = [-0.5, 0.5]
     said = headline_published(one_of_many)
     assert said.startswith("The order is not shown to agree with a published one (1 compared)")
-    assert "of 4 intervals, those above 0 are 1, those below 0; " in said
+    assert ": 1 of 4 intervals lies above 0, none below; " in said
     none = published.correlate(planted({"mlp": {"gd": 1.0, "rprop": 2.0}}))
     assert "too few" in describe_published(none)[0] and "No published order" in headline_published(none)
