@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.answer import Answer
-from optbench.analysis.ranking import BEHIND, FAILED
+from optbench.analysis.ranking import BEHIND
 from optbench.analysis.verdicts import OPEN
 from optbench.atlas import advisor
 from optbench.atlas.field_guide import FieldGuide, make_guide
@@ -29,7 +29,6 @@ from optbench.wording import guide_texts as texts
 from optbench.wording.advice_texts import RECORD_HEADINGS, count_record
 from optbench.wording.matrix import LEADS, Cell
 from optbench.wording.published_texts import write_rho
-from optbench.wording.summary import count_runs
 
 FARTHEST = 1000.0
 """The factor at which an axis of ratios ends."""
@@ -106,9 +105,10 @@ def write_guide(answer: Answer, folder: Path, command: str) -> Path:
         "guide.html",
         title=texts.headline_guide(answer, guide.ranks),
         findings=texts.describe_findings(answer, guide.ranks, guide.kinds, guide.tuning),
-        counts=count_runs(answer.runs),
+        basis=texts.describe_basis(answer),
         sections=sections,
         legend=texts.LEGEND,
+        signs=texts.SIGNS,
         foot=texts.describe_making(command, __version__, sweep, [*files]),
         count=count_noun(len(guide.ranks), "optimizer"),
     )
@@ -166,7 +166,7 @@ def list_cells(ratios: pd.DataFrame, answer: Answer) -> list[tuple[str, list[Cel
 def _make_cell(row: Mapping[str, Any], label: str) -> Cell:
     """Return the cell of an optimizer and a kind."""
     count, of = row["may_be_best"], row["problems"]
-    state = LEADS if count == of else OPEN if count > of / 2 else FAILED if row["failed"] else BEHIND
+    state = LEADS if count == of else OPEN if count > of / 2 else BEHIND
     text, words = texts.say_ratio(row, label)
     return Cell(state, row["ratio"], text, "", words)
 

@@ -14,6 +14,7 @@ from optbench.wording.advice_texts import describe_record
 from optbench.wording.judged import SAMPLES, format_interval, format_ratio, name_unit
 from optbench.wording.labels import count_problems, number, shorten_schedules
 from optbench.wording.published_texts import headline_published
+from optbench.wording.summary import count_runs
 
 _MOST = 8
 """Names that a list shows."""
@@ -47,8 +48,12 @@ KIND_HEADINGS = ("kind", "problems", "open", "may be best on all", "on most")
 LEGEND = (
     ("leads", "may be the best on all problems of the kind"), ("open", "on most of them"),
     ("behind", "shown to be behind on half of them or more, the darker the further"),
-    ("failed", "the same, and every run fails on some"),
 )  # fmt: skip
+SIGNS = (
+    ("≥", "at least, as a target was missed, or the search ended"),
+    ("*", "every run fails on some problem of the kind"),
+)  # fmt: skip
+"""Signs in the cells of the picture, in words."""
 TUNING_KEY = (("", "one setting for all problems"), ("hollow", "the shipped rate, a constant schedule, batch 16"))
 
 
@@ -58,6 +63,11 @@ def headline_guide(answer: Answer, ranks: pd.DataFrame) -> str:
     scope = f"{count_noun(count, 'optimizer')} on {count_noun(int(first['ranked']), 'problem')}"
     interval = "" if np.isnan(first["low"]) else f" [{first['low']:.1f}–{first['high']:.1f}]"
     return f"Best mean rank of {scope}: {answer.label(first['optimizer'])}, {first['mean_rank']:.1f}{interval}"
+
+
+def describe_basis(answer: Answer) -> str:
+    """Return in a line what the numbers rest on: runs and blocks, and for what intervals hold."""
+    return f"{count_runs(answer.runs)}; intervals are at 95%, each by itself"
 
 
 def describe_findings(answer: Answer, ranks: pd.DataFrame, kinds: pd.DataFrame, tuning: pd.DataFrame) -> list[str]:
@@ -112,7 +122,7 @@ def describe_section(name: str, answer: Answer, table: pd.DataFrame) -> list[str
         "ratios": [
             "Each row is an optimizer, the best mean rank first; each column a kind of problem",
             f"A number says how many times the {unit} of a problem's best optimizer it takes, each tuned: a geometric "
-            "mean over the problems of the kind. ≥: at least, as a target was missed, or the search ended",
+            "mean over the problems of the kind",
             "Colors say what is shown: an optimizer may be the best where none is shown to be more than 5% ahead of it",
         ],
         "kinds": [
@@ -124,7 +134,7 @@ def describe_section(name: str, answer: Answer, table: pd.DataFrame) -> list[str
         "mean_ranks": [
             f"On each of the {count} optimizers are ranked by what they give once tuned",
             "A mark is the mean of these ranks, a line its 95% interval for further problems like these, by a "
-            "bootstrap over problems, each by itself",
+            "bootstrap over problems",
         ],
         "tuning": [
             f"How many times the {unit} of the setting that is tuned for the problem another one takes: the geometric "
@@ -170,7 +180,9 @@ def say_ratio(row: Mapping[str, Any], name: str) -> tuple[str, str]:
     text = f"{'≥ ' if row['bound'] else ''}{format_ratio(row['ratio'])}"
     words = f"{name}, {row['kind']}: {text} times the best"
     words += f"; may be the best on {count_problems(row['may_be_best'], row['problems'])}"
-    return text, words + (f"; fails on {count_problems(row['failed'], row['problems'])}" if row["failed"] else "")
+    if row["failed"]:
+        return f"{text}*", f"{words}; fails on {count_problems(row['failed'], row['problems'])}"
+    return text, words
 
 
 def say_values(name: str, row: Mapping[str, Any]) -> list[str]:

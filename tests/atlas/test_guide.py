@@ -11,6 +11,7 @@ from browser import chromium, opened, scrolls_sideways  # noqa: F401
 import optbench
 from optbench.atlas import field_guide
 from optbench.atlas.kinds import find_kind
+from optbench.wording import guide_texts
 
 RATES = (0.001, 0.01, 0.1, 1.0)
 BUDGET = 1000
@@ -155,6 +156,14 @@ def test_the_page_says_what_its_tables_do(guide):
     assert (
         "optbench guide" in page[page.index('id="made"') :] and optbench.__version__ in page[page.index('id="made"') :]
     )
+
+
+def test_every_sign_in_the_cells_is_in_the_legend(guide):
+    row = {"kind": "classical", "ratio": 15.0, "bound": True, "may_be_best": 0, "problems": 6, "failed": 1}
+    assert guide_texts.say_ratio(row, "gd")[0] == "≥ 15*"
+    assert guide_texts.say_ratio({**row, "bound": False, "failed": 0}, "gd")[0] == "15"
+    page = (guide / "index.html").read_text()
+    assert re.findall(r'<span class="sign">(.)</span>', page) == ["≥", "*"]
 
 
 @pytest.mark.parametrize("width", [390, 1440])
