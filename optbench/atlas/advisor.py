@@ -15,8 +15,8 @@ import pandas as pd
 from annotated_types import Gt
 
 from optbench.analysis.answer import Answer
-from optbench.analysis.protocol import TUNES
 from optbench.atlas import archive
+from optbench.atlas.field_guide import NEAR, REFERENCE, list_trials
 from optbench.atlas.kinds import KINDS, find_kind
 from optbench.catalogue import loader
 from optbench.contract.arguments import Count, Real, checked
@@ -29,14 +29,12 @@ from optbench.wording import advice_texts
 
 OF_DATA = ("linear models", "networks")
 """The kinds of problems that learn from a table."""
-COUNT, REFERENCE = 3, "adamw"
-"""How many optimizers are advised, and the one that is tried without any advice."""
+COUNT = 3
+"""How many optimizers are advised."""
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """The rates that are advised; between the rates that were tried, values are interpolated."""
 WORST = 10.0
 """The factor from the best that counts for all worse ones, and for a setting that was not tried."""
-CLOSE = 1.5
-"""The factor within which other rates stay close to the advised one."""
 _AS_LONG = 3.0
 """The factor between the lengths of runs that are about the same."""
 _SETTING = ["optimizer", "schedule", "batch_size"]
@@ -142,13 +140,11 @@ def advise(
 
 
 def read_tried(answer: Answer, batch_size: int | None = None) -> tuple[pd.DataFrame, int | None]:
-    """Return the settings that a sweep has tried, with y of their measure, and the batch size if one is wanted.
+    """Return the trials of a sweep, as `list_trials` has them, and the batch size if one is wanted.
 
     Only batch sizes that most problems have are there; with a batch size, the nearest of them alone.
     """
-    tuning = answer.coded.stage == TUNES
-    names = ["problem", *_SETTING, "lr", "epochs"]
-    tried = answer.runs.iloc[answer.coded.row[tuning]][names].assign(y=answer.coded.y[tuning])
+    tried = list_trials(answer)
     counts = tried["batch_size"].value_counts()
     sizes = [each for each, count in counts.items() if 2 * count >= counts.max()]
     if batch_size is None:
@@ -159,8 +155,7 @@ def read_tried(answer: Answer, batch_size: int | None = None) -> tuple[pd.DataFr
 
 def list_problems(tried: pd.DataFrame) -> pd.DataFrame:
     """Return the problems of what was tried, with their kinds and the epochs of their runs."""
-    known = tried.groupby("problem", sort=False)[["epochs"]].max()
-    return known.assign(kind=[find_kind(name) for name in known.index])
+    return tried.groupby("problem", sort=False)[["epochs", "kind"]].max()
 
 
 def keep_record(costs: Costs, known: pd.DataFrame, of_data: bool = False, as_long: bool = False) -> pd.DataFrame:
@@ -228,7 +223,7 @@ def tabulate(costs: pd.DataFrame) -> pd.DataFrame:
     means, rows, catalogue = _mean(costs), [], loader.load_all(())
     for place, setting in enumerate(choose(costs), 1):
         by_rate = means[setting[:-1]]
-        close = by_rate <= by_rate[setting[-1]] + math.log(CLOSE)
+        close = by_rate <= by_rate[setting[-1]] + math.log(NEAR)
         gaps = (~close).cumsum()
         close = by_rate.index[close & (gaps == gaps[setting[-1]])]
         optimizer, values = catalogue.optimizer(setting[0])

@@ -22,9 +22,9 @@ from optbench.contract.errors import OptbenchError
 from optbench.contract.search import RATE
 
 REFERENCE = "adamw"
-"""The optimizer that rates are told beside."""
+"""The optimizer that rates are told beside, and that is tried without any advice."""
 NEAR = 1.5
-"""How many times the samples of the best rate a rate may take to be near it."""
+"""How many times the samples of the best rate, or of the advised one, a rate may take to be near it."""
 OTHERS = "others"
 """The kind of problems that the atlas does not have."""
 DEFAULT = {"batch_size": 16, "schedule": "constant"}
@@ -147,7 +147,7 @@ def list_trials(answer: Answer) -> pd.DataFrame:
     hit = np.where(timed, coded.times.reached, ~coded.bad)
     twice = np.log(2 * np.maximum(coded.times.samples, 1.0))
     cost = np.where(timed, np.where(hit, coded.y, twice), np.minimum(coded.y, coded.start))
-    columns = [*_ARM, RATE, "stage", "block"]
+    columns = [*_ARM, RATE, "stage", "block", "epochs"]
     table = answer.runs.iloc[coded.row][columns].assign(y=coded.y, cost=cost, hit=hit.astype(bool), cut=coded.cut)
     table = table[table["stage"].isin((SCREEN, WIDEN)) & ~table.pop("cut")]
     table = table.merge(answer.settings[[*PAIR, "block"]], on=[*PAIR, "block"])
