@@ -24,7 +24,7 @@ from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.names import split_levels
 from optbench.plan.data_sweep import design_sweep
 from optbench.results.results import load
-from optbench.translation.setting import Setting, describe_in_torch
+from optbench.translation.setting import Setting, describe_in_torch, find_equal
 from optbench.wording import advice_texts
 
 OF_DATA = ("linear models", "networks")
@@ -90,6 +90,7 @@ def advise(
     kind: str | None = None,
     batch_size: Count | None = None,
     budget: Annotated[Real, Gt(0)] | None = None,
+    in_torch: bool = False,
 ) -> Advised:
     """Advise which three optimizers to try first, from the nearest problems of the atlas that ships; nothing runs.
 
@@ -100,6 +101,7 @@ def advise(
         kind: of the problem: "classical", "quadratics", "saddles and plateaus", "linear models", "networks", "tokens".
         batch_size: of your runs: advice is from the nearest that the atlas has; None: the batch size is advised, too.
         budget: the epochs of your runs: only problems count that ran for a third to three times as many.
+        in_torch: whether only optimizers are advised that torch.optim has itself.
 
     Returns:
         The advice, the problems behind it, and how often such advice has held.
@@ -129,13 +131,15 @@ def advise(
     if not near:
         raise OptbenchError(advice_texts.refuse_length(budget, known["epochs"]))
     costs = measure_costs(tried)
+    if in_torch:
+        costs = keep_torch(costs)
     record = keep_record(costs, known, data is not None, budget is not None)
     table = tabulate(costs.at_rate.loc[near])
     where: tuple[str, ...] = () if problem is None else ("--problems", problem)
     if isinstance(data, str | Path):
         where = ("--data", str(data), *(() if target is None else ("--target", target)))
     title = problem or kind or advice_texts.name_table(data)
-    about = advice_texts.About(title, tuple(near), size, batch_size, where)
+    about = advice_texts.About(title, tuple(near), size, batch_size, where, in_torch)
     return Advised(advice_texts.write_advice(about, table, record), table, tuple(near), record)
 
 
@@ -183,6 +187,18 @@ def measure_costs(tried: pd.DataFrame) -> Costs:
     return Costs(at_rate.fillna(math.inf), tuned.fillna(math.inf))
 
 
+def keep_torch(costs: Costs) -> Costs:
+    """Return the costs of the optimizers that torch.optim has, each as far from the best of all as before."""
+    names = [each for each in costs.tuned.columns if find_equal(_make_setting((*each, 1.0)), "torch").call is not None]
+    return Costs(costs.at_rate.loc[:, [each[:-1] in names for each in costs.at_rate.columns]], costs.tuned[names])
+
+
+def _make_setting(setting: tuple) -> Setting:
+    """Return a setting of the atlas, optimizer, schedule, batch_size and lr, as one that can be written in code."""
+    (name, schedule, batch_size, lr), catalogue = setting, loader.load_all(())
+    return Setting(*catalogue.optimizer(name), lr, catalogue.schedule(schedule), batch_size, epochs=1)
+
+
 def choose(costs: pd.DataFrame, count: int = COUNT) -> list[tuple]:
     """Return the settings to try first, of so many optimizers: those with the least mean logarithm of the ratio.
 
@@ -220,16 +236,14 @@ def track(costs: Costs, near: Mapping[str, Iterable[str]]) -> pd.DataFrame:
 
 def tabulate(costs: pd.DataFrame) -> pd.DataFrame:
     """Return `Advised.table`. costs: `Costs.at_rate` of the nearest problems."""
-    means, rows, catalogue = _mean(costs), [], loader.load_all(())
+    means, rows = _mean(costs), []
     for place, setting in enumerate(choose(costs), 1):
         by_rate = means[setting[:-1]]
         close = by_rate <= by_rate[setting[-1]] + math.log(NEAR)
         gaps = (~close).cumsum()
         close = by_rate.index[close & (gaps == gaps[setting[-1]])]
-        optimizer, values = catalogue.optimizer(setting[0])
-        made = Setting(optimizer, values, setting[3], catalogue.schedule(setting[1]), setting[2], epochs=1)
         numbers = close[0], close[-1], math.exp(means[setting]), math.exp(costs[setting].max())
-        rows.append((place, *setting, *numbers, describe_in_torch(made)))
+        rows.append((place, *setting, *numbers, describe_in_torch(_make_setting(setting))))
     return pd.DataFrame(rows, columns=["place", *_SETTING, "lr", "lr_low", "lr_high", "ratio", "worst", "torch"])
 
 

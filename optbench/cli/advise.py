@@ -8,7 +8,7 @@ import typer
 
 from optbench.cli import completion
 from optbench.cli.groups import INPUT
-from optbench.cli.options import Json, option
+from optbench.cli.options import Json, flag, option
 from optbench.cli.output import print_json
 
 
@@ -32,6 +32,7 @@ def advise(
     budget: Annotated[float | None, option(
         "budget", "EPOCHS", "Those of your runs: problems that ran for a third to three times as long count.", INPUT,
     )] = None,
+    in_torch: Annotated[bool, flag("in-torch", "Advise only optimizers that torch.optim has itself.", INPUT)] = False,
     json: Json = False,
 ) -> None:  # fmt: skip
     """Advise which three optimizers to try first, with their rates, from the nearest problems of the atlas.
@@ -45,7 +46,9 @@ def advise(
     """
     from optbench.atlas.advisor import advise as find_advice
 
-    found = find_advice(problem, data=data, target=target, kind=kind, batch_size=batch_size, budget=budget)
+    found = find_advice(
+        problem, data=data, target=target, kind=kind, batch_size=batch_size, budget=budget, in_torch=in_torch
+    )
     if json:
         print_json({"table": found.table, "problems": found.problems, "record": found.record})
     else:

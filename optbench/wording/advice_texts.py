@@ -35,6 +35,8 @@ class About(NamedTuple):
     """The one that was asked for."""
     where: tuple[str, ...] = ()
     """The words of the command of a sweep that say what the advice is for."""
+    in_torch: bool = False
+    """Whether only optimizers are advised that torch.optim has."""
 
 
 def write_advice(about: About, table: pd.DataFrame, record: pd.DataFrame, width: int = 80) -> str:
@@ -90,6 +92,8 @@ def describe_basis(about: About) -> list[str]:
         "Ratios to the best of a problem are of one run a setting: samples to its target, else the loss at the end; "
         '"from the best" is their geometric mean, each at most 10; "as good" are rates within a factor of 1.5 of that.',
     ]
+    if about.in_torch:
+        texts.append("Only optimizers of torch.optim are advised; the best of a problem is that of all.")
     if about.size != about.asked_size:
         texts.append(f"Batches of {about.size} are the nearest to {about.asked_size} that the atlas has.")
     return texts

@@ -110,6 +110,16 @@ def test_what_cannot_be_advised_is_one_line(given, message):
         advisor.advise(**given)
 
 
+def test_advice_in_torch_names_calls_of_pytorch_and_counts_from_the_best_of_all(command):
+    found, every = advisor.advise(kind="networks", in_torch=True), advisor.advise(kind="networks")
+    assert found.table["torch"].str.fullmatch(r"torch\.optim\.\w+\(lr=.*\)").all()
+    assert not every.table["torch"].str.fullmatch(r"torch\.optim\.\w+\(lr=.*\)").all()
+    assert found.table["ratio"].min() > every.table["ratio"].min() > 1
+    assert found.record["always"].tolist() == every.record["always"].tolist()  # AdamW is in both
+    code, out, _ = command("advise", "--kind", "networks", "--in-torch")
+    assert code == 0 and out.rstrip() == str(found)
+
+
 def test_the_command_prints_what_the_function_returns(command):
     code, out, _ = command("advise", "--kind", "linear models", "--batch-size", "100", "--json")
     found, same = json.loads(out), advisor.advise(kind="linear models", batch_size=100)
