@@ -8,7 +8,7 @@ sides are tuned, else a seed.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -40,6 +40,7 @@ from optbench.analysis.verdicts import (
     OPEN,
     WINS,
     count_needed,
+    find_more_trials,
     judge_differences,
     judge_problems,
     pair_cells,
@@ -90,6 +91,8 @@ class Comparison:
     """The share from which a regression is tested; None: none is."""
     sides: Sequence[Mapping[str, Any]] = ()
     """Of A and of B: folder, optimizer (where two are compared), the version of optbench, runs, and what is missing."""
+    untuned: Collection[str] = ()
+    """What stands in the columns a and b and runs as it is: tuning the others is what is asked, and no advantage."""
     without: Sequence[str] = ()
     """The problems that lack the measure, and are compared by loss."""
     names: Mapping[str, str] = field(default_factory=dict)
@@ -125,7 +128,8 @@ class Comparison:
             [{**row, **{key: self.labels.get(row[key], row[key]) for key in keys}} for row in rows]
             for rows in (self.missing, self.lost)
         )
-        return replace(self, table=self.table.assign(**texts), missing=missing, lost=lost)
+        untuned = [self.labels.get(name, name) for name in self.untuned]
+        return replace(self, table=self.table.assign(**texts), untuned=untuned, missing=missing, lost=lost)
 
 
 class Effects(NamedTuple):
@@ -155,6 +159,7 @@ def compare_tables(
     confidence: float = 0.95,
     look: int = 1,
     targets: tuple[Targets, Targets] | None = None,
+    untuned: Collection[str] = (),
 ) -> Comparison:
     """Return a row for each problem and pair of optimizers; with several problems, a row "all" at the end.
 
@@ -162,8 +167,9 @@ def compare_tables(
     default every name that both have, with itself. judge_by: the measure to compare by (`tail_values`). choose_by: the
     measures by which A and B chose their settings, for "tuned"; by default the same. look: how often the blocks were
     looked at (`compare_levels`). targets: those of "time" in all of A and of B (`code_runs`), if the tables hold a part
-    of these; None: those of the tables. Values are compared at the easier one. by: the kind of comparison; None:
-    "tuned" where both are staged and report on the same seeds, or share no setting; else "settings".
+    of these; None: those of the tables. Values are compared at the easier one. untuned: as for `compare_levels`. by:
+    the kind of comparison; None: "tuned" where both are staged and report on the same seeds, or share no setting; else
+    "settings".
 
     `optbench.compare` has the columns. ratio: its logarithm is the mean of y_B - y_A, paired by seed, over blocks
     ("tuned") or over seeds ("settings", after the mean over settings). Differences below a millionth are rounding and
@@ -200,7 +206,7 @@ def compare_tables(
     spoiled = effects.rows["problem"].map(why)
     rows = effects.rows.assign(reason=effects.rows["reason"].mask(spoiled.notna(), spoiled))
     differences = np.where(spoiled.notna().to_numpy()[:, None], np.nan, effects.differences)
-    judged = _judge_rows(effects._replace(rows=rows, differences=differences), by, above, confidence, look)
+    judged = _judge_rows(effects._replace(rows=rows, differences=differences), by, above, confidence, look, untuned)
     level = float(1 - spent_alpha(look, 1 - confidence))
     common = bool(np.all(effects.in_common))
     return Comparison(judged, by, level, judge_by, count_folds(table), common, above, without=sorted(lacking[0]))
@@ -554,7 +560,9 @@ def _pair_timings(a: Side, b: Side, pairs: Pairs, column: str) -> tuple[pd.DataF
 # Verdicts
 
 
-def _judge_rows(effects: Effects, by: str, above: float | None, confidence: float, look: int) -> pd.DataFrame:
+def _judge_rows(
+    effects: Effects, by: str, above: float | None, confidence: float, look: int, untuned: Collection[str]
+) -> pd.DataFrame:
     """Return the table of `compare_tables`: the rows of `effects` with verdicts and, at the end, the row "all".
 
     All rows are one family, whose intervals hold at once.
@@ -567,8 +575,7 @@ def _judge_rows(effects: Effects, by: str, above: float | None, confidence: floa
     reason = rows["reason"].where(rows["reason"].notna(), judged["reason"])
     new = [name for name in judged if name in COLUMNS and name not in rows]
     table = pd.concat([rows, judged[new]], axis=1).assign(reason=reason)
-    trials = [table[f"trials_{side}"].to_numpy() * (by == TUNED) for side in "ab"]
-    unequal = [trials[0] > trials[1], trials[1] > trials[0]]
+    unequal = [side & (by == TUNED) for side in find_more_trials(table, untuned)]
     over = _judge_over_all(table, above, confidence, unequal)
     table = withhold_unequal(table, *unequal)
     if above is not None:

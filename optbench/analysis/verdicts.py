@@ -147,7 +147,7 @@ def compare_levels(
         rows = _cap_ratios(rows, pair, ~table.timed[a], table.solved[a])
     optimizers = "optimizer" in table.cells  # how many trials draw a batch size or a schedule varies by chance
     if optimizers:
-        rows = withhold_unequal(rows, *_find_more_trials(rows, untuned))
+        rows = withhold_unequal(rows, *find_more_trials(rows, untuned))
     rows["bound"] = _find_bounds(pair.missed, find_limits(table, edges)[np.stack([a, b])])
     rows = rows[list(COLUMNS)]
     if level:
@@ -318,7 +318,7 @@ def judge_problems(logs: np.ndarray, levels: int | None = None, confidence: floa
     return judged.assign(**ends, blocks=judged["n"], blocks_needed=np.nan, reason=reason)
 
 
-def _find_more_trials(pairs: pd.DataFrame, untuned: Collection[str]) -> tuple[np.ndarray, np.ndarray]:
+def find_more_trials(pairs: pd.DataFrame, untuned: Collection[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return where a, and where b, had more trials than the other; untuned: as for `compare_levels`."""
     tuned = ~(pairs["a"].isin(untuned) | pairs["b"].isin(untuned))
     more, fewer = pairs["trials_a"] > pairs["trials_b"], pairs["trials_a"] < pairs["trials_b"]
@@ -346,7 +346,7 @@ def _compare_over_problems(rows: pd.DataFrame, confidence: float, untuned: Colle
     table = pd.concat([sums.join(means).reset_index(), judged], axis=1)
     table["reason"] = table["reason"].mask(table["blocks"] == 0, Known("no_two_problems"))
     if untuned is not None:
-        first, second = _find_more_trials(pairs, untuned)
+        first, second = find_more_trials(pairs, untuned)
         more = pairs[["a", "b"]].assign(first=first, second=second)
         more = more.groupby(["a", "b"], sort=False).any()
         table = withhold_unequal(table, more["first"].to_numpy(), more["second"].to_numpy())

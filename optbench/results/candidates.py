@@ -110,6 +110,7 @@ def compare(
     # In the second, the optimizer of a pair has the other's name: that one is another is what was asked for.
     alike = second.with_runs(second.runs.assign(optimizer=pair[0])) if pair else second
     called = second.labels | first.labels
+    untuned = {*first.incumbents, *second.incumbents}
 
     def label(name: str) -> str:
         """Return what a problem or an optimizer is called."""
@@ -132,7 +133,8 @@ def compare(
         if TIME in (judge_by, *chose):  # those of the whole sweeps, by which they chose
             targets = code_runs(whole[0].runs, TIME).targets, code_runs(whole[1].runs, TIME).targets
         found = compare_tables(
-            first.runs, second.runs, pairs, by, judge_by, chose, fail_above, confidence, look, targets
+            first.runs, second.runs, pairs, by, judge_by, chose, fail_above, confidence, look, targets,
+            untuned,
         )  # fmt: skip
         table, by_loss = found.table, list(found.without)
         if by_loss:
@@ -169,6 +171,7 @@ def compare(
     )
     return replace(
         found, table=table, sides=sides, names=names, labels=called, differences=lines, missing=missing, lost=lost,
+        untuned=[long for long, name in names.items() if name in untuned],
         provenance=list_provenance(first.provenance, second.provenance), time=paired_times(*times, pairs),
     )  # fmt: skip
 

@@ -122,7 +122,7 @@ def describe_sides(found: Comparison) -> Iterator[str]:
     if by != SECONDS:
         which = "for all rows at once" if len(rows) > 1 else "of one row"
         yield f"intervals of {100 * found.level:.4g}%, {which}"
-    unequal = rows[rows["trials_a"] != rows["trials_b"]]
+    unequal = rows[(rows["trials_a"] != rows["trials_b"]) & ~rows[["a", "b"]].isin(found.untuned).any(axis=1)]
     if len(unequal) and by == TUNED:
         row = unequal.iloc[0]
         more = f", and {len(unequal) - 1} more" if len(unequal) > 1 else ""

@@ -102,7 +102,8 @@ def compare_with_incumbent(answer: Answer) -> str:
             ends.setdefault("what you have never reaches the target", []).append(name)
         else:
             ratio = f"{format_ratio(1 / pair.ratio)}× {format_interval(1 / pair.high, 1 / pair.low)}"
-            found.append(f"{answer.label(leader)} needs {ratio} the {unit} of what you have on {name}")
+            perhaps = f", {PERHAPS}" * (mine in answer.list_close(problem))
+            found.append(f"{answer.label(leader)} needs {ratio} the {unit} of what you have on {name}{perhaps}")
     found += [f"{text} on {join_with_and(where)}" for text, where in ends.items()]
     text = "; ".join(found)
     return text[0].upper() + text[1:] if text.startswith(tuple(ends)) else text

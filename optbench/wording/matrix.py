@@ -144,7 +144,7 @@ def list_cells(answer: Answer, problem: str, names: Sequence[str]) -> list[Cell]
     """Return a cell for each level of a problem."""
     rows = {row[answer.of]: row for row in answer.rows(problem).to_dict("records")}
     leader = next((name for name, row in rows.items() if row["leader"]), "")
-    alone = sum(bool(row["may_be_best"]) for row in rows.values()) == 1
+    alone = len(answer.candidates(problem)) == 1
     return [_make_cell(answer, problem, rows[name], leader, alone) if name in rows else NOTHING for name in names]
 
 
@@ -163,7 +163,8 @@ def _make_cell(answer: Answer, problem: str, row: Mapping, leader: str, alone: b
         others = "nobody else may be best" if alone else "others may be best"
         return Cell(BEST if alone else LEADS, 1.0, BEST if alone else LEADS, "", f"{called} leads, {others}")
     how = {TIE: "shown to be within 10%", OPEN: "may be best"}.get(state, "shown to be behind")
-    how = f"behind, {PERHAPS}" if name in answer.list_close(problem) else how
+    if name in answer.list_close(problem):
+        state, how = BEHIND, f"shown to be behind, {PERHAPS}"
     state = state if state in (TIE, OPEN) else BEHIND
     if unit == SAMPLES and row["reached"] == 0:
         return Cell(state, math.inf, NEVER, "", f"{called} never reaches the target, {how}")

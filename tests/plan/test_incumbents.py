@@ -13,6 +13,7 @@ from optbench.plan.spec_files import make_spec
 from optbench.report.explorer import ExplorerData, short
 from optbench.run.session import plan
 from optbench.store.rows import describe_failures
+from optbench.wording.comparisons import describe_sides
 
 DATA = "logistic(data=gaussian(examples=60, features=3, classes=2), l2=0.1)"
 BOTH = ["gd", "momentum"]
@@ -102,6 +103,9 @@ def test_tuning_is_no_unfair_advantage_over_it(results):
     rows = results.verdicts()
     mine = rows[(rows["a"] == YOURS) | (rows["b"] == YOURS)]
     assert (mine["trials"] == 1).all() and "wins" in {*mine["verdict"]} | {*mine["verdict"].replace("loses", "wins")}
+    found = optbench.compare(results, pair=(YOURS, "gd"))
+    assert (found.table["trials_a"][0], found.table["verdict"][0]) == (1, "wins")
+    assert "unequal trials" not in " ".join(describe_sides(found.labeled()))
 
 
 def test_variants_are_tuned_each_by_itself(results):

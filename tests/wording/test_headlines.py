@@ -9,6 +9,7 @@ from staged import answer_of, staged_table
 
 from optbench.wording.headlines import headline, weigh
 from optbench.wording.judged import describe_order, describe_result
+from optbench.wording.matrix import build_matrix
 from optbench.wording.summary import summarize
 
 CLEAR, NOISY = 0.02, 2.0
@@ -60,6 +61,10 @@ def test_who_is_shown_to_be_behind_is_no_candidate_however_little():
     assert summarize(one)[-1].split()[:4] == ["p", "loss", "adam", "gd"]
     incumbent = answer_of(table_of({"p": close}), [], "loss", incumbents=["gd"])
     assert headline(incumbent).startswith("adam needs 0.7× [0.5–0.9")
+    assert headline(incumbent).endswith("] the loss of what you have on p, perhaps by less than 5%")
+    leader, close = build_matrix(one).cells["p"]
+    assert (leader.state, close.state, close.text) == ("best", "behind", "1.4×")
+    assert close.words.endswith("shown to be behind, perhaps by less than 5%")
 
 
 def test_the_noisiest_does_not_come_first():
