@@ -59,6 +59,9 @@ def read_incumbents(texts: Iterable[str], catalogue: Catalogue, sizes: Collectio
     found: dict[str, Incumbent] = {}
     for text in texts:
         given, *parts = names.split_list(text) or [""]
+        name = given.partition("(")[0].strip()
+        if not name or " " in name or "=" in name:
+            raise OptbenchError(f"have: {shown(text)} is no optimizer, rate and batch between commas: write {_EXAMPLE}")
         try:
             asked = read_torch(given, catalogue) or TorchCall(given, None, 1.0)
             optimizer, values = catalogue.optimizer(name_variant(asked.optimizer))

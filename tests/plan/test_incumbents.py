@@ -221,6 +221,8 @@ def test_no_batch_size_is_asked_for_where_all_are_the_same():
         ({"have": "Adam(lr=1), lr=2"}, "has two of what may be its lr"),
         ({"have": "Adam(lr=1, maximize=True)"}, "have: Adam(maximize=True) has no equal here"),
         ({"have": "Adam(betas=(0.9, 0.99))"}, "have: 'Adam(betas=(0.9, 0.99))' lacks its learning rate"),
+        ({"have": "Adam lr 0.001"}, "have: 'Adam lr 0.001' is no optimizer, rate and batch between commas"),
+        ({"have": "lr=0.001, adam"}, "between commas: write 'adam_torch, lr=0.001, batch 256, cosine'"),
         ({"have": "lbfgs, lr=1"}, "lbfgs is SciPy's"),
         ({"have": ["adam, lr=1", "adam, lr=2"]}, "have names adam twice"),
         ({"have": 3}, "have"),
