@@ -544,14 +544,21 @@ class Answer:
     def _compare_with_constant(self, problem: str) -> tuple[str, float] | None:
         """Return a measure by which no interval on a problem excludes a constant answer, and its value; else None."""
         for measure, answer in {self.judge_by: self, **self.others}.items():
-            if math.isnan(constant := answer.constant_of(problem)):
+            if math.isnan(answer.constant_of(problem)):
                 continue
             name = measure.removesuffix("_final").removeprefix(TEST)
-            rows = answer.rows(problem)
-            ends = rows["high"].where(np.isfinite(rows["high"].astype(float)), rows["value"])
-            learned = not rows["value"].notna().any() or ends.min() < constant
+            learned = not answer.rows(problem)["value"].notna().any() or answer.beats_constant(problem)
             return None if learned else (measure, float(self.constants[problem][f"{CONSTANT}{name}"]))
         return None
+
+    def beats_constant(self, problem: str) -> bool:
+        """Return whether some interval on a problem excludes what a constant answer has; False where that is unknown.
+
+        A value without an interval stands for it.
+        """
+        rows, constant = self.rows(problem), self.constant_of(problem)
+        ends = rows["high"].where(np.isfinite(rows["high"].astype(float)), rows["value"])
+        return bool(ends.min() < constant)
 
     @property
     def promising_edges(self) -> pd.DataFrame:

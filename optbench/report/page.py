@@ -149,7 +149,8 @@ class Page:
         results, answer = sweep.results, sweep.answer
         runs, provenance = results.runs, results.provenance
         self.sweep, self.undrawn = sweep, undrawn
-        self.missing, self.failures = results.missing, describe_failures(answer)
+        remarks = [f"{answer.label(problem)}: {text}" for problem, text in answers.list_remarks(answer).items()]
+        self.missing, self.warnings = results.missing, [*describe_failures(answer), *remarks]
         self.hyperparameters, self.codes = hyperparameter_columns(runs), group_codes(results.snippets)
 
         # The answer, by each measure of the sweep; its own comes first

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.answer import Answer
-from optbench.analysis.measures import LOSS, TIME
+from optbench.analysis.measures import LOSS, TEST_LOSS, TIME
 from optbench.analysis.run_columns import hyperparameter_columns
 from optbench.contract.columns import TARGETS, TEST
 from optbench.contract.names import join_with_and
@@ -81,7 +81,9 @@ def list_remarks(answer: Answer) -> dict[str, str]:
     for problem, (measure, value) in answer.unlearned.items():
         name = measure.removesuffix("_final").removeprefix(TEST)
         unit = name_metric(name if "accuracy" in name else measure, problem in answer.macro, "", "")
-        text = f"as far as the test data tell, no better than a constant answer ({unit} {labels.number(value)})"
+        text = f"by {unit}, as far as the test data tell, no better than a constant answer ({labels.number(value)})"
+        if measure != TEST_LOSS and answer.ask(TEST_LOSS).beats_constant(problem):
+            text += "; its test loss is better than that answer's: --judge-by test_loss"
         found.setdefault(problem, []).append(text)
     return {problem: "; ".join(texts) for problem, texts in found.items()}
 

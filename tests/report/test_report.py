@@ -110,6 +110,15 @@ def test_page_reports_the_held_out_numbers(usual):
     assert "Not held out" not in page.text and "tuning seeds (0, 1, 2)" in page.text
 
 
+def test_that_nothing_was_learned_is_on_the_first_screen(tmp_path):
+    tables = make_tables(["quadratic"], **SMALL)
+    tables["runs"]["test_accuracy"] = 0.5 + 0.01 * np.sin(tables["runs"]["seed"])
+    tables["problems"] = tables["problems"].assign(constant_answer="a", constant_accuracy=0.6)
+    page = Page(write_report(write_folder(tmp_path, tables)))
+    words = "quadratic: by accuracy, as far as the test data tell, no better than a constant answer (0.6)."
+    assert words in page.text.partition("Unfold all")[0]
+
+
 def test_page_carries_provenance_timings_and_words(usual):
     tables, page, path, _ = usual
     levels = tables["runs"].groupby("problem")[["optimizer", "batch_size", "schedule"]].nunique()

@@ -106,9 +106,13 @@ def test_labels_of_a_coin_are_not_learned_and_need_no_more_runs():
     runs["test_accuracy"] = 0.52 + 0.02 * rng.standard_normal(len(runs))
     facts = pd.DataFrame({"problem": ["p"], "constant_answer": ["active"], "constant_accuracy": [0.54]})
     answer = answer_of(runs, [0], "test_accuracy", problems=facts)
-    words = "as far as the test data tell, no better than a constant answer (accuracy 0.54)"
+    words = "by accuracy, as far as the test data tell, no better than a constant answer (0.54)"
     assert describe_problem(answer, "p").endswith(words) and "would" not in describe_problem(answer, "p")
     assert advise_more_runs(answer, pd.DataFrame(), ".", {}) == [] and answer.promising_edges.empty
+    losses = runs.assign(test_loss_final=0.5), facts.assign(constant_loss=1.0)
+    assert describe_problem(answer_of(losses[0], [0], "test_accuracy", problems=losses[1]), "p").endswith(
+        f"{words}; its test loss is better than that answer's: --judge-by test_loss"
+    )
     answer = answer_of(runs, [0], "test_accuracy", problems=facts.assign(constant_accuracy=0.3))
     assert not answer.unlearned and "constant" not in describe_problem(answer, "p")
     assert "Judged by errors (=: equal within 10%). Always the most frequent class: 0.7." in " ".join(summarize(answer))
