@@ -11,7 +11,7 @@ import pandas as pd
 from optbench.analysis.answer import Answer
 from optbench.analysis.measures import LOSS, TEST_LOSS, TIME
 from optbench.analysis.run_columns import hyperparameter_columns
-from optbench.contract.columns import TARGETS, TEST
+from optbench.contract.columns import CONSTANT, TARGETS, TEST
 from optbench.contract.names import join_with_and
 from optbench.wording import caveats, labels
 from optbench.wording.judged import (
@@ -128,6 +128,7 @@ def split_measure(answer: Answer) -> tuple[str, str, str]:
     elif answer.without:
         where = join_with_and(sorted(map(answer.label, answer.without)))
         more.append(f"There is none on {where}, where the loss at the end stands in.")
+    spoils += filter(None, [_warn_of_scales(answer)])
     spoils += caveats.warn_of_few_steps(list_reached_at_once(answer), answer.label)
     spoils += caveats.warn_of_chosen_on_test(runs, chosen, answer.label)
     spoils += filter(None, [describe_unequal_trials(answer)])
@@ -141,6 +142,18 @@ def split_measure(answer: Answer) -> tuple[str, str, str]:
         *caveats.describe_smallest_gaps(runs, answer.judge_by, answer.label),
     ]
     return " ".join(basis), " ".join(spoils), " ".join(more)
+
+
+def _warn_of_scales(answer: Answer) -> str:
+    """Return a sentence on models of a number whose losses are not on one scale, as an MLP's and least squares'."""
+    rows = answer.constants.values()
+    losses = {row[f"{CONSTANT}loss"] for row in rows if math.isfinite(row.get(f"{CONSTANT}r2", math.nan))}
+    if answer.judge_by not in (LOSS, TEST_LOSS) or not answer.is_one_table or len(losses) < 2:
+        return ""
+    return (
+        "Losses of the models are on scales of their own, such as half the mean squared error and all of it: a sweep "
+        "with --judge-by r2 compares them."
+    )
 
 
 def _list_hyperparameters(runs: pd.DataFrame) -> dict[str, list[str]]:

@@ -190,3 +190,16 @@ def test_a_rule_that_diverges_at_one_step_whatever_the_rate_is_to_be_checked_and
     assert "slow" not in set(answer.promising_edges["optimizer"])
     runs.loc[mine & (runs["lr"] == runs["lr"].max()), "diverged_at"] = 2
     assert "at step" not in describe_problem(answer_of(runs, []), "p")
+
+
+@pytest.mark.parametrize(
+    ("losses", "r2", "told"), [((0.5, 1.0), 0.0, 1), ((1.0, 1.0), 0.0, 0), ((0.7, 1.0), np.nan, 0)]
+)
+def test_losses_on_two_scales_are_not_to_be_compared(losses, r2, told):
+    """Of least squares the loss is half the mean squared error, of an MLP all of it; classes have no R2."""
+    names = ["least_squares(data=t)", "mlp(data=t)"]
+    runs = planted(["gd", "adam"], problems=tuple(names)).assign(test_loss_final=0.1)
+    facts = {"problem": names, "digest": "d", "constant_answer": "0", "constant_loss": losses, "constant_r2": r2}
+    answer = answer_of(runs, [0], "test_loss", problems=pd.DataFrame(facts))
+    assert split_measure(answer)[1].count("a sweep with --judge-by r2 compares them") == told
+    assert "r2" not in split_measure(answer_of(runs, [0], "loss"))[1]
