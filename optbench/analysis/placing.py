@@ -19,6 +19,7 @@ from optbench.analysis.pair_statistics import critical_values, mean_effects, spe
 from optbench.analysis.protocol import CodedRuns
 from optbench.analysis.sampling import join_errors
 from optbench.analysis.verdicts import (
+    ABOUT,
     ALL,
     AT_LEAST,
     AT_MOST,
@@ -84,7 +85,8 @@ def place(answer: Answer, name: str, against: str = "") -> Placing:
 def _compare_over_these(table: CodedRuns, name: str, rows: pd.DataFrame, confidence: float, look: int) -> pd.DataFrame:
     """Return a row "all" for each other optimizer, with the mean over the problems that both have.
 
-    A problem on which all runs of one side fail counts for the largest ratio. rows: those on problems, of
+    A problem on which all runs of one side fail counts for the largest ratio. A mean of ratios of which some are at
+    least so large, and none at most, is "at least", too. rows: those on problems, of
     `compare_levels`; look: the latest at what is compared.
     """
     cells = table.cells.reset_index(drop=True)
@@ -104,7 +106,11 @@ def _compare_over_these(table: CodedRuns, name: str, rows: pd.DataFrame, confide
     mean, *ends = average_effects(means, errors, freedoms, spent_alpha(look, 1 - confidence))
     verdict = np.select([*find_decided(*ends)], [TIE, WINS, LOSES], OPEN)
     numbers = dict(zip(("ratio", "low", "high"), map(np.exp, (mean, *ends)), strict=True))
-    return pd.DataFrame({"problem": ALL, "a": name, "b": grids[0].index, "verdict": verdict, **numbers, "bound": ""})
+    sides = ((AT_LEAST, ABOUT), (AT_MOST, ABOUT))
+    found = [(rows["bound"].isin(side) & parts["mean"].notna()).groupby(rows["b"], sort=False).any() for side in sides]
+    higher, lower = (each.reindex(grids[0].index).to_numpy() for each in found)
+    bound = np.select([higher & lower, higher, lower], [ABOUT, AT_LEAST, AT_MOST], "")
+    return pd.DataFrame({"problem": ALL, "a": name, "b": grids[0].index, "verdict": verdict, **numbers, "bound": bound})
 
 
 def average_effects(

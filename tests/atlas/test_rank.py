@@ -92,6 +92,18 @@ def test_ratios_are_those_of_expected_running_times(small_sweep, adam):
     assert over["low"] < over["ratio"] < over["high"]
 
 
+def test_a_mean_of_ratios_is_a_bound_where_one_of_them_is():
+    pairs = optbench.rank("gd", fast=True).pairs.query("ratio.notna()")
+    means = pairs[pairs["problem"] == "all"].set_index("b")["bound"]
+    seen = set()
+    for rival, part in pairs[pairs["problem"] != "all"].groupby("b"):
+        kinds = set(part["bound"]) - {""}
+        expected = kinds.pop() if len(kinds) == 1 else "about" if kinds else ""
+        assert means[rival] == expected
+        seen.add(expected)
+    assert len(seen) > 1
+
+
 def test_a_rank_lies_between_those_it_loses_to_and_those_it_beats(adam):
     for row in adam.table.to_dict("records"):
         pairs = adam.pairs[adam.pairs["problem"] == row["problem"]]
