@@ -12,7 +12,8 @@ def count_versions(name: str, beside: str, digest: str) -> int:
     They are kept in the user's cache, in "ranked.json". What cannot be read is forgotten, and what cannot be written
     is not counted.
 
-    name: of the optimizer; beside: the sweep's folder, or "atlas"; digest: of the optimizer's source.
+    name: of the optimizer, which under another name counts anew; beside: the sweep's folder, or "atlas", also for a
+    part of it; digest: of the optimizer's source.
     """
     file, key = cache_folder() / "ranked.json", f"{name} beside {beside}"
     kept: dict[str, list[str]] = {}

@@ -217,23 +217,24 @@ def stand(
     options: session.Options | None = None,
     confirmed: bool = False,
     *,
+    watch: Callable[[Status], None] = lambda status: None,
     tell: Tell = warnings.warn,
     **others: Any,
 ) -> Standing:
     """Run a newcomer, count its versions, and return where it stands; beside the atlas, first some of that again.
 
-    confirmed: run it and its nearest rivals on fresh seeds, too; the other arguments are those of `run`.
+    confirmed: run it, its nearest rivals and the reference on fresh seeds, too; the other arguments are those of `run`.
     """
     if entry.part and not entry.ran and (note := describe_reruns(rerun_cells(entry.known, entry.plan))):
         tell(note)
-    answer = run(entry, out, options, tell=tell, **others)
+    answer = run(entry, out, options, watch=watch, tell=tell, **others)
     placing = place(answer, entry.name, entry.against)
-    beside = entry.part or str(Path(str(entry.known.path)).resolve())
+    beside = "atlas" if entry.part else str(Path(str(entry.known.path)).resolve())
     digest = files_digest(entry.plan.optimizers[0].origins)
     versions = 1 if entry.ran else count_versions(entry.name, beside, digest)
     fresh = None
     if confirmed:
-        fresh = place_on_fresh_seeds(placing, answer, entry.plan, out, options or session.Options())
+        fresh = place_on_fresh_seeds(placing, answer, entry.plan, out, options or session.Options(), watch)
     return Standing(placing, answer, versions, fresh)
 
 
@@ -275,7 +276,7 @@ class Ranked:
     results: Results
     """Those of the sweep with it, which come first."""
     confirmed: pd.DataFrame | None = None
-    """``pairs`` on fresh seeds, of it and the five that are nearest to it, if that was asked for."""
+    """``pairs`` on fresh seeds, of it with the five that are nearest to it and the reference, if that was asked for."""
 
     def __repr__(self) -> str:
         """Return the text."""
@@ -309,7 +310,7 @@ def rank(
         plugins: files with problems of the sweep that are yours.
         workers: threads, by default as many as there are cores.
         fast: on eight problems of the atlas alone.
-        confirm: run it and the five that are nearest to it on fresh seeds as well.
+        confirm: run it, the five that are nearest to it and the reference on fresh seeds as well.
 
     Returns:
         Where it stands. A rank is at least one more than the number of optimizers that it loses to, and at most the

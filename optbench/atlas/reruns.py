@@ -8,7 +8,7 @@ which no version has met, tell.
 
 import tempfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +27,7 @@ from optbench.plan.spec import Spec
 from optbench.results.results import Results, load
 from optbench.run import session
 from optbench.run.chosen import make_settings_spec
+from optbench.run.loop import Status
 
 CELLS = (("quadratic", "gd"), ("logistic", "momentum"), ("mlp", "adam"))
 """Problem and optimizer of what runs again: a second of work, in three kinds of arithmetic."""
@@ -79,26 +80,32 @@ def rerun_cells(known: Results, plan: Plan, cells: Sequence[tuple[str, str]] = C
 
 
 def place_on_fresh_seeds(
-    placing: Placing, answer: Answer, plan: Plan, out: str | Path, options: session.Options
+    placing: Placing,
+    answer: Answer,
+    plan: Plan,
+    out: str | Path,
+    options: session.Options,
+    watch: Callable[[Status], None] = lambda status: None,
 ) -> Confirmed:
-    """Run an optimizer and the rivals that are nearest to it on fresh seeds, with the settings that are recommended.
+    """Run an optimizer, the rivals nearest to it and the reference on fresh seeds, with the recommended settings.
 
+    The nearest are those whose ratio to it over all problems is nearest to 1.
     The seeds go with the optimizer's source, so that the same file meets the same ones, and another version others.
 
     placing, answer: of the optimizer; plan: of its runs; out: the folder in which those of these runs has its place,
-    one for each version. Raises OptbenchError.
+    one for each version; watch: called with the progress. Raises OptbenchError.
     """
     last = placing.pairs[placing.pairs["problem"] == placing.pairs["problem"].iloc[-1]]
     far = np.abs(np.log(last.set_index("b")["ratio"]))
-    names = [placing.name, *far.nsmallest(NEAREST).index]
+    names = {placing.name, *far.nsmallest(NEAREST).index, *filter(None, [placing.against])}
     settings = answer.settings[answer.settings["optimizer"].isin(names)]
     first = _FIRST_FRESH + FRESH_SEEDS * (zlib.crc32(files_digest(plan.optimizers[0].origins).encode()) % 10**6)
     spec = _make_spec(settings, answer, plan, range(first, first + FRESH_SEEDS))
-    fresh = _run(spec, plan, Path(out) / f"fresh-{zlib.crc32(spec.to_toml().encode()):08x}", options)
+    fresh = _run(spec, plan, Path(out) / f"fresh-{zlib.crc32(spec.to_toml().encode()):08x}", options, watch)
     targets = answer.coded.targets.shared
     same = {str(name): None if np.isnan(target) else float(target) for name, target in targets.items()}
     found = fresh.with_runs(keep_targets(fresh.runs, same)).ask()
-    return Confirmed(place(found, placing.name, placing.against if placing.against in names else ""), found)
+    return Confirmed(place(found, placing.name, placing.against), found)
 
 
 def _select(table: pd.DataFrame, problem: str, optimizer: str) -> pd.DataFrame:
@@ -116,9 +123,15 @@ def _make_spec(settings: pd.DataFrame, answer: Answer, plan: Plan, seeds: Sequen
     return make_settings_spec(plan, entries, list(seeds), set(settings["problem"]))
 
 
-def _run(spec: Spec, plan: Plan, out: str | Path, options: session.Options) -> Results:
+def _run(
+    spec: Spec,
+    plan: Plan,
+    out: str | Path,
+    options: session.Options,
+    watch: Callable[[Status], None] = lambda status: None,
+) -> Results:
     """Run a spec with the objects of Python that a plan has."""
-    session.execute(session.load_and_plan(spec, options.isolation, plan.given), out, options)
+    session.execute(session.load_and_plan(spec, options.isolation, plan.given), out, options, watch=watch)
     return load(out)
 
 

@@ -54,7 +54,7 @@ def rank(
     keep: Annotated[bool, flag("keep", "Extend the sweep in DIR by it; else that stays as it is.", WHERE)] = False,
     fast: Annotated[bool, flag("fast", "Rank on eight problems of the atlas alone.", INPUT)] = False,
     confirm: Annotated[bool, flag(
-        "confirm", "Run it and the five nearest to it on fresh seeds as well.", INPUT,
+        "confirm", "Run it, the five nearest to it and the reference on fresh seeds as well.", INPUT,
     )] = False,
     workers: Workers = None,
     fail_above: Annotated[str | None, option(

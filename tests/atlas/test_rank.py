@@ -161,6 +161,12 @@ def test_fresh_seeds_are_none_of_the_sweep_and_a_clone_stays_one(small_sweep, wo
     assert "2 versions of clone have been ranked here by now" in text and "--confirm" not in text
 
 
+def test_the_reference_is_among_those_on_fresh_seeds(small_sweep, workplace, monkeypatch):
+    monkeypatch.setattr("optbench.atlas.reruns.NEAREST", 0)
+    found = optbench.rank("adam", small_sweep, against="momentum", confirm=True)
+    assert set(found.confirmed["b"]) == {"momentum"}
+
+
 def test_versions_of_an_optimizer_are_counted_and_told(small_sweep, workplace):
     file = Path("clone.py")
     for every in (1, 2):
