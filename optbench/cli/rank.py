@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -128,7 +128,8 @@ def rank(
                 paragraph(f"its runs are kept in {folder}; optbench report {folder} draws that page again", hang=2)
     except KeyboardInterrupt as error:
         stopping.exit_with_signal(error)
-    failed = above is not None and any(_find_worse(each.placing, above) for each in standings)
+    worse = [] if above is None else [(each, rows) for each in standings if (rows := _find_worse(each.placing, above))]
+    failed = bool(worse)
     if form == "json":
         print_json({
             "optimizer": placing.name, "against": placing.against or None,
@@ -146,6 +147,8 @@ def rank(
     else:
         write = rank_texts.write_markdown if form == "markdown" else rank_texts.write_latex
         print(write(placing, answer, typed))
+    for standing, rows in worse:
+        warn(rank_texts.describe_worse(standing.placing, standing.answer, rows, above or 0))
     if failed:
         raise typer.Exit(NO)
 
@@ -158,12 +161,12 @@ def _split_folder(given: list[str]) -> tuple[list[str], Path | None]:
     return given, None
 
 
-def _find_worse(placing: Placing, above: float) -> bool:
-    """Return whether it is shown to be worse than the reference by more than a share, on some problem."""
+def _find_worse(placing: Placing, above: float) -> list[dict[str, Any]]:
+    """Return the rows of problems on which it is shown to be worse than the reference by more than a share."""
     from optbench.analysis.verdicts import ALL
 
-    rows = placing.table[placing.table["problem"] != ALL]
-    return bool((rows["against_low"] > 1 + above).any())
+    rows = placing.table[(placing.table["problem"] != ALL) & (placing.table["against_low"] > 1 + above)]
+    return rows.to_dict("records")
 
 
 def _print_placing(found: Standing) -> None:

@@ -132,6 +132,13 @@ def describe_several(placings: Sequence[Placing]) -> str:
     return f"{scope}, each among all the others; ratios below 1 where the row's optimizer is better."
 
 
+def describe_worse(placing: Placing, answer: Answer, rows: Sequence[Mapping[str, Any]], above: float) -> str:
+    """Return on which problems it is shown to be worse than the reference. rows: theirs; above: by more than this."""
+    words = [f"{answer.label(row['problem'])}, {_write_ratio(row, 'against_')}" for row in rows]
+    pair = f"{answer.label(placing.name)} / {answer.label(placing.against)}"
+    return f"regression above {100 * above:.4g}% shown: {pair} on {'; '.join(words)}"
+
+
 def describe_versions(name: str, count: int, confirmed: bool) -> str:
     """Return what it means that so many versions of an optimizer were ranked; "" for the first one."""
     if count < 2:

@@ -66,9 +66,11 @@ def test_exit_code_formats_and_json(small_sweep, run):
     assert found["failed"]
     assert not found["ran"]
     assert [row["problem"] for row in found["table"]] == ["quadratic(dim=4)", "rosenbrock", "all"]
-    code, out, _ = run(*line)
+    code, out, errors = run(*line)
     assert code == 1
     assert "momentum ranks 2 of 2 [" in out
+    assert "regression above 0% shown: momentum / gd on " in errors
+    assert "regression" not in run("rank", worse, small_sweep, "--against", better, "--fail-above", "1000000%")[2]
     code, out, _ = run(*line, "--format", "markdown")
     assert code == 1
     assert "| rosenbrock | 2 [" in out
