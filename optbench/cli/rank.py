@@ -178,7 +178,7 @@ def _print_placing(found: Standing) -> None:
     first, *notes = rank_texts.describe_rank(placing, answer)
     head, *lines = map(write_plainly, rank_texts.list_lines(placing, answer))
     print_lines((rank_texts.headline_rank(placing, answer), "bold"), filled(first, 2), "", (head, "bold"), *lines)
-    print_lines("", rank_texts.LEGEND, *(filled(note, 2) for note in notes), *found.list_notes())
+    print_lines("", *rank_texts.list_legend(lines), *(filled(note, 2) for note in notes), *found.list_notes())
 
 
 def _print_several(placings: list[Placing], answer: Answer) -> None:
@@ -187,4 +187,6 @@ def _print_several(placings: list[Placing], answer: Answer) -> None:
     from optbench.wording import rank_texts
 
     head, *lines = map(write_plainly, rank_texts.list_standings(placings, answer))
-    print_lines((head, "bold"), *lines, "", rank_texts.LEGEND, filled(rank_texts.describe_several(placings), 2))
+    print_lines(
+        (head, "bold"), *lines, "", *rank_texts.list_legend(lines), filled(rank_texts.describe_several(placings), 2)
+    )

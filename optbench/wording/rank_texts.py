@@ -12,7 +12,7 @@ from optbench.analysis.placing import Placing
 from optbench.analysis.verdicts import ALL, LOSES, OPEN, TIE, WINS
 from optbench.contract.names import join_names, join_with_and
 from optbench.wording.judged import SAMPLES, SIGNS, format_ends, format_ratio, name_certainty, name_unit
-from optbench.wording.labels import shorten
+from optbench.wording.labels import count_problems, shorten
 from optbench.wording.latex import latex_escaped
 from optbench.wording.summary import lay_out
 
@@ -24,6 +24,12 @@ COUNTS = {"beats": "+", "ties": "=", "loses": "-", "open": "?"}
 """The counts of a row, with what stands for each above a narrow column."""
 BEST = "to the best rival"
 LEGEND = "+ beats, = ties with (within 10%), - loses to, ? open"
+
+
+def list_legend(lines: Sequence[str]) -> list[str]:
+    """Return what the signs in the lines of a table mean."""
+    signs = [f"{sign} {word}" for word, sign in SIGNS.items() if any(sign in line for line in lines)]
+    return [LEGEND, *([f"{', '.join(signs)}: a target was missed, or the search hit its limit"] if signs else [])]
 
 
 def headline_rank(placing: Placing, answer: Answer) -> str:
@@ -53,8 +59,23 @@ def describe_rank(placing: Placing, answer: Answer) -> list[str]:
         f"{scope}; intervals are at {name_certainty(answer)}, for all rivals in a row at once.",
     ]
     if problem == ALL:
-        texts.append("The last row is about the mean of ln ratio on these problems, not about others.")
-    return texts
+        texts.append(
+            "The last row is about the mean of ln ratio on these problems, not about others; optbench guide orders by "
+            "mean rank, which can differ."
+        )
+    return [*texts, *_describe_misses(placing, answer)]
+
+
+def _describe_misses(placing: Placing, answer: Answer) -> list[str]:
+    """Return a sentence on the problems where no run reached the target, or every run failed; none without any."""
+    rows = answer.ranking[(answer.ranking["optimizer"] == placing.name) & (answer.ranking["problem"] != ALL)]
+    cases = {"no run reached the target": rows["reached"] == 0, "every run diverged or failed": rows["failures"] == 1}
+    words = [
+        f"{what} on {count_problems(int(there.sum()), len(rows))} "
+        f"({join_names(map(answer.label, rows.loc[there, 'problem']), _MOST)})"
+        for what, there in cases.items() if there.any()
+    ]  # fmt: skip
+    return [f"Of {answer.label(placing.name)} {join_with_and(words)}."] if words else []
 
 
 def describe_reruns(cells: Sequence[tuple[str, str, bool, bool]]) -> str:
@@ -177,7 +198,8 @@ def write_text(placing: Placing, answer: Answer, more: Sequence[str] = ()) -> st
     more: further lines.
     """
     first, *notes = describe_rank(placing, answer)
-    lines = [headline_rank(placing, answer), first, "", *list_lines(placing, answer), "", LEGEND, *notes, *more]
+    table = list_lines(placing, answer)
+    lines = [headline_rank(placing, answer), first, "", *table, "", *list_legend(table), *notes, *more]
     return "\n".join(lines)
 
 

@@ -101,6 +101,13 @@ def test_archived_optimizers_are_compared_without_a_run(command, tmp_path, monke
     assert found["rank"] == next(int(row[1]) for row in rows if row[0] == "lion")
 
 
+def test_signs_and_missed_targets_are_explained(run):
+    out = run("rank", "adamw")[1]
+    assert "≥ at least, ≤ at most, ~ about: a target was missed" in out
+    assert "Of adamw no run reached the target on 2 of 28 problems (nqm(dim=100), zipf_recall)." in out
+    assert "no run reached" not in run("rank", "gd", "--fast")[1]
+
+
 @pytest.mark.slow
 def test_a_rule_is_ranked_in_a_part_of_the_atlas(run):
     Path("lazy.py").write_text(RULE.format(name="lazy"))
