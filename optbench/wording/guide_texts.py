@@ -132,7 +132,8 @@ def describe_section(name: str, answer: Answer, table: pd.DataFrame) -> list[str
             "first",
         ],
         "mean_ranks": [
-            f"On each of the {count} optimizers are ranked by what they give once tuned",
+            f"On each of the {count} optimizers are ranked by what they give once tuned; the order is by mean rank, "
+            "and that of optbench rank, by the mean of ln ratio, can differ",
             "A mark is the mean of these ranks, a line its 95% interval for further problems like these, by a "
             "bootstrap over problems",
         ],
