@@ -30,4 +30,4 @@ def choose(device: str) -> tuple[Device, str]:
         return "cuda", found.cards[0]["name"]
     if device == "auto":
         return "cpu", found.missing
-    raise OptbenchError(f"--device cuda cannot run here: {found.missing}; --device cpu or auto works")
+    raise OptbenchError(f"device: cuda cannot run here: {found.missing}; cpu or auto works")

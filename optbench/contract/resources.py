@@ -91,7 +91,7 @@ def _need_of(command: str) -> float:
 
 def _needs(command: str) -> str:
     """Return what a command needs, and how to get it, as the end of a message."""
-    more = "raise it, or the batch system's --mem" if _address_limit() < float("inf") else "give fewer --workers"
+    more = "raise it, or the batch system's --mem" if _address_limit() < float("inf") else "give fewer workers"
     return f"and optbench {command} needs about {size_text(_need_of(command))}: {more}"
 
 

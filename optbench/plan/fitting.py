@@ -36,7 +36,7 @@ def fit_spec(spec: Spec, seconds: float, workers: int, make_plan: Callable[[Spec
     runs become shorter. Raises OptbenchError where an eighth of the lengths takes too long.
     """
     if make_plan(spec).device == "cuda":
-        raise OptbenchError("fit: there is no estimate of the time on a GPU: leave it out, and take --time-limit")
+        raise OptbenchError("fit: there is no estimate of the time on a GPU: leave it out, and take time_limit")
 
     def measure(blocks: int, share: float) -> tuple[Spec, float]:
         """Return the spec with so many blocks and this share of its lengths, and the seconds that it takes."""

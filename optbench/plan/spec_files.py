@@ -280,7 +280,7 @@ def refuse_unnamed(
     known = {str(path_of("a plug-in", file).resolve()) for file in named}
     if strange := [file for file in files if file not in known]:
         listed = " ".join(f"--plugin {shlex.quote(file)}" for file in strange)
-        text = f"nothing that a results folder names is run: to use its plug-ins, name them: {listed}"
+        text = f"nothing that a results folder names is run: to use its plug-ins, name them, in plugins= or by {listed}"
         for file in strange:
             gone = "" if Path(file).is_file() else f", which is gone: put the file there again, and name {file}"
             text += "".join(f"; {each} is not {file}{gone}" for each in known if Path(each).name == Path(file).name)
@@ -288,10 +288,11 @@ def refuse_unnamed(
     mine = {*map(str, named)} if typed is None else {module for text in typed for module in find_unasked(text)[1]}
     for module, text in modules.items():
         if module not in mine:
-            every = f"--optimizers {shlex.quote(', '.join(optimizers))}, or run a copy of the spec in another folder"
+            listed = shlex.quote(", ".join(optimizers))
+            every = f"optimizers= or --optimizers {listed}, or run a copy of the spec in another folder"
             raise OptbenchError(
                 f"nothing that a results folder names is run: {text} imports {module}: to use it, name it: "
-                f"{f'--plugin {module}' if typed is None else every}"
+                f"{f'plugins= or --plugin {module}' if typed is None else every}"
             )
 
 

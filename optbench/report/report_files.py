@@ -83,7 +83,7 @@ class Options:
         if self._is_page(self.out):
             return self.out
         if self.out.is_file():
-            raise OptbenchError(f"--out: {str(self.out)!r} is a file that is no page: name a folder, or a file.html")
+            raise OptbenchError(f"out: {str(self.out)!r} is a file that is no page: name a folder, or a file.html")
         refuse_links(self.out)
         return self.out / name
 

@@ -63,7 +63,7 @@ def write_page(
 ) -> Path:
     """Write the page of several results folders and return its path; see `optbench.report.write_side_by_side`."""
     if options.formats or options.tables:
-        raise OptbenchError("--format and --tables take one result folder: give the folders one by one")
+        raise OptbenchError("pictures and tables (--format, --tables) take one folder: give the folders one by one")
     if len(sources) > MAX_FOLDERS:
         raise OptbenchError(f"{len(sources)} result folders are too many for one page: name at most {MAX_FOLDERS}")
     found = []

@@ -60,7 +60,7 @@ class DaskExecutor:
             from distributed import Client
             from distributed.utils import silence_logging_cmgr
         except ImportError:
-            raise OptbenchError("--executor dask needs the extra 'dask': pip install -e '.[dask]'") from None
+            raise OptbenchError("the executor dask needs the extra 'dask': pip install -e '.[dask]'") from None
         self._running: set[Any] = set()
         self.capacity = 1
         """The number of jobs to hold at once: one that runs and one that waits for each thread."""

@@ -83,7 +83,7 @@ def merge_folders(
     if ``out`` holds another sweep.
     """
     if len({folder.resolve() for folder in (*folders, out)}) <= len(folders):
-        raise OptbenchError("merge needs folders that differ, and another one as --out")
+        raise OptbenchError("merge needs folders that differ, and another one as out (--out)")
     parts = [_read_part(folder, warn) for folder in folders]
     spec = parts[0][1]
     for folder, (_, other) in zip(folders[1:], parts[1:], strict=True):
@@ -95,7 +95,7 @@ def merge_folders(
     if there is not None and (changed := find_differences(there, spec)):
         raise OptbenchError(
             f"{str(out)!r} holds another sweep than these folders (different: {', '.join(changed)}); choose another "
-            "--out, and name this folder among the others to keep what it holds"
+            "one as out (--out), and name this folder among the others to keep what it holds"
         )
     refuse_unnamed(spec.plugins, plugins, spec.optimizer_texts)
     isolation = Isolation()

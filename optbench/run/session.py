@@ -107,7 +107,7 @@ def plan(spec: Spec, catalogue: Catalogue) -> Plan:
         text = join_sentences(found)
         if not spec.plugins:
             asked = "Is it in a file" if len(found) == 1 else "Are they in files"
-            text += f"{'' if text[-1] in '.?' else '.'} {asked} of yours? Add --plugin FILE"
+            text += f"{'' if text[-1] in '.?' else '.'} {asked} of yours? Add --plugin FILE or plugins="
         raise OptbenchError(text) from None
 
 
@@ -149,7 +149,7 @@ def execute(
     """
     options = options or Options()
     if options.scheduler is not None and options.workers is not None:
-        raise OptbenchError("workers are those of the scheduler: leave --workers out")
+        raise OptbenchError("workers are those of the scheduler: leave workers out")
     workers, isolation, limit = checked_workers(options.workers), options.isolation, options.time_limit
     plan.given.check_known(read_provenance(Path(directory)).get("plugins") or {})
     made = make_provenance(command, plan) | ({"targets": plan.targets} if plan.targets else {})
@@ -211,7 +211,7 @@ def _choose_executor(plan: Plan, options: Options, workers: int) -> Iterator[Exe
     isolation, retry = options.isolation, options.retry_failed
     if options.executor == "dask":
         if plan.device != "cpu":
-            raise OptbenchError("the executor dask runs on CPUs: leave --device out, or take --executor threads")
+            raise OptbenchError("the executor dask runs on CPUs: leave device out, or take the executor threads")
         from optbench.run.dask import DaskExecutor
 
         digests = [problem.digest for problem in plan.problems]
@@ -219,7 +219,7 @@ def _choose_executor(plan: Plan, options: Options, workers: int) -> Iterator[Exe
             yield ExecutionOptions(executor, retry_failed=retry)
         return
     if options.scheduler is not None:
-        raise OptbenchError("a scheduler needs the executor dask: --executor dask --scheduler ADDRESS")
+        raise OptbenchError("a scheduler needs the executor dask: name it, too (--executor dask)")
     if isolation.mode != "never" and (plan.spec.plugins or isolation.mode == "always" or has_long_eager_runs(plan)):
         processes = isolation.executor(workers, _list_files(plan))
         try:

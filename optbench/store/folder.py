@@ -111,7 +111,7 @@ def check_resumable(
     if extend and both is not None and not find_differences(both, spec):
         return before
     if changed := ["what is in spec.toml"] if old is None else find_differences(old, spec):
-        extension = "" if both is None else "add --extend to keep its runs and run what is missing, "
+        extension = "" if both is None else "extend it (--extend) to keep its runs and run what is missing, "
         if old and changed == ["plugins"] and old.plugins:
             extension = f"name its plug-ins: {' '.join(f'--plugin {shlex.quote(file)}' for file in old.plugins)}, "
         raise OptbenchError(
@@ -136,7 +136,7 @@ def extend_spec(
     text = read_state(directory, warn)[1]
     if text is None:
         raise OptbenchError(
-            f"no sweep in {str(directory)!r} to extend: leave --extend out, or choose another --out or out="
+            f"no sweep in {str(directory)!r} to extend: leave extend (--extend) out, or choose another --out or out="
         )
     old = parse_spec(text)
     if old is None:
@@ -151,9 +151,9 @@ def extend_spec(
     for key in COUNTS:
         have, want = getattr(old, key), getattr(new, key)
         if changes.get(key) is not None and have is not None and want is not None and want < have:
-            raise OptbenchError(f"{key}={want}: {str(directory)!r} has {have}, and --extend takes nothing away")
+            raise OptbenchError(f"{key}={want}: {str(directory)!r} has {have}, and extending takes nothing away")
     if changes.get("seeds") is not None and not set(old.seeds) <= set(new.seeds):
-        raise OptbenchError(f"seeds: {str(directory)!r} has others, and --extend takes none away")
+        raise OptbenchError(f"seeds: {str(directory)!r} has others, and extending takes none away")
     try:
         return join_specs(old, new)
     except OptbenchError as error:
@@ -180,7 +180,7 @@ def open_store(
     try:
         f"{directory}{spec.to_toml()}".encode()
     except UnicodeEncodeError:
-        raise OptbenchError("the paths of --out and --plugin must be valid UTF-8") from None
+        raise OptbenchError("the paths of out and plug-ins must be valid UTF-8") from None
     with _explain_write_errors(path):
         path.mkdir(parents=True, exist_ok=True)
         refuse_links(path)

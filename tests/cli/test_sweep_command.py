@@ -124,7 +124,7 @@ def test_cuda_without_a_gpu_is_a_mistake_and_auto_takes_the_cpu(run, no_gpu):
     for more in ([], ["--dry-run"]):
         code, out, err = run(*SMALL, "--device", "cuda", *more)
         assert code == 2 and not out
-        assert line(err) == f"--device cuda cannot run here: {no_gpu}; --device cpu or auto works"
+        assert line(err) == f"--device: cuda cannot run here: {no_gpu}; cpu or auto works"
         code, out, err = run(*SMALL, "--device", "auto", *more)
         assert code == 0 and "24 runs" in out and err == f"on the CPU: {no_gpu}"
     assert pd.read_parquet("results/timings.parquet")["device"].eq("cpu").all()
@@ -152,7 +152,7 @@ def test_the_measure_to_judge_by_is_kept_and_what_is_tuned_for_may_grow(run):
     assert code == 0 and not err and 'judge_by = "time"' in Path("mine/spec.toml").read_text()
     assert pd.read_parquet("mine/runs.parquet").equals(first)
     code, _, err = run(*BLOCKS, "--judge-by", "test_accuracy", "--widen", "0", "--out", "mine")
-    assert code == 2 and "(different: choose_by); choose another --out or out=, add --extend" in line(err)
+    assert code == 2 and "(different: choose_by); choose another --out or out=, extend it (--extend)" in line(err)
     code, _, err = run("sweep", "--extend", "--judge-by", "test_accuracy", "--no-report", "--out", "mine")
     assert code == 0, err
     kept = Path("mine/spec.toml").read_text()

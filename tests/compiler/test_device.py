@@ -65,7 +65,7 @@ def test_on_this_machine():
     with pytest.raises(OptbenchError) as caught:
         device.choose("cuda")
     assert str(caught.value) == (
-        f"--device cuda cannot run here: {found.missing}; --device cpu or auto works"
+        f"device: cuda cannot run here: {found.missing}; cpu or auto works"
     ) and "\n" not in str(caught.value)
 
 
@@ -100,7 +100,7 @@ def test_what_is_missing_has_words_of_its_own(machine, parts, words, others):
     with pytest.raises(OptbenchError) as caught:
         device.choose("cuda")
     message = str(caught.value)
-    assert found.missing in message and "--device cpu or auto works" in message
+    assert found.missing in message and "cpu or auto works" in message
     assert "\n" not in message and len(message) < 300
 
 

@@ -97,8 +97,8 @@ def test_the_same_sweep_written_otherwise_goes_on(ran, grid, tmp_path):
 
 REFUSED = {
     "another budget": ({"steps": 20}, "cannot extend .* they differ in steps; choose another --out or out="),
-    "fewer seeds": ({"seeds": 2}, "seeds: .* has others, and --extend takes none away"),
-    "less tuning": ({"tuning_seeds": 0}, "tuning_seeds=0: .* has 1, and --extend takes nothing away"),
+    "fewer seeds": ({"seeds": 2}, "seeds: .* has others, and extending takes none away"),
+    "less tuning": ({"tuning_seeds": 0}, "tuning_seeds=0: .* has 1, and extending takes nothing away"),
     "seeds in blocks": ({"blocks": 2}, "one has its seeds in blocks"),
     "a wrong name": ({"optimizers": "adm"}, "did you mean 'adam'"),
     "trials": ({"trials": 5}, "they differ in trials"),
@@ -117,7 +117,7 @@ def test_what_cannot_be_added_is_refused_in_a_line(case, grid):
 
 def test_another_sweep_is_refused_and_the_way_to_join_them_is_told(grid):
     with pytest.raises(
-        OptbenchError, match=r"\(different: seeds\).*; choose another --out or out=, add --extend to keep"
+        OptbenchError, match=r"\(different: seeds\).*; choose another --out or out=, extend it \(--extend\) to keep"
     ):
         optbench.sweep(GRID, out=grid, seeds=4)
     with pytest.raises(OptbenchError, match=r"\(different: steps\); choose another --out or out=, or delete it"):

@@ -195,7 +195,7 @@ def test_what_is_not_of_a_kind_is_refused(tmp_path):
         joined([tmp_path / "a", tmp_path / "none"], tmp_path / "out")
     with pytest.raises(OptbenchError, match="folders that differ"):
         joined([tmp_path / "a", tmp_path / "a"], tmp_path / "out")
-    with pytest.raises(OptbenchError, match="another one as --out"):
+    with pytest.raises(OptbenchError, match="another one as out .--out."):
         joined([tmp_path / "a", tmp_path / "b"], tmp_path / "a")
     assert not (tmp_path / "out").exists()
     optbench.sweep(GRID, out=tmp_path / "c", workers=1, learning_rates=[1e-2])
