@@ -150,6 +150,11 @@ def _explain(answer: Answer, problems: Sequence[str]) -> str:
         texts.append(
             f"Behind: times {whose} of the first [{name_certainty(answer)} interval]; +2 to 5×: two more, up to 5×"
         )
+        signs = {text[:1] for problem in problems for _, text in pair_behind(answer, problem)}
+        meanings = {"≥": "at least", "≤": "at most", "~": "about, both sides being bounds"}
+        texts[-1] += "".join(f"; {sign}: {meaning}" for sign, meaning in meanings.items() if sign in signs)
+        if any(map(answer.list_close, problems)):
+            texts[-1] += "; perhaps <5%: shown to be behind, if perhaps by less"
     if constant := name_constant(answer, problems):
         texts.append(constant[0].upper() + constant[1:])
     return f"{'. '.join(texts)}."
