@@ -76,6 +76,12 @@ class Matrix:
         return {cell.state for row in self.cells.values() for cell in row}
 
     @property
+    def signs(self) -> dict[str, str]:
+        """The signs before ratios that it has, with what they mean."""
+        texts = {cell.text[:1] for row in self.cells.values() for cell in row} if not self.in_colors else set()
+        return {sign.strip(): bound for bound, sign in BOUNDS.items() if sign.strip() in texts}
+
+    @property
     def columns(self) -> list[list[Cell]]:
         """The cells of each optimizer with a result."""
         return [[cell for cell in column if cell.state != NONE] for column in zip(*self.cells.values(), strict=True)]

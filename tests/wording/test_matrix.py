@@ -8,7 +8,7 @@ from staged import staged_table
 
 from optbench.figures.data import report_data
 from optbench.results.results import Results
-from optbench.wording.matrix import build_matrix, find_safe_default, list_factors
+from optbench.wording.matrix import NOTHING, Matrix, build_matrix, find_safe_default, list_factors
 
 
 def answer_to(factors, luck=()):
@@ -28,6 +28,7 @@ def test_cells_have_the_planted_ratios_and_what_is_shown():
     p = {"a": 1.0, "same": 1.02, "b": 3.0, "lost": math.inf}
     answer = answer_to({"p": p, "q": {"a": 1.4, "same": 2.0, "b": 1.0, "lost": 40.0}})
     matrix = build_matrix(answer)
+    assert matrix.signs == {} and Matrix([], {"p": [NOTHING._replace(text="≥ 3×")]}, "loss").signs == {"≥": "at least"}
     assert matrix.names == ["a", "same", "b", "lost"] and not matrix.in_colors and matrix.unit == "loss"
     p, q = (matrix.cells[name] for name in "pq")
     assert [cell.state for cell in p] == ["leads", "tie", "behind", "failed"]
