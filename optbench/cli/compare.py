@@ -99,11 +99,11 @@ def compare(
     if strict and above is None:
         raise OptbenchError("--strict needs --fail-above SHARE, the regression that it wants to see ruled out")
     if len(targets) == 1:
-        given: dict[str, Any] = {"by": by, "choose-by": choose_by, "problems": problems, "optimizers": optimizers}
+        given: dict[str, Any] = {"by": by, "choose-by": choose_by, "optimizers": optimizers}
         given |= {"fail-above": fail_above, "cost": cost != "loss", "format": form not in ("text", "json")}
         if needless := [f"--{name}" for name, value in given.items() if value]:
             raise OptbenchError(f"{needless[0]} needs two sides: {USAGE}")
-        _show_all(targets[0], judge_by, read_pairs(label or ()), form == "json")
+        _show_all(targets[0], judge_by, read_pairs(label or ()), form == "json", problems)
         return
     a, b, pair = _load_targets(targets)
     a, *rest = share_labels([a] if b is None else [a, b], read_pairs(label or ()))
@@ -134,17 +134,18 @@ def compare(
         raise typer.Exit(NO)
 
 
-def _show_all(folder: str, judge_by: str | None, labels: Mapping[str, str], json: bool) -> None:
-    """Print the table of all optimizers of a folder. labels: more of them, by name."""
+def _show_all(folder: str, judge_by: str | None, labels: Mapping[str, str], json: bool, problems: str | None) -> None:
+    """Print the table of all optimizers of a folder. labels: more of them, by name; problems: None: all."""
     from optbench.analysis.pair_statistics import spent_alpha
     from optbench.cli.console import console, warn
+    from optbench.results.candidates import select_problems
     from optbench.results.results import load, share_labels
     from optbench.wording.standings import tabulate_standings
 
     (results,) = share_labels([load(folder)], labels)
     if results.missing:
         warn(f"{folder}: {results.missing}")
-    answer = results.ask(judge_by)
+    answer = select_problems(results, problems).ask(judge_by)
     if json:
         level = 1 - spent_alpha(answer.looks[0])
         ranking = label_variants(answer.ranking, answer.labels)

@@ -275,6 +275,11 @@ def _select_sides(
     return first.with_runs(runs[0]), second.with_runs(runs[1])
 
 
+def select_problems(results: Results, problems: str | None) -> Results:
+    """Return results with the runs of these problems alone; None: of all. Raises OptbenchError for an unknown name."""
+    return results if problems is None else _select_sides((results, results), True, None, problems, None)[0]
+
+
 def _select_names(kind: str, names: Iterable[str] | None, known: set[str]) -> set[str]:
     """Return the known names that a user gives in full or without their parameters; all for None.
 

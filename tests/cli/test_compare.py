@@ -359,3 +359,9 @@ def test_what_is_too_noisy_has_no_numbers_and_one_rule_no_two_names():
     near = row | {"low": 0.5, "high": 1e6}
     assert "[0.5, 1e+06]" in comparisons.describe_row(near)
     assert comparisons._format_range(pd.Series([0, 3]), "block") == "up to 3 blocks"
+
+
+def test_the_table_of_all_optimizers_may_be_of_some_problems(run, folders):
+    first, second, *_ = optbench.load(folders / "old").runs["problem"].unique()
+    code, out, _ = run("old", "--problems", first)
+    assert code == 0 and f"\n{first}: " in out and f"\n{second}: " not in out
