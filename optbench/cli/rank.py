@@ -10,10 +10,9 @@ import typer
 from optbench.cli import completion, stopping
 from optbench.cli import report as report_command
 from optbench.cli.dry_run import print_estimate_if_long
-from optbench.cli.groups import INPUT, OUTPUT, WHERE
+from optbench.cli.groups import INPUT, OUTPUT, PAGE, WHERE
 from optbench.cli.options import (
     Plugin,
-    Report,
     Workers,
     check_folder,
     flag,
@@ -65,14 +64,17 @@ def rank(
         "format", "NAME", "text, json (the keys below), markdown or latex.", OUTPUT, completion.words(*_FORMATS),
     )] = "text",
     json: Annotated[bool, json_option(OUTPUT)] = False,
-    report: Report = True,
+    report: Annotated[bool | None, typer.Option(
+        "--report/--no-report", show_default=False, rich_help_panel=PAGE,
+        help="Draw a page at the end: by default with DIR. Beside the atlas it has 17 MB with its tables.",
+    )] = None,
 ) -> None:  # fmt: skip
     """Rank an optimizer among all that ship, or those of a finished sweep: it runs alone, on their problems and seeds.
 
     Nothing of the sweep runs again. The rank of a problem is at least one more than the number of optimizers that it
     loses to, and at most the number of those that it does not beat, itself included. Several optimizers get a line
-    each. With DIR there is a page, of the whole sweep with it. Exit code 1 with --fail-above, if it is worse on some
-    problem; 2 for bad input; else 0.
+    each, and one for each two of them. With DIR, or --report, there is a page of the whole sweep with it. Exit code 1
+    with --fail-above, if it is worse on some problem; 2 for bad input; else 0.
 
     JSON: "optimizer", "against", "folder" (null for the atlas), "out", "ran" (false where the sweep has it),
     "versions" (of it that were ranked here), "judge_by", "level", "fail_above", "failed", "headline", "report" (the
@@ -120,7 +122,7 @@ def rank(
                     found = newcomers.stand(entry, own, options, confirm, command=typed, watch=watch, tell=warn)
                 standings.append(found)
             placing, answer, page = found.placing, found.answer, None
-            if report and not entry.ran and folder is not None:
+            if (folder is not None if report is None else report) and not entry.ran:
                 text = rank_texts.write_text(placing, answer, found.list_notes())
                 page = report_command.draw_report(answer, warn, ranked=text)
             if keep and not entry.ran and folder is not None:
@@ -187,6 +189,5 @@ def _print_several(placings: list[Placing], answer: Answer) -> None:
     from optbench.wording import rank_texts
 
     head, *lines = map(write_plainly, rank_texts.list_standings(placings, answer))
-    print_lines(
-        (head, "bold"), *lines, "", *rank_texts.list_legend(lines), filled(rank_texts.describe_several(placings), 2)
-    )
+    said = [*rank_texts.list_pairs(placings, answer), rank_texts.describe_several(placings)]
+    print_lines((head, "bold"), *lines, "", *rank_texts.list_legend(lines), *(filled(each, 2) for each in said))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -125,8 +126,13 @@ def list_lines(placing: Placing, answer: Answer, width: int = 80) -> list[str]:
     rivals = columns[2 + len(COUNTS)]
     for cell, row in zip(rivals, placing.table.to_dict("records"), strict=True):
         rival = answer.label(row["best"])
-        cell += [f"{cell[0].split(' ')[0]} {rival}", f"{cell[0].split(' ')[0]} {shorten(rival, 9)}"]
+        cell += [f"{cell[0].split(' ')[0]} {rival}", f"{cell[0].split(' ')[0]} {_cut_middle(rival)}"]
     return lay_out(dict(zip(heads, columns, strict=True)), width)
+
+
+def _cut_middle(name: str) -> str:
+    """Return a name in nine letters at most: of schedule_free_adamw and schedule_free_sgd the ends differ."""
+    return name if len(name) <= 9 else f"{name[:3]}…{name[-5:]}"
 
 
 def list_standings(placings: Sequence[Placing], answer: Answer, width: int = 80) -> list[str]:
@@ -151,6 +157,27 @@ def describe_several(placings: Sequence[Placing]) -> str:
     count = len(placings[0].table) - 1
     scope = f"Over these {count} problems" if count else f"On {placings[0].table['problem'].iloc[0]}"
     return f"{scope}, each among all the others; ratios below 1 where the row's optimizer is better."
+
+
+def list_pairs(placings: Sequence[Placing], answer: Answer) -> list[str]:
+    """Return a sentence for each two of several optimizers: on how many problems one beats the other, and over all.
+
+    answer: as of `list_standings`.
+    """
+    lines = []
+    for one, other in combinations(placings, 2):
+        rows = one.pairs[one.pairs["b"] == other.name]
+        if rows.empty:  # it was ranked later, and only its own placing has both
+            one, other = other, one
+            rows = one.pairs[one.pairs["b"] == other.name]
+        each, counts = rows[rows["problem"] != ALL], rows.loc[rows["problem"] != ALL, "verdict"].value_counts()
+        if each.empty or len(rows) == len(each):
+            continue
+        lines.append(
+            f"{answer.label(one.name)} beats {answer.label(other.name)} on {counts.get(WINS, 0)} of {len(each)} "
+            f"problems and loses to it on {counts.get(LOSES, 0)}; over all its ratio is {_write_ratio(rows.iloc[-1])}"
+        )
+    return lines
 
 
 def describe_worse(placing: Placing, answer: Answer, rows: Sequence[Mapping[str, Any]], above: float) -> str:

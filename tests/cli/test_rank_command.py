@@ -45,6 +45,7 @@ def test_keep_adds_its_runs_to_the_sweep(small_sweep, run):
     (["lion", "soap", "--json"], "are for one optimizer"),
     (["lion", "soap", "--confirm"], "are for one optimizer"),
     (["lion", "SWEEP", "--fast"], "a fast ranking is one on a part of the atlas: leave the folder out"),
+    (["sophia_g", "--fast"], "most problems of the atlas draw none: rank it in a sweep on problems that do"),
     (["adam", "nowhere"], "unknown optimizer 'nowhere'"),
     (["gd", "SWEEP", "--fail-above", "x"], "--fail-above: 'x' must be a share such as 5% or 0.05"),
 ])  # fmt: skip
@@ -98,6 +99,8 @@ def test_archived_optimizers_are_compared_without_a_run(command, tmp_path, monke
     rows = [line.split() for line in out.splitlines()[1:4]]
     assert {row[0] for row in rows} == {"adamw", "lion", "gd"}
     found = optbench.rank("lion").table.iloc[-1]
+    counts = optbench.rank("adamw").pairs.query("b == 'lion' and problem != 'all'")["verdict"].value_counts()
+    assert f"adamw beats lion on {counts.get('wins', 0)} of 28 problems and loses to it on {counts['loses']}; " in out
     assert found["rank"] == next(int(row[1]) for row in rows if row[0] == "lion")
 
 
@@ -111,7 +114,8 @@ def test_signs_and_missed_targets_are_explained(run):
 @pytest.mark.slow
 def test_a_rule_is_ranked_in_a_part_of_the_atlas(run):
     Path("lazy.py").write_text(RULE.format(name="lazy"))
-    code, out, _ = run("rank", "lazy.py", "--fast", "--against", "gd")
+    code, out, _ = run("rank", "lazy.py", "--fast", "--against", "gd", "--report")
     assert code == 0
-    assert out.startswith("lazy ranks ") and "over these 8 problems" in out
+    assert "lazy ranks " in Path("ranked/atlas-fast/lazy/report/index.html").read_text(encoding="utf-8")
+    assert "lazy ranks " in out and "over these 8 problems" in out
     assert Path("ranked/atlas-fast/lazy/runs.parquet").is_file()
