@@ -72,8 +72,8 @@ def _describe_quicker(answer: Answer, problem: str) -> list[str]:
     )
     seconds = [f"{labels.number(each, 2)} s" for each in (quicker.seconds, quicker.recommended_seconds)]
     return [
-        f"start with the quicker of two that are not told apart: {write_setting(answer, best)} has the lowest value, "
-        f"but takes about {seconds[1]} to train, not {seconds[0]} (PyTorch on one core, estimated)"
+        f"start with {write_setting(answer, quicker.setting)}: {write_setting(answer, best)} has the lowest value, but "
+        f"is not told apart, and takes about {seconds[1]} to train, not {seconds[0]} (PyTorch on one core, estimated)"
     ]
 
 

@@ -119,7 +119,7 @@ def test_one_starts_with_the_quickest_that_may_be_best_on_a_table_of_ones_own(wo
     assert find_start(answer, "p")["batch_size"] == size
     text = " ".join(" ".join(summarize(answer)).split())
     assert f"adam b{size} 0.1" in text.partition("p: ")[0]
-    assert ("not told apart: adam b4 0.1 has" in text) == (size == 64)
+    assert ("p: start with adam b64 0.1: adam b4 0.1 has the lowest value" in text) == (size == 64)
 
 
 def test_what_is_shown_to_be_worse_is_not_quicker():
