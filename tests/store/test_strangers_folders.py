@@ -153,14 +153,17 @@ def test_plug_ins_beside_a_spec_in_the_results_folder_must_be_named(held, forge,
         spec.write_text(text.replace("mine.py", str(theirs / "mine.py")))
         for more in ((), dry):
             line = run("sweep", spec, "--out", theirs, *more)
-            assert "nothing that a results folder names is run: to use its plug-ins, name them: --plugin" in line
+            assert (
+                "nothing that a results folder names is run: to use its plug-ins, name them, in plugins= or by --plugin"
+                in line
+            )
         assert "run-steps" in run("sweep", spec, "--out", theirs, *dry, "--plugin", theirs / "mine.py")
     own = tmp_path / "own"
     own.mkdir()
     (theirs / "spec.toml").write_text("data = 'digits'\nmodel = 'evil.py'\n")
     run("sweep", "--out", theirs, "--extend", *dry)
     for more in ((), dry, ("--model", theirs / "mine.py", "--data", "digits")):
-        assert "name them: --plugin" in run("sweep", theirs / "spec.toml", "--out", theirs, *more)
+        assert "name them, in plugins= or by --plugin" in run("sweep", theirs / "spec.toml", "--out", theirs, *more)
     shutil.copy(theirs / "mine.py", own)
     (own / "mine.toml").write_text(text)
     linked = theirs / "linked.toml"
