@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from lecture_claims import QUICK, judged, spread
 
+import optbench
 from optbench.lecture import c_adam
 
 
@@ -29,13 +30,25 @@ def test_the_first_step_is_as_eps_says():
 
 
 def test_the_gradients_of_eps_are_as_large_as_they_are_called():
-    """Adam's first step is lr |g| / sqrt(g^2 + eps), or lr |g| / (|g| + eps), whatever the betas."""
+    """The first step is lr |g| / sqrt(s + eps), or lr |g| / (sqrt(s) + eps); s is g^2, for RMSProp a tenth of it."""
     shares = c_adam.shrunk_shares(c_adam.eps_experiment(QUICK))
     assert list(shares) == [f"{name}, gradient {g}" for g in ("1", "0.01", "0.0001", "1e-06", "1e-08")
                             for name in ("adam", "rmsprop")]  # fmt: skip
     for name, (lost, _, _) in shares.items():
-        g = float(name.split()[-1])
+        g = float(name.split()[-1]) * (np.sqrt(0.1) if name.startswith("rmsprop") else 1)
         assert lost == pytest.approx(1 - (g + 1e-8) / np.sqrt(g * g + 1e-8), rel=1e-6, abs=1e-12)
+
+
+def test_the_share_for_rmsprop_is_that_of_the_rule_as_it_ships():
+    found = {eps: optbench.minimize(lambda w: (w**2).sum() / 2, [1e-4], "rmsprop", lr=1.0, steps=1, **eps_at(eps)).x[0]
+             for eps in ("eps", "eps_root")}  # fmt: skip
+    lost = 1 - (1e-4 - found["eps_root"]) / (1e-4 - found["eps"])
+    shares = c_adam.shrunk_shares(c_adam.eps_experiment(QUICK))
+    assert lost == pytest.approx(shares["rmsprop, gradient 0.0001"][0], rel=1e-4)
+
+
+def eps_at(place):
+    return {"eps": 0.0, "eps_root": 0.0} | {place: 1e-8}
 
 
 @pytest.mark.parametrize(("lost", "expected"), [(0.0, "holds"), (0.5, "does not hold"), (None, "depends")])
