@@ -91,6 +91,7 @@ def try_claims(
     lang: str, slides: bool,
 ) -> None:  # fmt: skip
     """Test the claims and print the table of outcomes; then raise OptbenchError if one of them could not run."""
+    from matplotlib import get_cachedir
     from rich.text import Text
 
     from optbench.claims.claim import Budget
@@ -123,7 +124,11 @@ def try_claims(
     console.print(_make_table(outcomes))
     console.print(f"{summary(outcomes)}; page: {Path(out) / 'index.html'}", soft_wrap=True)
     if not has_letters(paper.language.name):
-        console.print(f"Figures are in English: no font for {paper.language.name} is installed, NanumGothic say.")
+        console.print(
+            f"Figures are in English: matplotlib knows no font for {paper.language.name}. Install one, such as "
+            f"NanumGothic (Debian: fonts-nanum), and remove its list of fonts: rm {get_cachedir()}/fontlist-*.json",
+            soft_wrap=True,
+        )
     console.print("It opens with a playground: move β, race the optimizers, take the quiz.")
     broken = [f"{item.claim.id}: {item.error}" for item in outcomes if item.error]
     if broken:
