@@ -25,6 +25,8 @@ DATA = "logistic(data=gaussian(examples=2500))"
 TUNING, _ = split_seeds(3, 0)
 EPOCHS = 30
 FIXED = 0.125
+SETTLED = 64
+"""The largest batch size whose runs have come down to their noise at the end."""
 
 
 @cache
@@ -50,7 +52,8 @@ def measure_floor(tables: dict[str, pd.DataFrame]) -> Measured:
     fixed = tables["fixed"]
     noisy = fixed[fixed["batch_size"] < fixed["batch_size"].max()]
     wide = noisy.pivot(index="seed", columns="batch_size", values="suboptimality_final")
-    exponent = exponent_interval(wide.columns, wide.to_numpy())
+    settled = wide.loc[:, wide.columns <= SETTLED]
+    exponent = exponent_interval(settled.columns, settled.to_numpy())
     full = median_interval(fixed.loc[fixed["batch_size"] == fixed["batch_size"].max(), "suboptimality_final"])
     middle = wide.median()
     return Measured(
@@ -176,12 +179,15 @@ CLAIMS = (
         sentence="The smaller the mini-batch, the stronger the noise, so a constant rate does not converge.",
         experiment=noise_experiment,
         criterion=Below(
-            what="the fitted exponent p of (final suboptimality) ~ (batch size)^p at one constant rate", limit=0.0
+            what="the fitted exponent p of (final suboptimality) ~ (batch size)^p at one constant rate, "
+            f"up to {SETTLED}",
+            limit=0.0,
         ),
         measure=measure_floor,
         figure=draw_floor,
         caption="Logistic regression, 2,000 examples, after 30 passes (quick: 10): median over the seeds and its "
-        "interval. The largest batches make the fewest steps: where the curve turns up they have not come down yet.",
+        "interval. The largest batches make the fewest steps: where the curve turns up they have not come down yet, "
+        "and the fit leaves them out.",
     ),
     Claim(
         id="D1.2",

@@ -45,8 +45,14 @@ def test_d1_runs_that_diverge_at_the_smallest_batch_make_the_exponent_infinite()
     found = CLAIMS["D1.1"].judge(tables)
     assert found.verdict == HOLDS and found.effect == found.low == found.high == -math.inf
     fixed["suboptimality_final"] = 1.0
-    fixed.loc[fixed["batch_size"] == 256, "suboptimality_final"] = math.inf
+    fixed.loc[fixed["batch_size"] == 16, "suboptimality_final"] = math.inf
     assert CLAIMS["D1.1"].judge(tables).verdict == FAILS
+
+
+def test_d1_batches_that_have_not_come_down_are_no_part_of_the_fit():
+    tables = finals(exponent=-1.0)
+    tables["fixed"].loc[tables["fixed"]["batch_size"] == 256, "suboptimality_final"] = 1.0
+    assert CLAIMS["D1.1"].judge(tables).effect == pytest.approx(-1.0, abs=1e-12)
 
 
 @pytest.mark.parametrize(
