@@ -39,6 +39,9 @@ class Quicker(NamedTuple):
     """The setting that is the best at this batch size, as a row of `best`."""
     seconds: float
     recommended_seconds: float
+    value: float
+    recommended_value: float
+    """What verdicts are about: the expected value of each, such as the share of errors."""
 
 
 class Rates(NamedTuple):
@@ -81,13 +84,19 @@ def step_seconds(weights: float, batch_size: float) -> float:
 
 
 def find_quicker(answer: Answer, problem: str) -> Quicker | None:
-    """Return the batch size that trains quickest of those that may be best; None where it is not much quicker."""
+    """Return the batch size that trains quickest of those that may be best; None where it is not much quicker.
+
+    Its optimizer and schedule are such that may be best, too.
+    """
     levels, row = answer.levels.get("batch_size"), _recommended(answer, problem)
     weights = answer.tables.problem(problem).get("dim", math.nan)
     if levels is None or row is None or not levels.in_common or not math.isfinite(weights):
         return None
     best = levels.coded.name_best_in_common(1)
     best = best[(best["problem"] == problem) & best["level"].isin(levels.candidates(problem))]
+    best = best[best["optimizer"].isin(answer.candidates(problem))]
+    if schedules := answer.levels.get("schedule"):
+        best = best[best["schedule"].isin(schedules.candidates(problem))]
     values = levels.rows(problem).set_index("batch_size")["value"]
     mine = answer.rows(problem).set_index("optimizer")["value"][row["optimizer"]]
     recommended = _train_seconds(answer, problem, weights, row["batch_size"], mine)
@@ -96,6 +105,8 @@ def find_quicker(answer: Answer, problem: str) -> Quicker | None:
             {**each, "full_batch": each["level"] == "full"},
             _train_seconds(answer, problem, weights, each["batch_size"], values[each["level"]]),
             recommended,
+            values[each["level"]],
+            mine,
         )
         for each in best.to_dict("records")
     ]
@@ -107,9 +118,18 @@ def find_start(answer: Answer, problem: str) -> dict | None:
     """Return the setting to start with, as a row of `best`; None where nothing is recommended.
 
     It is the recommended one; of a model of the user's table the quickest of those that may be best (`find_quicker`).
+    What the user has stays where nothing is shown to be better.
     """
+    if kept := find_kept(answer, problem):
+        return _recommended(answer, problem, kept)
     quicker = find_quicker(answer, problem) if learns_from_table(answer, problem) else None
     return quicker.setting if quicker else _recommended(answer, problem)
+
+
+def find_kept(answer: Answer, problem: str) -> str:
+    """Return what the user has, where it may be the best of a problem; "" where it may not, or there is nothing."""
+    candidates = answer.candidates(problem)
+    return next((name for name in answer.tables.incumbents if name in candidates), "")
 
 
 def learns_from_table(answer: Answer, problem: str) -> bool:
@@ -204,9 +224,12 @@ def _bin_rates(
     return means[means["count"] >= _LEAST].sort_index()
 
 
-def find_last_quarter(answer: Answer, problem: str) -> LastQuarter | None:
-    """Return what the loss did in the last quarter of the recommended runs; None without curves."""
-    row = _recommended(answer, problem)
+def find_last_quarter(answer: Answer, problem: str, optimizer: str = "") -> LastQuarter | None:
+    """Return what the loss did in the last quarter of an optimizer's recommended runs; None without curves.
+
+    optimizer: by default the leader.
+    """
+    row = _recommended(answer, problem, optimizer)
     if row is None:
         return None
     runs = answer.reported_runs

@@ -15,6 +15,7 @@ import pandas as pd
 
 from optbench import analysis
 from optbench.analysis.answer import Answer, ask
+from optbench.analysis.decisions import find_start
 from optbench.analysis.run_columns import drop_lost_runs
 from optbench.analysis.measures import LOSS, TIME, metric_name
 from optbench.analysis.protocol import keep_looks, keep_targets
@@ -354,7 +355,8 @@ class Results(Tables):
 
         Args:
             problem: its name, or that of its kind, such as "mlp"; None: the only one of the sweep.
-            optimizer: None: the first of the winners.
+            optimizer: None: what the answer says to start with: the first of the winners, or on your table the quickest
+                of the settings that may be best.
             judge_by: as in ``verdicts``.
 
         Returns:
@@ -373,18 +375,16 @@ class Results(Tables):
         own = runs[runs["problem"] == name]
         if own.empty:
             raise OptbenchError(f"best: no run of {shown(name)} has ended")
-        settings = ask(self, judge_by).settings
-        settings = settings[settings["problem"] == name]
+        answer, digest = ask(self, judge_by), self.problem(name).get("digest") or ""
         if optimizer is None:
-            winners = self.winners(judge_by)
-            first = winners.loc[winners["problem"] == name, "optimizer"]
-            if first.empty:
+            start = find_start(answer, name) if answer.firsts(name) else None
+            if start is None:
                 raise OptbenchError(f"best: every run of {shown(name)} has failed")
-            optimizer = first.iloc[0]
+            return make_best(start, own, digest, self.snippets)
+        settings = answer.settings[answer.settings["problem"] == name]
         rows = settings[settings["optimizer"] == name_of(optimizer, self.labels)]
         if rows.empty:
             raise unknown("optimizer", optimizer, map(self.label_of, settings["optimizer"]))
-        digest = self.problem(name).get("digest") or ""
         return make_best(rows.iloc[0].to_dict(), own, digest, self.snippets)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from optbench.analysis import varied_hyperparameters
@@ -12,12 +13,14 @@ from optbench.analysis.decisions import (
     LastQuarter,
     MovedRate,
     find_good_rates,
+    find_kept,
     find_last_quarter,
     find_moved_rates,
     find_quicker,
     learns_from_table,
 )
 from optbench.wording import labels
+from optbench.wording.judged import name_unit
 
 _SMALL = 0.05
 """The change of a loss that is worth training longer or shorter for."""
@@ -29,8 +32,10 @@ def describe_decisions(answer: Answer) -> list[str]:
     for problem in answer.best["problem"].unique():
         if not learns_from_table(answer, problem):
             continue
-        parts = [*_describe_quicker(answer, problem), *_describe_rates(answer, problem)]
-        parts += _describe_length(find_last_quarter(answer, problem))
+        parts = _describe_own(answer, problem)
+        if not find_kept(answer, problem):
+            parts += [*_describe_quicker(answer, problem), *_describe_rates(answer, problem)]
+            parts += _describe_length(find_last_quarter(answer, problem))
         if parts:
             found.append(f"{answer.label(problem)}: {'; '.join(parts)}.")
     return found
@@ -60,6 +65,28 @@ def _write_value(value: object) -> str:
     return str(value[0]) if isinstance(value, tuple) and len(value) == 1 else str(value)
 
 
+def _describe_own(answer: Answer, problem: str) -> list[str]:
+    """Return whether to keep what the user has, and whether its runs were too short for it; [] where there is none."""
+    if not answer.tables.incumbents:
+        return []
+    mine, leader = find_kept(answer, problem) or answer.tables.incumbents[0], answer.leader(problem)
+    values, unit = answer.rows(problem).set_index("optimizer")["value"], name_unit(answer, problem)
+    own, best = (labels.number(values.get(name, math.nan), 3) for name in (mine, leader))
+    if mine in answer.candidates(problem):
+        beside = "" if mine == leader else f"; the lowest are {answer.label(leader)}'s {best}"
+        parts = [f"keep what you have, as nothing is shown to be better ({unit} {own}{beside})"]
+    else:
+        parts = [f"what you have comes to {unit} {own}, {answer.label(leader)} to {best}"]
+    last = find_last_quarter(answer, problem, mine)
+    if last and last.steady and last.ratio < 1 - _SMALL:
+        epochs = answer.runs.loc[answer.runs["optimizer"] == mine, "epochs"].max()
+        parts.append(
+            f"its loss still falls by {100 * (1 - last.ratio):.0f}% in the last quarter of {labels.number(epochs)} "
+            "epochs, so longer runs (--epochs) may be kinder to it"
+        )
+    return parts
+
+
 def _describe_quicker(answer: Answer, problem: str) -> list[str]:
     """Return which setting has the lowest value where one starts with another that trains quicker, if so."""
     quicker = find_quicker(answer, problem)
@@ -71,9 +98,11 @@ def _describe_quicker(answer: Answer, problem: str) -> list[str]:
         if row["optimizer"] == answer.leader(problem)
     )
     seconds = [f"{labels.number(each, 2)} s" for each in (quicker.seconds, quicker.recommended_seconds)]
+    value, lowest = (labels.number(each, 3) for each in (quicker.value, quicker.recommended_value))
     return [
-        f"start with {write_setting(answer, quicker.setting)}: {write_setting(answer, best)} has the lowest value, but "
-        f"is not told apart, and takes about {seconds[1]} to train, not {seconds[0]} (PyTorch on one core, estimated)"
+        f"start with {write_setting(answer, quicker.setting)} ({name_unit(answer, problem)} {value}): "
+        f"{write_setting(answer, best)} has the lowest value ({lowest}), but is not told apart, and takes about "
+        f"{seconds[1]} to train, not {seconds[0]} (PyTorch on one core, estimated)"
     ]
 
 

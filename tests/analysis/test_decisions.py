@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from staged import answer_of, staged_table
 
+from optbench.analysis.answer import Answer
 from optbench.analysis.decisions import (
     find_good_rates,
     find_last_quarter,
@@ -119,7 +120,32 @@ def test_one_starts_with_the_quickest_that_may_be_best_on_a_table_of_ones_own(wo
     assert find_start(answer, "p")["batch_size"] == size
     text = " ".join(" ".join(summarize(answer)).split())
     assert f"adam b{size} 0.1" in text.partition("p: ")[0]
-    assert ("p: start with adam b64 0.1: adam b4 0.1 has the lowest value" in text) == (size == 64)
+    assert ("p: start with adam b64 0.1 (loss " in text) == (size == 64)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_one_keeps_what_one_has_where_nothing_is_shown_to_be_better(kept):
+    """Gd is the user's own: as good as adam but for noise, or clearly behind."""
+
+    def value(problem, optimizer, rate, stage, block, seed):
+        own = (0.0 if kept else 1.0) + 0.1 * math.sin(29 * seed)
+        return abs(math.log(rate / 0.1)) + (own if optimizer == "gd" else 0.1 * math.sin(17 * seed))
+
+    runs = staged_table(value, rates=(0.09, 0.1, 0.11), blocks=4, final=4, report=24)
+    problems = pd.DataFrame([{"problem": "p", "dim": 500, "examples": 640, "constant_answer": 0.0, "digest": "1f"}])
+    answer = answer_of(runs, [], "loss", problems=problems, incumbents=["gd"])
+    text = " ".join(" ".join(summarize(answer)).split())
+    assert find_start(answer, "p")["optimizer"] == ("gd" if kept else "adam")
+    assert ("p: keep what you have, as nothing is shown to be better (loss " in text) == kept
+    assert ("p: what you have comes to loss " in text) == (not kept)
+
+
+def test_what_is_quicker_has_an_optimizer_that_may_be_best(monkeypatch):
+    """Batch sizes and optimizers are compared by themselves: the best at 64 may have an optimizer that is behind."""
+    answer = planted_batches(1.05, "1f")
+    several = {"optimizer": ["gd"], "batch_size": ["4", "64"]}
+    monkeypatch.setattr(Answer, "candidates", lambda self, problem: several[self.of])
+    assert find_quicker(answer, "p") is None and find_start(answer, "p")["batch_size"] == 4
 
 
 def test_what_is_shown_to_be_worse_is_not_quicker():
