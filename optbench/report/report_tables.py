@@ -534,7 +534,7 @@ def latex_text(
                for value in table[name]]
         for name, is_number in zip(there, numeric, strict=True)
     }  # fmt: skip
-    for name in ("value", "low", "high") if "unreached" in table else ():  # the ranking
+    for name in ("value", "low", "high", "seconds") if "unreached" in table else ():  # the ranking
         rows = zip(table.to_dict("records"), cells[name], strict=True)
         cells[name] = [text if name == "low" and row["reached"] else bounded(row, text) for row, text in rows]
     if "unreached" in table:

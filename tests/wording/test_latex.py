@@ -133,7 +133,7 @@ def test_what_never_arrives_has_no_number_and_what_arrives_in_some_blocks_a_boun
     none = pd.Series(False, ranking.index)
     rows = latex_text(without_bounds(ranking), LATEX["ranking"], (), none, none, "optimizer").splitlines()
     (never,), (part,) = ([row for row in rows if f"& {name} &" in row] for name in ("adam", "momentum"))
-    assert never.count("never") == 3 and r"\infty" not in never and part.count("${>}$") == 2
+    assert never.count("never") == 4 and r"\infty" not in never and part.count("${>}$") == 3
     shown = without_bounds(ranking).set_index("optimizer")[["value", "low", "high"]]
     assert np.isinf(shown.loc["adam"]).all() and np.isfinite(shown.loc[["gd", "momentum"]]).all(axis=None)
 
