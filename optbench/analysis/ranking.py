@@ -49,9 +49,9 @@ def rank_levels(pairs: pd.DataFrame, values: pd.DataFrame, of: str) -> pd.DataFr
     pairs: from `compare_levels`; values: from `measure_levels`; of: the column of the levels.
 
     state: "first" for the level with the best value, if no other wins against it and it wins against one or ties with
-    all; "tie" for those that tie with it, "open" for those that are not told apart from it, "behind" for those that
-    some level wins against, the first or another; "failed" where every reporting run failed. Where none is first, all
-    that nobody wins against are "open". alone: it is first, wins against all others and does not end at a limit of the
+    all; "tie" for those that tie with the leader, "open" for those that are not told apart from it, "behind" for those
+    that some level wins against, the first or another; "failed" where every reporting run failed. Where none is first,
+    the leader is "open", too. alone: it is first, wins against all others and does not end at a limit of the
     search. place: 1 plus the number of levels that win against it; last for a level that a deadline left without a
     setting, or whose every run failed.
 
@@ -133,7 +133,7 @@ def _find_states(part: pd.DataFrame, verdicts: Mapping[tuple[str, str, str], str
             states[name] = BEHIND
         elif name == leader and leads:
             states[name] = FIRST
-        elif leads and grades.get(name) == TIE:
+        elif grades.get(name) == TIE:
             states[name] = TIE
     return states
 

@@ -253,6 +253,8 @@ def test_states_of_levels():
     assert equal["state"].to_dict() == {"a": "first", "b": "tie"} and not equal["alone"].any()
     nobody = ranking(only(runs, lambda row: row.optimizer in "bd"), "loss")
     assert nobody["state"].tolist() == ["open", "open"]
+    near = ranking(only(runs, lambda row: row.optimizer in "abd"), "loss").set_index("optimizer")
+    assert near["state"].to_dict() == {"a": "open", "b": "tie", "d": "open"}, "nobody is behind"
 
 
 @pytest.mark.slow
