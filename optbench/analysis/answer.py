@@ -264,11 +264,10 @@ class Answer:
         Of optimizers also `seconds`, those of the value: to a target, else of a run, without evaluations; and
         `state_bytes`, what one keeps for a parameter from step to step; NaN in folders that do not say it.
         """
-        table, tuned = self.coded, held_out(self.coded)
+        table = self.coded
         values = clip_intervals(measure_levels(table, self.question.confidence, self.edges), self.runs, self.judge_by)
-        hits, ran = np.nansum(tuned.reached, axis=2), (~np.isnan(tuned.reached)).any(axis=2)
         places = rank_levels(self.verdicts, values, self.of)
-        ends = values[["problem", self.of]].assign(unreached=table.timed * ((hits == 0) & ran).sum(axis=1))
+        ends = values[["problem", self.of]].assign(unreached=held_out(table).unreached)
         places = places.merge(ends, on=["problem", self.of], how="left")
         # Over all problems there is none
         places = places.assign(unreached=places["unreached"].fillna(0).astype(np.int64))

@@ -71,6 +71,12 @@ class HeldOut:
         return _mean_known(self.reached.reshape(len(self.reached), -1))
 
     @property
+    def unreached(self) -> np.ndarray:
+        """The number of blocks whose every run missed the target, (cells,): their expected times are bounds."""
+        hits, ran = np.nansum(self.reached, axis=2), (~np.isnan(self.reached)).any(axis=2)
+        return self.timed * ((hits == 0) & ran).sum(axis=1)
+
+    @property
     def depths(self) -> tuple[np.ndarray, np.ndarray]:
         """The mean and the largest of y - start over the reporting runs that finished, (cells,) each; NaN without any.
 

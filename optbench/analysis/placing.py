@@ -85,9 +85,10 @@ def place(answer: Answer, name: str, against: str = "") -> Placing:
 def _compare_over_these(table: CodedRuns, name: str, rows: pd.DataFrame, confidence: float, look: int) -> pd.DataFrame:
     """Return a row "all" for each other optimizer, with the mean over the problems that both have.
 
-    A problem on which all runs of one side fail counts for the largest ratio. A mean of ratios of which some are at
-    least so large, and none at most, is "at least", too. rows: those on problems, of
-    `compare_levels`; look: the latest at what is compared.
+    A problem that is judged by a loss, and on which all runs of one side fail, counts for the largest ratio. A mean of
+    ratios of which some are at least so large, and none at most, is "at least", too.
+
+    rows: those on problems, of `compare_levels`; look: the latest at what is compared.
     """
     cells = table.cells.reset_index(drop=True)
     places = pd.MultiIndex.from_frame(cells[["problem", "optimizer"]])
@@ -96,6 +97,8 @@ def _compare_over_these(table: CodedRuns, name: str, rows: pd.DataFrame, confide
     effect = mean_effects(pair.differences, sampling=pair.sampling)
     error, freedom = join_errors(effect["sd"], effect["n"], pair.sampling)
     one_fails = [(rows[f"failures_{side}"] == 1).to_numpy() for side in ("a", "b")]
+    unknown_mean = ~np.isfinite(effect["mean"])  # losses; a miss of a target counts two budgets
+    one_fails = [each & unknown_mean for each in one_fails]
     mean = np.select(
         [one_fails[0] & one_fails[1], *one_fails], [0.0, -most, most], np.clip(effect["mean"], -most, most)
     )

@@ -57,6 +57,8 @@ class Paired(NamedTuple):
     """(pairs,) the same of b."""
     missed: np.ndarray
     """(pairs, 2) bool, True where no run of a, or of b, reached the target by which both are judged."""
+    partly: np.ndarray
+    """(pairs, 2) bool, True where no run of some block of a, or of b, did; a seed in common is a block."""
     depth: np.ndarray
     """(pairs,), the larger of the mean depths of a and b (`HeldOut.depths`)."""
     deepest: np.ndarray
@@ -98,9 +100,9 @@ def compare_levels(
     verdict: "tie" where the interval lies within [1/1.1, 1.1]; else "wins" or "loses" where it lies beyond 1.05; else
     "open", and `known` (`Known`, or None) is what is known. An optimizer that fails more often neither wins nor ties.
     blocks_needed: how many blocks would decide, in four of five sweeps, what is open; NaN on seeds in common. bound:
-    "at least" or "at most" where the ratio is a bound, as a side ends at a limit of the search or never reaches the
-    target; "about" where both do. trials: the smaller of trials_a and trials_b, the settings that each screened in a
-    block. Where optimizers had unequal numbers, one with more than the other neither wins nor ties
+    "at least" or "at most" where the ratio is a bound, as a side ends at a limit of the search or misses the target in
+    some block; "about" where both do. trials: the smaller of trials_a and trials_b, the settings that each screened in
+    a block. Where optimizers had unequal numbers, one with more than the other neither wins nor ties
     (`withhold_unequal`). failures_a, failures_b: the shares of runs that failed. reason: why nothing could be
     decided (`Known`, or None), such as losses below a stated minimum that is too high.
 
@@ -148,7 +150,7 @@ def compare_levels(
     optimizers = "optimizer" in table.cells  # how many trials draw a batch size or a schedule varies by chance
     if optimizers:
         rows = withhold_unequal(rows, *find_more_trials(rows, untuned))
-    rows["bound"] = _find_bounds(pair.missed, find_limits(table, edges)[np.stack([a, b])])
+    rows["bound"] = _find_bounds(pair.missed, pair.partly, find_limits(table, edges)[np.stack([a, b])])
     rows = rows[list(COLUMNS)]
     if level:
         return rows
@@ -243,13 +245,16 @@ def pair_cells(table: CodedRuns, a: np.ndarray, b: np.ndarray) -> Paired:
     """Return the differences of pairs of cells, each as it was tuned; a, b: (pairs,) their rows in `table.cells`."""
     tuned = held_out(table)
     differences, seeds = tuned.differences(a, b)
-    missed = np.stack([tuned.timed[side] & (tuned.reached_share[side] == 0) for side in (a, b)], axis=1)
+    missed, partly = (
+        np.stack([each[side] for side in (a, b)], axis=1)
+        for each in (tuned.timed & (tuned.reached_share == 0), tuned.unreached > 0)
+    )
     differences[missed.all(axis=1)] = np.nan  # two budgets, and no results
     mean, most = tuned.depths
     return Paired(
         differences, seeds, tuned.probability(a, b), np.stack([tuned.counts[a], tuned.counts[b]], axis=2),
-        tuned.failures[a], tuned.failures[b], missed, np.maximum(mean[a], mean[b]), np.maximum(most[a], most[b]),
-        tuned.sampling_of_differences(a, b),
+        tuned.failures[a], tuned.failures[b], missed, partly, np.maximum(mean[a], mean[b]),
+        np.maximum(most[a], most[b]), tuned.sampling_of_differences(a, b),
     )  # fmt: skip
 
 
@@ -288,12 +293,17 @@ def _cap_ratios(rows: pd.DataFrame, pair: Paired, lossy: np.ndarray, share: np.n
     return rows.assign(known=select_known([capped], [Known("both_small")], rows["known"]))
 
 
-def _find_bounds(missed: np.ndarray, limit: np.ndarray) -> np.ndarray:
+def _find_bounds(missed: np.ndarray, partly: np.ndarray, limit: np.ndarray) -> np.ndarray:
     """Return for each pair why its ratio is a bound: "at least", "at most", "about", or "" where it is none.
 
-    missed: (pairs, 2) True for a side that never reaches the target; limit: (2, pairs) True for one at a limit.
+    A block whose every run misses the target counts two budgets, and may have needed more. What never reaches the
+    target has no best setting that could lie at a limit.
+
+    missed, partly: (pairs, 2) True for a side that never reaches the target, and for one that misses it in some block;
+    limit: (2, pairs) True for one at a limit.
     """
-    higher, lower = limit[0] | missed[:, 1], limit[1] | missed[:, 0]
+    limit = limit & ~missed.T
+    higher, lower = limit[0] | partly[:, 1], limit[1] | partly[:, 0]
     return np.select([higher & lower, higher, lower], [ABOUT, AT_LEAST, AT_MOST], "")
 
 

@@ -163,6 +163,18 @@ def test_a_time_without_a_hit_counts_as_two_budgets_and_bounds_the_ratio():
     assert (row["verdict"], row["reason"], row["bound"]) == ("open", "neither reaches the target", "about")
 
 
+def test_a_block_without_a_hit_bounds_the_ratio_whatever_the_limits_of_what_never_arrives():
+    """gd reaches the target on each seed in common, lion on all but one, adam never."""
+    runs = staged_table(lambda *_: 0.0, ("gd", "adam", "lion"), rates=(0.1,), blocks=4, final=4, report=24)
+    late = runs["seed"] == runs.loc[runs["stage"] == "report", "seed"].max()
+    never = (runs["optimizer"] == "adam") | ((runs["optimizer"] == "lion") & late)
+    runs["samples_to_0.5"] = np.where(never, math.inf, 300.0)
+    edges = pd.DataFrame({"problem": "p", "optimizer": ["adam"]})  # of rates that are all as bad, one is the best
+    for limits in (None, edges):
+        bounds = verdicts(runs, edges=limits).set_index(["a", "b"])["bound"].to_dict()
+        assert bounds == {("gd", "adam"): "at least", ("gd", "lion"): "at least", ("adam", "lion"): "about"}
+
+
 @pytest.mark.slow
 def test_recommendations_at_a_limit_bound_the_ratio():
     runs = noisy(problems=("p",), speed={"gd": 0.0, "adam": -3.0}, blocks=4, fails=0)

@@ -104,6 +104,16 @@ def test_a_mean_of_ratios_is_a_bound_where_one_of_them_is():
     assert len(seen) > 1
 
 
+def test_what_diverges_everywhere_has_the_mean_of_its_ratios_over_all(small_sweep, workplace):
+    """Nothing that the rows do not show goes into the last one; each ratio counts as 100 at most."""
+    Path("up.py").write_text("from optbench import optimizer\n\n\n@optimizer(source='none')\ndef up(w, g, lr):\n"
+                             "    return w + 1e6 * lr * g\n")  # fmt: skip
+    table = optbench.rank("up.py", small_sweep, against="gd").table
+    *rows, over = table["against_ratio"]
+    assert over == pytest.approx(float(np.exp(np.mean(np.log(np.clip(rows, 0.01, 100))))))
+    assert table["bound"].isin(["at least", "about"]).all() and (table["loses"] == 2).all()
+
+
 def test_a_rank_lies_between_those_it_loses_to_and_those_it_beats(adam):
     for row in adam.table.to_dict("records"):
         pairs = adam.pairs[adam.pairs["problem"] == row["problem"]]
