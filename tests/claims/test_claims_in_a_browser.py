@@ -7,8 +7,11 @@ import pytest
 from browser import opened, scrolls_sideways
 from test_claims import PAPER, planted
 
-from optbench.claims import run_claims
+from optbench import lecture
+from optbench.claims import claim_pages, run_claims
 from optbench.claims.claim import DEPENDS, FAILS, HOLDS, UNDECIDED, Budget
+from optbench.wording.languages import read_language
+from tests.lecture.test_lecture_languages import outcomes
 
 pytestmark = pytest.mark.browser
 KINDS = {"A1": HOLDS, "A2": FAILS, "B1": DEPENDS, "B2": UNDECIDED, "B3": HOLDS}
@@ -25,17 +28,11 @@ def page(tmp_path_factory):
     return folder / "index.html"
 
 
-def size_of(view, selector):
-    """Return the size of the letters of the first such element, in px."""
-    return view.eval_on_selector(selector, "each => parseFloat(getComputedStyle(each).fontSize)")
-
-
 def test_an_address_presents_one_claim_and_keys_go_on_and_leave(chromium, page):
     with opened(chromium, page, "#A2") as view:
         assert view.evaluate(SHOWN) == ["A2"] and not view.locator(".overview").is_visible()
-        assert size_of(view, "#A2 h3") == size_of(view, "#A2 .measured") == 28
         said, figure = (view.locator(f"#A2 {name}").bounding_box() for name in (".said", "figure"))
-        assert figure["x"] >= said["x"] + said["width"], "the figure stands beside the words"
+        assert figure["y"] >= said["y"] + said["height"], "the figure stands below the words"
         view.keyboard.press("ArrowRight")
         assert view.evaluate(SHOWN) == ["B1"] and view.url.endswith("#B1")
         assert view.evaluate("document.activeElement.id") == "B1"
@@ -51,14 +48,38 @@ def test_an_address_presents_one_claim_and_keys_go_on_and_leave(chromium, page):
         assert view.evaluate(SHOWN) == ["B2"]
 
 
-def test_a_presented_claim_fits_a_projector_in_letters_of_16_px(chromium, page):
-    with opened(chromium, page, width=1920, height=1080) as view:
-        for id in KINDS:
-            view.evaluate("id => { location.hash = id; }", id)
-            assert view.evaluate(SHOWN) == [id]
-            assert view.evaluate("document.documentElement.scrollHeight") <= 1080
+@pytest.mark.parametrize("lang", ["en", "ko"])
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1366, 768), (1536, 864), (1600, 900), (1920, 1080)])
+def test_every_claim_of_the_lecture_is_presented_on_one_screen(chromium, tmp_path, width, height, lang):
+    picture = {"source": "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'/>", "width": 1336, "height": 906}
+    rows = (("does not hold", "saddle, 0.001 off the ridge: momentum", "0.6 [0.55, 0.66]"),) * 12
+    items = [replace(item, verdict=replace(item.verdict, settings=rows)) for item in outcomes()]
+    paper = replace(lecture.PAPER, language=read_language(lang, lecture.PAPER.languages))
+    environment = {"command": "x", "optbench": "x", "date": "2026"}
+    html = claim_pages.render(items, paper, environment, {item.claim.id: picture for item in items}, {})
+    (tmp_path / "index.html").write_text(html, encoding="utf-8")
+    with opened(chromium, tmp_path / "index.html", width=width, height=height) as view:
+        for item in items:
+            view.evaluate("id => { location.hash = id; }", item.claim.id)
+            article = view.locator("article:target")
+            assert article.get_attribute("id") == item.claim.id and not article.locator("dl").is_visible()
+            box = article.locator("img").bounding_box()
+            assert box["y"] > 0 and box["y"] + box["height"] < height and box["height"] > height / 2, item.claim.id
+            assert article.locator(".said").evaluate("each => each.scrollHeight <= each.clientHeight"), item.claim.id
+            article.locator("summary").click()
             words = "all => all.filter(e => e.offsetParent).map(e => parseFloat(getComputedStyle(e).fontSize))"
-            assert min(view.eval_on_selector_all(f"#{id} :is(h3, p, dt, dd, td, a)", words)) >= 16
+            letters = article.locator(":is(h3, p, dt, dd, td, a, summary)").evaluate_all(words)
+            assert min(letters) >= (22 if height == 1080 else 16), item.claim.id
+            assert view.evaluate("document.documentElement.scrollHeight") <= height and not scrolls_sideways(view)
+
+
+@pytest.mark.parametrize("width", [360, 700, 1152, 1280])
+def test_criterion_and_settings_are_open_where_no_claim_is_presented(chromium, page, width):
+    with opened(chromium, page, width=width) as view:
+        assert view.locator("#B1 .settings").is_visible() and not view.locator("#B1 summary").is_visible()
+        facts, figure = (view.locator(f"#B1 {name}").bounding_box() for name in (".basis", "figure"))
+        below, beside = facts["y"] + facts["height"] <= figure["y"], facts["x"] + facts["width"] <= figure["x"]
+        assert beside if width >= 1152 else below
 
 
 def test_a_claim_is_presented_without_a_script(chromium, page):
