@@ -28,6 +28,16 @@ def page(tmp_path_factory):
     return folder / "index.html"
 
 
+def write_lecture(folder, items, lang="en"):
+    """Write the page of the lecture with empty figures, as tall as the tallest of them, and return its path."""
+    picture = {"source": "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'/>", "width": 1336, "height": 906}
+    paper = replace(lecture.PAPER, language=read_language(lang, lecture.PAPER.languages))
+    environment = {"command": "x", "optbench": "x", "date": "2026"}
+    html = claim_pages.render(items, paper, environment, {item.claim.id: picture for item in items}, {})
+    (folder / "index.html").write_text(html, encoding="utf-8")
+    return folder / "index.html"
+
+
 def test_an_address_presents_one_claim_and_keys_go_on_and_leave(chromium, page):
     with opened(chromium, page, "#A2") as view:
         assert view.evaluate(SHOWN) == ["A2"] and not view.locator(".overview").is_visible()
@@ -51,14 +61,9 @@ def test_an_address_presents_one_claim_and_keys_go_on_and_leave(chromium, page):
 @pytest.mark.parametrize("lang", ["en", "ko"])
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (1366, 768), (1536, 864), (1600, 900), (1920, 1080)])
 def test_every_claim_of_the_lecture_is_presented_on_one_screen(chromium, tmp_path, width, height, lang):
-    picture = {"source": "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'/>", "width": 1336, "height": 906}
     rows = (("does not hold", "saddle, 0.001 off the ridge: momentum", "0.6 [0.55, 0.66]"),) * 12
     items = [replace(item, verdict=replace(item.verdict, settings=rows)) for item in outcomes()]
-    paper = replace(lecture.PAPER, language=read_language(lang, lecture.PAPER.languages))
-    environment = {"command": "x", "optbench": "x", "date": "2026"}
-    html = claim_pages.render(items, paper, environment, {item.claim.id: picture for item in items}, {})
-    (tmp_path / "index.html").write_text(html, encoding="utf-8")
-    with opened(chromium, tmp_path / "index.html", width=width, height=height) as view:
+    with opened(chromium, write_lecture(tmp_path, items, lang), width=width, height=height) as view:
         for item in items:
             view.evaluate("id => { location.hash = id; }", item.claim.id)
             article = view.locator("article:target")
@@ -77,8 +82,8 @@ def test_every_claim_of_the_lecture_is_presented_on_one_screen(chromium, tmp_pat
 def test_criterion_and_settings_are_open_where_no_claim_is_presented(chromium, page, width):
     with opened(chromium, page, width=width) as view:
         assert view.locator("#B1 .settings").is_visible() and not view.locator("#B1 summary").is_visible()
-        facts, figure = (view.locator(f"#B1 {name}").bounding_box() for name in (".basis", "figure"))
-        below, beside = facts["y"] + facts["height"] <= figure["y"], facts["x"] + facts["width"] <= figure["x"]
+        basis, figure = (view.locator(f"#B1 {name}").bounding_box() for name in (".basis", "figure"))
+        below, beside = basis["y"] >= figure["y"] + figure["height"], basis["x"] + basis["width"] <= figure["x"]
         assert beside if width >= 1152 else below
 
 
@@ -131,9 +136,19 @@ def test_a_phone_needs_no_sideways_scroll(chromium, page, hash):
         assert not scrolls_sideways(view)
 
 
-def test_paper_keeps_a_figure_with_its_facts(chromium, page, tmp_path):
+def test_paper_keeps_a_figure_with_its_claim(chromium, page):
     with opened(chromium, page, "#A2") as view:
         view.emulate_media(media="print")
         assert view.evaluate(SHOWN) == list(KINDS), "all of them are printed, whatever is presented"
-        assert view.evaluate("getComputedStyle(document.querySelector('article')).breakInside") == "avoid"
-        assert re.search(rb"/Type ?/Page\b", view.pdf())
+        assert view.locator("#A2 dl").is_visible() and not view.locator("#A2 summary").is_visible()
+        rule = "([name, rule]) => getComputedStyle(document.querySelector(name))[rule]"
+        for name, kind in ((".said", "breakInside"), (".said", "breakAfter"), ("figure", "breakInside")):
+            assert view.evaluate(rule, [name, kind]) == "avoid"
+
+
+def test_paper_is_not_left_half_empty(chromium, tmp_path):
+    items = list(outcomes())
+    with opened(chromium, write_lecture(tmp_path, items)) as view:
+        margin = dict.fromkeys(("top", "right", "bottom", "left"), "1cm")
+        pages = re.findall(rb"/Type ?/Page\b", view.pdf(format="A4", margin=margin))
+        assert 0 < len(pages) < 0.9 * len(items), "a page a claim is half empty"
