@@ -201,7 +201,8 @@ def describe_versions(name: str, count: int, confirmed: bool) -> str:
 
 def headline_confirmed(fresh: Placing, answer: Answer, seeds: int) -> str:
     """Return where it stands on fresh seeds. answer: on these."""
-    return f"On {seeds} fresh seeds, with the same settings, {headline_rank(fresh, answer)}"
+    scope = "with the same settings, and so without the luck of the search"
+    return f"On {seeds} fresh seeds, {scope}, {headline_rank(fresh, answer)}"
 
 
 def list_confirmed(placing: Placing, fresh: Placing, answer: Answer) -> list[str]:

@@ -159,7 +159,7 @@ def test_fresh_seeds_are_none_of_the_sweep_and_a_clone_stays_one(small_sweep, wo
     beside = found.confirmed.query("b == 'gd'")
     assert set(beside["problem"]) == {"quadratic(dim=4)", "rosenbrock", "all"}
     assert not {"wins", "loses"} & set(beside["verdict"])
-    assert "On 20 fresh seeds, with the same settings, clone ranks" in found.text
+    assert "On 20 fresh seeds, with the same settings, and so without the luck of the search, clone ranks" in found.text
     again = optbench.rank("clone.py", small_sweep, against="gd", confirm=True)
     assert [*Path("ranked/clone").glob("fresh-*")] == [folder], "the same file meets the same seeds"
     assert "versions of clone" not in again.text
