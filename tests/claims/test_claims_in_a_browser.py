@@ -58,8 +58,11 @@ def test_an_address_presents_one_claim_and_keys_go_on_and_leave(chromium, page):
         assert view.evaluate(SHOWN) == ["B2"]
 
 
-@pytest.mark.parametrize("lang", ["en", "ko"])
-@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1366, 768), (1536, 864), (1600, 900), (1920, 1080)])
+@pytest.mark.parametrize("lang", ["en", pytest.param("ko", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("width", "height"), [
+    (1280, 720), *(pytest.param(*size, marks=pytest.mark.slow) for size in ((1366, 768), (1536, 864), (1600, 900))),
+    pytest.param(1920, 1080, marks=pytest.mark.slow),
+])  # fmt: skip
 def test_every_claim_of_the_lecture_is_presented_on_one_screen(chromium, tmp_path, width, height, lang):
     rows = (("does not hold", "saddle, 0.001 off the ridge: momentum", "0.6 [0.55, 0.66]"),) * 12
     items = [replace(item, verdict=replace(item.verdict, settings=rows)) for item in outcomes()]
