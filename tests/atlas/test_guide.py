@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from browser import chromium, opened, scrolls_sideways  # noqa: F401
+from browser import opened, scrolls_sideways
 
 import optbench
 from optbench.atlas import field_guide
@@ -168,7 +168,7 @@ def test_every_sign_in_the_cells_is_in_the_legend(guide):
 
 
 @pytest.mark.parametrize("width", [390, 1440])
-def test_the_page_needs_no_script_and_fits_a_phone(guide, chromium, width):  # noqa: F811
+def test_the_page_needs_no_script_and_fits_a_phone(guide, chromium, width):
     with opened(chromium, guide / "index.html", width=width, java_script_enabled=False) as view:
         assert view.locator("h1").inner_text().startswith("Best mean rank")
         heads, cells = (view.locator(f".matrix .line:nth-child({line}) > span") for line in (1, 2))
