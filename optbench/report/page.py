@@ -247,13 +247,16 @@ class Page:
     def find_start(self, sweep: ReportData) -> dict:
         """Return one setting to begin with, of the problem with the most parameters; {} where nobody leads.
 
-        sweep: a view of `list_views`.
+        Of models of one table that are compared by one measure it is that of the better one. sweep: a view of
+        `list_views`.
         """
         sizes = {problem: sweep.results.problem(problem).get("dim", math.nan) for problem in sweep.files}
         led = [each for each in sizes if each not in self.find_lacking(sweep) and sweep.answer.leader(each)]
         if not led:
             return {}
         problem = max(led, key=lambda each: sizes[each] if pd.notna(sizes[each]) else 0)
+        if sweep.answer.is_one_table and answers.compare_models(sweep.answer):
+            problem = min(led, key=lambda each: sweep.answer.rows(each)["value"].min())
         found = self.describe_setting(find_start(sweep.answer, problem) or {})
         setting = f"{found['rest']}, {found['rate']}"
         code = next(iter(found["codes"]), None)
