@@ -38,6 +38,7 @@ from optbench.analysis.verdicts import (
     ALL,
     LOSES,
     OPEN,
+    TIE,
     WINS,
     count_needed,
     find_more_trials,
@@ -575,6 +576,9 @@ def _judge_rows(
     reason = rows["reason"].where(rows["reason"].notna(), judged["reason"])
     new = [name for name in judged if name in COLUMNS and name not in rows]
     table = pd.concat([rows, judged[new]], axis=1).assign(reason=reason)
+    # the luck of the search is the same one, too, where all runs are
+    equal = (table["identical"] == 1) & (table["verdict"] == OPEN) & (table["ratio"] == 1)
+    table.loc[equal, ["verdict", "low", "high", "known", "blocks_needed"]] = [TIE, 1.0, 1.0, None, np.nan]
     unequal = [side & (by == TUNED) for side in find_more_trials(table, untuned)]
     over = _judge_over_all(table, above, confidence, unequal)
     table = withhold_unequal(table, *unequal)

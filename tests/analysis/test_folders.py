@@ -212,6 +212,14 @@ def test_failures_count_and_those_of_both_sides_do_not():
     assert row["reason"][0] == "every run failed on both sides" and row["verdict"][0] == "open"
 
 
+def test_the_luck_of_the_search_tells_no_identical_runs_apart():
+    """Reports on seeds in common stand with the gap to the runner-up, which is the same on both sides."""
+    runs = staged_table(lambda p, name, rate, *_: abs(math.log(rate / 0.1)), blocks=4, final=4, report=24)
+    table = compare_tables(runs, shuffled(runs), by="tuned", above=0.05)
+    rows = table[table["problem"] != "all"]
+    assert (rows["verdict"] == "tie").all() and (rows[["low", "high"]] == 1).all(axis=None)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("by", ["tuned", "settings"])
 def test_runs_that_differ_are_never_called_identical(by):
