@@ -33,6 +33,7 @@ from optbench.store.unknown_minima import fill_unknown
 from optbench.analysis.selection import is_staged
 from optbench.analysis.sweep_tables import Tables
 from optbench.analysis.verdicts import ALL
+from optbench.wording.answers import list_own_data
 from optbench.wording.headlines import headline
 from optbench.wording.labels import name_of, write_math
 from optbench.wording.latex import build_results_table
@@ -346,6 +347,7 @@ class Results(Tables):
             lines = [*summarize(report_data(self).answer, width), ""]
         except OptbenchError as error:  # no run finished, or the tables lack the measure
             lines = wrap(str(error), width)
+        lines += [line for text in list_own_data(self.problems) for line in wrap(text, width)]
         lines += wrap(count_runs(self.runs), width)
         lines += wrap(self.missing, width) if self.missing else []
         return [*lines, *([f"kept in {self.path}"] if self.path else [])]

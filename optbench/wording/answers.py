@@ -227,6 +227,17 @@ def describe_data(problems: Iterable[tuple[str, str]]) -> list[str]:
     return [f"{join_with_and(list(names))} on {text}" for text, names in learners.items()]
 
 
+def list_own_data(problems: pd.DataFrame | None) -> list[str]:
+    """Return what was done with each table of the user's: its size, what was left out or filled in, the split.
+
+    problems: the table of results, or None.
+    """
+    if problems is None or not {"data", "digest"} <= {*problems}:
+        return []
+    own = problems.loc[problems["digest"].fillna("") != "", "data"].dropna().unique()
+    return [part for text in own for part in text.split("; ")]
+
+
 def name_measure(measure: str, macro: bool = False) -> str:
     """Return a measure in a sentence, such as "the share of errors on test data"; macro: there are several classes."""
     name = label_measure(measure, macro)

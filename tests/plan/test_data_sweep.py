@@ -183,3 +183,13 @@ def test_networks_run_in_worker_processes_and_are_resumed(tmp_path):
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/cohorts/*")}
     pd.testing.assert_frame_equal(optbench.sweep(**given).runs, first.runs)
     assert before and before == {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/cohorts/*")}
+
+
+def test_what_is_left_out_of_a_table_stands_in_the_printed_answer():
+    """The command says it before it begins; from Python nobody would know of dropped columns and rows."""
+    table = CUSTOMERS.assign(status=CUSTOMERS["status"].where(np.arange(ROWS) % 9 > 0))
+    found = optbench.sweep(data=table, target="status", problems=["softmax"], **FEW)
+    text = " ".join(str(found).split())
+    for words in ("customer_id (numbers the rows)", "of 200 rows left out, where the target is missing", "test rows"):
+        assert words in text, words
+    assert "customer_id (numbers" in found._repr_html_()
