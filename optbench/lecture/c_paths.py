@@ -93,7 +93,8 @@ def measure_momentum(column: str, what: str, unit: str) -> Callable[[dict[str, p
             cells=cells,
             effect=cells[path_label(0.9)],
             measure=f"{what}, as a multiple of GD's, at beta1 = 0.9, both at their best rates",
-            answer=f"At beta1 = 0.9, momentum takes {estimate_text(cells[path_label(0.9)])} times GD's {unit}.",
+            answer=f"At beta1 = 0.9, momentum takes {estimate_text(cells[path_label(0.9)])} times GD's {unit}, each at "
+            "its best rate.",
             detail=f"Median of GD: {table.loc[table['label'] == plain, column].median():.3g}.",
         )
 
