@@ -577,7 +577,7 @@ def _judge_rows(
     new = [name for name in judged if name in COLUMNS and name not in rows]
     table = pd.concat([rows, judged[new]], axis=1).assign(reason=reason)
     # the luck of the search is the same one, too, where all runs are
-    equal = (table["identical"] == 1) & (table["verdict"] == OPEN) & (table["ratio"] == 1)
+    equal = (table["identical"] == 1) & (table["verdict"] == OPEN) & (table["ratio"] == 1) & table["reason"].isna()
     table.loc[equal, ["verdict", "low", "high", "known", "blocks_needed"]] = [TIE, 1.0, 1.0, None, np.nan]
     unequal = [side & (by == TUNED) for side in find_more_trials(table, untuned)]
     over = _judge_over_all(table, above, confidence, unequal)
