@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from bisect import bisect_right
 from functools import cache, lru_cache
 
@@ -10,8 +9,6 @@ from matplotlib.font_manager import FontProperties, findfont, fontManager, get_f
 from matplotlib.ft2font import LoadFlags
 
 FONT = "DejaVu Sans"  # comes with matplotlib, so figures are the same everywhere
-# Of a family without the weight that is asked for matplotlib takes another one, and says so for each text
-logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 _ASIAN = (
     "Noto Sans CJK JP", "WenQuanYi Micro Hei", "Droid Sans Fallback", "Malgun Gothic", "Microsoft YaHei", "Yu Gothic",
     "Arial Unicode MS", "Apple SD Gothic Neo", "AppleGothic", "NanumGothic", "Noto Sans CJK KR", "Noto Sans KR",

@@ -5,6 +5,7 @@ Colors are for color-blind readers, too; dashes and markers do without color.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
@@ -432,6 +433,10 @@ def _use_settings(settings: list, style: Style) -> Iterator[Style]:
     with _drawing, ExitStack() as undo, mpl.style.context(settings), warnings.catch_warnings():
         # A name in a script that no font of the system has is drawn as boxes; the page has it in full.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        # Of a family without the weight that is asked for matplotlib takes another, and says so.
+        log = logging.getLogger("matplotlib.font_manager")
+        undo.callback(log.setLevel, log.level)
+        log.setLevel(logging.ERROR)
         token = _active.set(style)
         try:
             yield style
