@@ -29,6 +29,7 @@ from optbench.analysis.verdicts import (
     TIE,
     WINS,
     compare_levels,
+    name_bounds,
     pair_cells,
 )
 from optbench.contract.errors import OptbenchError, unknown
@@ -112,8 +113,8 @@ def _compare_over_these(table: CodedRuns, name: str, rows: pd.DataFrame, confide
     sides = ((AT_LEAST, ABOUT), (AT_MOST, ABOUT))
     found = [(rows["bound"].isin(side) & parts["mean"].notna()).groupby(rows["b"], sort=False).any() for side in sides]
     higher, lower = (each.reindex(grids[0].index).to_numpy() for each in found)
-    bound = np.select([higher & lower, higher, lower], [ABOUT, AT_LEAST, AT_MOST], "")
-    return pd.DataFrame({"problem": ALL, "a": name, "b": grids[0].index, "verdict": verdict, **numbers, "bound": bound})
+    numbers |= {"bound": name_bounds(higher, lower)}
+    return pd.DataFrame({"problem": ALL, "a": name, "b": grids[0].index, "verdict": verdict, **numbers})
 
 
 def average_effects(

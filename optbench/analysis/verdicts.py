@@ -303,7 +303,11 @@ def _find_bounds(missed: np.ndarray, partly: np.ndarray, limit: np.ndarray) -> n
     limit: (2, pairs) True for one at a limit.
     """
     limit = limit & ~missed.T
-    higher, lower = limit[0] | partly[:, 1], limit[1] | partly[:, 0]
+    return name_bounds(limit[0] | partly[:, 1], limit[1] | partly[:, 0])
+
+
+def name_bounds(higher: np.ndarray, lower: np.ndarray) -> np.ndarray:
+    """Return what ratios are that may be higher than they seem, lower, both, or neither: "at least" and so on."""
     return np.select([higher & lower, higher, lower], [ABOUT, AT_LEAST, AT_MOST], "")
 
 
