@@ -38,10 +38,12 @@ class Quicker(NamedTuple):
     setting: dict
     """The setting that is the best at this batch size, as a row of `best`."""
     seconds: float
-    recommended_seconds: float
     value: float
+    """What verdicts are about: its expected value, such as the share of errors."""
+    recommended: dict
+    """The recommended setting, which has the lowest value, as a row of `best`."""
+    recommended_seconds: float
     recommended_value: float
-    """What verdicts are about: the expected value of each, such as the share of errors."""
 
 
 class Rates(NamedTuple):
@@ -104,8 +106,9 @@ def find_quicker(answer: Answer, problem: str) -> Quicker | None:
         Quicker(
             {**each, "full_batch": each["level"] == "full"},
             _train_seconds(answer, problem, weights, each["batch_size"], values[each["level"]]),
-            recommended,
             values[each["level"]],
+            row,
+            recommended,
             mine,
         )
         for each in best.to_dict("records")

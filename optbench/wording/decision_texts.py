@@ -73,16 +73,16 @@ def _describe_own(answer: Answer, problem: str) -> list[str]:
     values, unit = answer.rows(problem).set_index("optimizer")["value"], name_unit(answer, problem)
     own, best = (labels.number(values.get(name, math.nan), 3) for name in (mine, leader))
     if mine in answer.candidates(problem):
-        beside = "" if mine == leader else f"; the lowest are {answer.label(leader)}'s {best}"
+        beside = "" if mine == leader else f"; lowest: {answer.label(leader)}, {best}"
         parts = [f"keep what you have, as nothing is shown to be better ({unit} {own}{beside})"]
     else:
-        parts = [f"what you have comes to {unit} {own}, {answer.label(leader)} to {best}"]
+        parts = [f"{unit} {own} with what you have, {best} with {answer.label(leader)}"]
     last = find_last_quarter(answer, problem, mine)
     if last and last.steady and last.ratio < 1 - _SMALL:
         epochs = answer.runs.loc[answer.runs["optimizer"] == mine, "epochs"].max()
         parts.append(
             f"its loss still falls by {100 * (1 - last.ratio):.0f}% in the last quarter of {labels.number(epochs)} "
-            "epochs, so longer runs (--epochs) may be kinder to it"
+            "epochs: it may need longer runs (--epochs)"
         )
     return parts
 
@@ -92,17 +92,12 @@ def _describe_quicker(answer: Answer, problem: str) -> list[str]:
     quicker = find_quicker(answer, problem)
     if quicker is None:
         return []
-    best = next(
-        row
-        for row in answer.best[answer.best["problem"] == problem].to_dict("records")
-        if row["optimizer"] == answer.leader(problem)
-    )
     seconds = [f"{labels.number(each, 2)} s" for each in (quicker.seconds, quicker.recommended_seconds)]
     value, lowest = (labels.number(each, 3) for each in (quicker.value, quicker.recommended_value))
     return [
         f"start with {write_setting(answer, quicker.setting)} ({name_unit(answer, problem)} {value}): "
-        f"{write_setting(answer, best)} has the lowest value ({lowest}), but is not told apart, and takes about "
-        f"{seconds[1]} to train, not {seconds[0]} (PyTorch on one core, estimated)"
+        f"{write_setting(answer, quicker.recommended)} has the lowest value ({lowest}), but is not told apart, and "
+        f"takes about {seconds[1]} to train, not {seconds[0]} (PyTorch on one core, estimated)"
     ]
 
 

@@ -203,10 +203,10 @@ def _list_settings(answer: Answer) -> dict[str, Cell]:
     """Return by problem the setting to start with, with a star where it lies at a limit of the search."""
     best, found = answer.best, dict[str, Cell]()
     edges = best.merge(answer.edges[PAIR].drop_duplicates(), on=PAIR)
-    at_limit = {*zip(edges["problem"], edges["optimizer"], edges["lr"], strict=True)}
+    at_limit = {*zip(edges["problem"], edges["optimizer"], edges["batch_size"], strict=True)}
     starts = [find_start(answer, problem) for problem in best["problem"].unique()]
     for row in filter(None, starts):
-        star = "*" * ((row["problem"], row["optimizer"], row["lr"]) in at_limit)
+        star = "*" * ((row["problem"], row["optimizer"], row["batch_size"]) in at_limit)
         found[row["problem"]] = [f"{write_setting(answer, row)}{star}"]
     return found
 
