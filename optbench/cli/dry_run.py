@@ -81,7 +81,8 @@ def print_plan(plan: Plan, workers: int) -> dict[str, Any]:
     total = estimate_duration(list_all_series(plan, later), workers)
     by_size = "by the size of the work: it may be ten times as much or as little"
     paragraph(
-        f"{_format_time(total, workers)}, {by_size}; kernels that are new here compile first, 1 to 2 s each", hang=2
+        f"{_format_time(total, workers)}, {by_size}; kernels that are new here compile first, which it leaves out",
+        hang=2,
     )
     return planned | {"seconds": total}
 

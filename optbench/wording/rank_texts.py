@@ -61,9 +61,8 @@ def describe_rank(placing: Placing, answer: Answer) -> list[str]:
     ]
     if problem == ALL:
         texts.append(
-            "The last row is about the mean of ln ratio on these problems, each ratio at most 100, not about others; "
-            "a run that misses its target counts two budgets. optbench guide orders by "
-            "mean rank, which can differ."
+            "The last row is about the mean of ln ratio on these problems, not on others; a ratio counts as 100 at "
+            "most, a run that misses its target as two budgets. optbench guide orders by mean rank, which can differ."
         )
     return [*texts, *_describe_misses(placing, answer)]
 

@@ -149,7 +149,7 @@ def _run_baseline(cohort: Cohort, objective: Objective, hyperparameters: Mapping
     slope, flat = find_slope(objective, best_w)
     converged = flat and not reason  # what a budget has ended has not said so, wherever it was
     reason = reason or ("it has converged" if flat else "its line search finds nothing lower")
-    found_by = f"after {count:,} evaluations of its gradient; the largest component of the gradient is {slope:.2g}"
+    found_by = f"after {count:,} evaluations of the gradient, whose largest component is {slope:.2g}"
     end = End(count, converged, f"{reason} {found_by}", iterations)
     if is_finished:  # at its budget's end, or converged, or its line search found nothing lower
         clock.progress(last - count)
