@@ -139,8 +139,8 @@ def enter(
     if fast and folder is not None:
         raise OptbenchError("a fast ranking is one on a part of the atlas: leave the folder out")
     part = "" if folder is not None else "atlas-fast" if fast else "atlas"
-    record = loader.load(newcomer.files).optimizers.get(newcomer.text)
-    if part and record is not None and record.draws_labels:
+    record = loader.load(newcomer.files).optimizers.get(newcomer.text) if part else None
+    if record is not None and record.draws_labels:
         raise OptbenchError(
             f"{newcomer.text} needs labels that are drawn from a model's probabilities, and most problems of the atlas "
             f"draw none: rank it in a sweep on problems that do, optbench rank {newcomer.text} DIR"

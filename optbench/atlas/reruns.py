@@ -89,8 +89,8 @@ def place_on_fresh_seeds(
 ) -> Confirmed:
     """Run an optimizer, the rivals nearest to it and the reference on fresh seeds, with the recommended settings.
 
-    The nearest are those whose ratio to it over all problems is nearest to 1.
-    The seeds go with the optimizer's source, so that the same file meets the same ones, and another version others.
+    The nearest are those whose ratio to it over all problems is nearest to 1. The seeds go with the optimizer's source,
+    so that the same file meets the same ones, and another version others.
 
     placing, answer: of the optimizer; plan: of its runs; out: the folder in which those of these runs has its place,
     one for each version; watch: called with the progress. Raises OptbenchError.

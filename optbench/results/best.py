@@ -199,8 +199,8 @@ def make_best(row: Mapping[str, Any], runs: pd.DataFrame, digest: str, snippets:
     problem, optimizer = str(row["problem"]), str(row["optimizer"])
     is_baseline = optimizer.partition("(")[0] in loader.load().baselines
     rate = None if is_baseline else float(row["lr"])
-    keys = [key for key in ("problem", "optimizer", "schedule", "batch_size") if key in snippets]
-    codes = snippets[(snippets[keys] == [row[key] for key in keys]).all(axis=1)]
+    keys = ["problem", "optimizer", "schedule", "batch_size"]
+    codes = snippets[(snippets[keys] == [row[key] for key in keys]).all(axis=1)] if len(snippets) else snippets
     size: int | str = "full" if row["full_batch"] else int(row["batch_size"])
     schedule, dtype = str(row["schedule"]), str(row["dtype"])
     folds = count_folds(runs)

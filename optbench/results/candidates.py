@@ -277,7 +277,11 @@ def _select_sides(
 
 def select_problems(results: Results, problems: str | None) -> Results:
     """Return results with the runs of these problems alone; None: of all. Raises OptbenchError for an unknown name."""
-    return results if problems is None else _select_sides((results, results), True, None, problems, None)[0]
+    if problems is None:
+        return results
+    names = [labels.name_of(text, results.labels) for text in split_list(problems)]
+    there = results.runs["problem"]
+    return results.with_runs(results.runs[there.isin(_select_names("problem", names, set(there)))])
 
 
 def _select_names(kind: str, names: Iterable[str] | None, known: set[str]) -> set[str]:
