@@ -88,7 +88,8 @@ def step_seconds(weights: float, batch_size: float) -> float:
 def find_quicker(answer: Answer, problem: str) -> Quicker | None:
     """Return the batch size that trains quickest of those that may be best; None where it is not much quicker.
 
-    Its optimizer and schedule are such that may be best, too.
+    Its optimizer and schedule are such that may be best, too, and its value is that of the recommended one within a
+    factor of NEAR.
     """
     levels, row = answer.levels.get("batch_size"), _recommended(answer, problem)
     weights = answer.tables.problem(problem).get("dim", math.nan)
@@ -112,6 +113,7 @@ def find_quicker(answer: Answer, problem: str) -> Quicker | None:
             mine,
         )
         for each in best.to_dict("records")
+        if values[each["level"]] <= NEAR * mine
     ]
     quickest = min(found, key=lambda each: each.seconds, default=None)
     return quickest if quickest and QUICKER * quickest.seconds < recommended < math.inf else None
@@ -121,7 +123,7 @@ def find_start(answer: Answer, problem: str) -> dict | None:
     """Return the setting to start with, as a row of `best`; None where nothing is recommended.
 
     It is the recommended one; of a model of the user's table the quickest of those that may be best (`find_quicker`).
-    What the user has stays where nothing is shown to be better.
+    What the user has stays where nothing is shown to be better, nor is anything much lower (`find_kept`).
     """
     if kept := find_kept(answer, problem):
         return _recommended(answer, problem, kept)
@@ -130,9 +132,10 @@ def find_start(answer: Answer, problem: str) -> dict | None:
 
 
 def find_kept(answer: Answer, problem: str) -> str:
-    """Return what the user has, where it may be the best of a problem; "" where it may not, or there is nothing."""
-    candidates = answer.candidates(problem)
-    return next((name for name in answer.tables.incumbents if name in candidates), "")
+    """Return what the user has, where it may be the best of a problem and is within a factor of NEAR of it; else ""."""
+    candidates, values = answer.candidates(problem), answer.rows(problem).set_index("optimizer")["value"]
+    near = [name for name in answer.tables.incumbents if name in candidates and values[name] <= NEAR * values.min()]
+    return min(near, key=values.__getitem__, default="")
 
 
 def learns_from_table(answer: Answer, problem: str) -> bool:

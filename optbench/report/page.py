@@ -39,7 +39,7 @@ from optbench.results.results import Results, load, with_plain_labels
 from optbench.run.chosen import format_hyperparameters
 from optbench.wording import answers, labels
 from optbench.wording.certainty import state_length
-from optbench.wording.decision_texts import describe_decisions
+from optbench.wording.decision_texts import conclude, describe_decisions
 from optbench.wording.eager_steps import describe_eager
 from optbench.wording.failed_runs import describe_failures
 from optbench.wording.headlines import headline
@@ -156,7 +156,7 @@ class Page:
         # The answer, by each measure of the sweep; its own comes first
         self.counts = f"{count_runs(runs)}."
         self.basis, self.spoils, self.details = answers.split_measure(answer)
-        self.decisions = describe_decisions(answer)
+        self.decisions = [*filter(None, [conclude(answer)]), *describe_decisions(answer)]
         self.ranked = ranked
         self.unequal = answers.describe_unequal_trials(answer)
         self.views = list_views(sweep)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from optbench.analysis.answer import Answer
+from optbench.analysis.decisions import find_kept
 from optbench.analysis.ranking import FAILED
 from optbench.analysis.verdicts import ALL
 from optbench.contract.names import join_with_and
@@ -94,7 +95,7 @@ def compare_with_incumbent(answer: Answer) -> str:
         row = next((each for each in answer.records[problem] if each["optimizer"] == mine), None)
         leader, unit = answer.leader(problem), name_unit(answer, problem)
         pair = answer.pairs.get((problem, leader, mine))
-        if row is None or pair is None or mine in answer.candidates(problem):
+        if row is None or pair is None or mine == find_kept(answer, problem):
             ends.setdefault("nothing is shown to be better than what you have", []).append(name)
         elif row["state"] == FAILED:
             ends.setdefault(f"what you have {tell_end(answer, problem, mine)}", []).append(name)
@@ -103,7 +104,11 @@ def compare_with_incumbent(answer: Answer) -> str:
         else:
             ratio = f"{format_ratio(1 / pair.ratio)}× {format_interval(1 / pair.high, 1 / pair.low)}"
             perhaps = f", {PERHAPS}" * (mine in answer.list_close(problem))
-            found.append(f"{answer.label(leader)} needs {ratio} the {unit} of what you have on {name}{perhaps}")
+            not_shown = ", which is not shown to be better" * (mine in answer.candidates(problem))
+            verb = "needs" if unit == SAMPLES else "has"
+            found.append(
+                f"{answer.label(leader)} {verb} {ratio} the {unit} of what you have on {name}{perhaps}{not_shown}"
+            )
     found += [f"{text} on {join_with_and(where)}" for text, where in ends.items()]
     text = "; ".join(found)
     return text[0].upper() + text[1:] if text.startswith(tuple(ends)) else text

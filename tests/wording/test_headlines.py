@@ -60,7 +60,7 @@ def test_who_is_shown_to_be_behind_is_no_candidate_however_little():
     assert describe_result(one, "p").endswith("gd 1.4× the loss [97.5% CI 1.04–2] (perhaps <5%)")
     assert summarize(one)[-1].split()[:4] == ["p", "loss", "adam", "gd"]
     incumbent = answer_of(table_of({"p": close}), [], "loss", incumbents=["gd"])
-    assert headline(incumbent).startswith("adam needs 0.7× [0.5–0.9")
+    assert headline(incumbent).startswith("adam has 0.7× [0.5–0.9")
     assert headline(incumbent).endswith("] the loss of what you have on p, perhaps by less than 5%")
     assert "; perhaps <5%: shown to be behind, if perhaps by less." in " ".join(" ".join(summarize(one)).split())
     leader, close = build_matrix(one).cells["p"]
@@ -131,7 +131,7 @@ def test_the_title_of_who_has_an_optimizer_already_is_about_it():
     """On p adam has a third of the loss of gd, the user's own; on q nothing tells them apart."""
     runs = table_of({"p": (A, CLEAR), "q": (NEAR, NOISY)})
     text = headline(answer_of(runs, [], "loss", incumbents=["gd"]))
-    assert text.startswith("adam needs 0.33× [0.3") and " the loss of what you have on p; " in text
+    assert text.startswith("adam has 0.33× [0.3") and " the loss of what you have on p; " in text
     assert text.endswith("; nothing is shown to be better than what you have on q")
     assert headline(answer_of(table_of({"q": (NEAR, NOISY)}), [], "loss", incumbents=["gd"])) == (
         "Nothing is shown to be better than what you have on q"
