@@ -156,7 +156,7 @@ class Page:
         # The answer, by each measure of the sweep; its own comes first
         self.counts = f"{count_runs(runs)}."
         self.basis, self.spoils, self.details = answers.split_measure(answer)
-        self.decisions = [*filter(None, [conclude(answer)]), *describe_decisions(answer)]
+        self.conclusion, self.decisions = conclude(answer), describe_decisions(answer)
         self.ranked = ranked
         self.unequal = answers.describe_unequal_trials(answer)
         self.views = list_views(sweep)

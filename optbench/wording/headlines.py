@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from optbench.analysis.answer import Answer
+from optbench.analysis.answer import Answer, Beside
 from optbench.analysis.decisions import find_kept
 from optbench.analysis.ranking import FAILED
 from optbench.analysis.verdicts import ALL
@@ -95,23 +95,29 @@ def compare_with_incumbent(answer: Answer) -> str:
         row = next((each for each in answer.records[problem] if each["optimizer"] == mine), None)
         leader, unit = answer.leader(problem), name_unit(answer, problem)
         pair = answer.pairs.get((problem, leader, mine))
-        if row is None or pair is None or mine == find_kept(answer, problem):
-            ends.setdefault("nothing is shown to be better than what you have", []).append(name)
+        if row is None or pair is None or mine in answer.candidates(problem):
+            though = ""
+            if pair and mine != find_kept(answer, problem):
+                though = f" (though {answer.label(leader)} has {_invert(pair)} its {unit})"
+            ends.setdefault("nothing is shown to be better than what you have", []).append(name + though)
         elif row["state"] == FAILED:
             ends.setdefault(f"what you have {tell_end(answer, problem, mine)}", []).append(name)
         elif unit == SAMPLES and row["reached"] == 0:
             ends.setdefault("what you have never reaches the target", []).append(name)
         else:
-            ratio = f"{format_ratio(1 / pair.ratio)}× {format_interval(1 / pair.high, 1 / pair.low)}"
             perhaps = f", {PERHAPS}" * (mine in answer.list_close(problem))
-            not_shown = ", which is not shown to be better" * (mine in answer.candidates(problem))
             verb = "needs" if unit == SAMPLES else "has"
             found.append(
-                f"{answer.label(leader)} {verb} {ratio} the {unit} of what you have on {name}{perhaps}{not_shown}"
+                f"{answer.label(leader)} {verb} {_invert(pair)} the {unit} of what you have on {name}{perhaps}"
             )
     found += [f"{text} on {join_with_and(where)}" for text, where in ends.items()]
     text = "; ".join(found)
     return text[0].upper() + text[1:] if text.startswith(tuple(ends)) else text
+
+
+def _invert(pair: Beside) -> str:
+    """Return how many times what a rival needs the leader needs, with the interval: "0.87× [0.7–1.1]"."""
+    return f"{format_ratio(1 / pair.ratio)}× {format_interval(1 / pair.high, 1 / pair.low)}"
 
 
 def weigh(answer: Answer) -> float:
