@@ -39,7 +39,8 @@ from optbench.results.results import Results, load, with_plain_labels
 from optbench.run.chosen import format_hyperparameters
 from optbench.wording import answers, labels
 from optbench.wording.certainty import state_length
-from optbench.wording.decision_texts import conclude, describe_decisions
+from optbench.wording.conclusion import conclude
+from optbench.wording.decision_texts import describe_decisions
 from optbench.wording.eager_steps import describe_eager
 from optbench.wording.failed_runs import describe_failures
 from optbench.wording.headlines import headline

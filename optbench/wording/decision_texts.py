@@ -17,68 +17,13 @@ from optbench.analysis.decisions import (
     find_last_quarter,
     find_moved_rates,
     find_quicker,
-    find_start,
     learns_from_table,
 )
 from optbench.wording import labels
-from optbench.wording.answers import compare_models
-from optbench.wording.judged import ERRORS, name_unit
+from optbench.wording.judged import name_unit
 
 _SMALL = 0.05
 """The change of a loss that is worth training longer or shorter for."""
-
-
-def conclude(answer: Answer) -> str:
-    """Return what to do with the user's table, in one sentence; "" for other sweeps.
-
-    It is about the model with the lowest value, where values compare; about each model where they do not, or where the
-    user has something already.
-    """
-    problems = [each for each in answer.best["problem"].unique() if learns_from_table(answer, each)]
-    starts = [each for problem in problems if (each := _conclude_on(answer, problem))]
-    if not starts:
-        return ""
-    if compare_models(answer) and not answer.tables.incumbents:
-        starts = [min(starts)]
-    return f"In short: {'; '.join(text for _, text in starts)}."
-
-
-def _conclude_on(answer: Answer, problem: str) -> tuple[float, str] | None:
-    """Return the value of what to start with on a problem, and a sentence without its end; None where there is none."""
-    row, firsts = find_start(answer, problem), answer.candidates(problem)
-    if row is None or not firsts:
-        return None
-    where = f"on {answer.label(problem)}, " * (answer.best["problem"].nunique() > 1)
-    if kept := find_kept(answer, problem):
-        return answer.rows(problem).set_index("optimizer")["value"][kept], f"{where}keep what you have"
-    values, quicker = answer.rows(problem).set_index("optimizer")["value"], find_quicker(answer, problem)
-    value = quicker.value if quicker else values[row["optimizer"]]
-    start = f"{where}start with {_say_setting(answer, row)}"
-    if answer.tables.incumbents:
-        mine = answer.tables.incumbents[0]
-        luck = ", which may be luck" * (mine in firsts)
-        beside = f"{_say_value(answer, problem, value)}, {_say_value(answer, problem, values[mine])} with what you have"
-        return value, f"{start} ({beside}{luck})"
-    others = len(values) - 1
-    shown = "nothing tried is shown to be better"
-    if len(firsts) == 1 and others:
-        shown = f"it is shown to be better than {'the other one' if others == 1 else f'the {others} others'}"
-    return value, f"{start} ({_say_value(answer, problem, value, ' of the test rows wrong')}); {shown}"
-
-
-def _say_setting(answer: Answer, row: Mapping) -> str:
-    """Return a row of `best` as one says it: "adam at learning rate 0.01, batch size 16, schedule cosine"."""
-    runs, varied = answer.runs, varied_hyperparameters(answer.runs, answer.tables.given)
-    size = "full batch" if row["full_batch"] else f"batch size {int(row['batch_size'])}"
-    schedule = labels.name_schedules(runs["schedule"].unique())[row["schedule"]]
-    name = labels.optimizer_label(row, varied, answer.label)
-    return f"{name} at learning rate {labels.number(row['lr'])}, {size}, schedule {schedule}"
-
-
-def _say_value(answer: Answer, problem: str, value: float, wrong: str = " wrong") -> str:
-    """Return a value that verdicts are about, in words: "2.9% wrong", "loss 0.31"."""
-    unit = name_unit(answer, problem)
-    return f"{100 * value:.2g}%{wrong}" if unit == ERRORS else f"{unit} {labels.number(value)}"
 
 
 def describe_decisions(answer: Answer) -> list[str]:

@@ -131,6 +131,17 @@ def weigh(answer: Answer) -> float:
     return float(np.exp(np.log(worst).mean()))
 
 
+def rank_candidates(answer: Answer, problems: Sequence[str]) -> tuple[Counter[str], list[str]]:
+    """Return on how many problems each optimizer may be best, and all by their mean distance, the nearest first.
+
+    The distance is the logarithm of the ratio to the leader of a problem.
+    """
+    counts = Counter(name for problem in problems for name in answer.candidates(problem))
+    rows = answer.ranking[answer.ranking["problem"].isin(problems)]
+    logs = np.log(rows["ratio"].astype(float).clip(lower=1.0))
+    return counts, [*logs.groupby(rows["optimizer"], sort=False).mean().sort_values(kind="stable").index]
+
+
 def _name_best(answer: Answer, problems: Sequence[str]) -> str:
     """Return which optimizers may be best on most problems, or that nothing is told apart."""
     every = labels.count_problems(len(problems), len(problems))
@@ -139,14 +150,12 @@ def _name_best(answer: Answer, problems: Sequence[str]) -> str:
     rows = answer.ranking[answer.ranking["problem"].isin(problems)]
     count = rows["optimizer"].nunique()
     sets = {problem: answer.candidates(problem) for problem in problems}
+    counts, nearest = rank_candidates(answer, problems)
     if sum(map(len, sets.values())) == len(rows) and any(map(answer.list_open, problems)) and count > NAMED:
         return f"All {count} optimizers may be best on {every}: nothing is told apart"
     if len(problems) == 1:
         return describe_best(answer, problems[0], f" on {every}")
-    counts = Counter(name for names in sets.values() for name in names)
     most = max(counts.values(), default=0)
-    logs = np.log(rows["ratio"].astype(float).clip(lower=1.0))
-    nearest = logs.groupby(rows["optimizer"], sort=False).mean().sort_values(kind="stable").index
     ranked = [name for name in nearest if counts[name] == most]
     if all(names == ranked[:1] for names in sets.values()):
         return f"{answer.label(ranked[0])} is best on {every}{f', {PERHAPS}' * any(map(answer.list_close, problems))}"

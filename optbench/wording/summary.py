@@ -17,7 +17,8 @@ from optbench.analysis.verdicts import ALL
 from optbench.contract.names import count_noun, join_names
 from optbench.wording import labels
 from optbench.wording.answers import list_remarks, split_measure
-from optbench.wording.decision_texts import conclude, describe_decisions, write_setting
+from optbench.wording.conclusion import conclude
+from optbench.wording.decision_texts import describe_decisions, write_setting
 from optbench.wording.headlines import headline
 from optbench.wording.judged import (
     FEW_PROBLEMS,

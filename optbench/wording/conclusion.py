@@ -1,0 +1,95 @@
+"""What to do by the answer of a sweep, in one sentence."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from optbench.analysis import varied_hyperparameters
+from optbench.analysis.answer import Answer
+from optbench.analysis.decisions import find_kept, find_quicker, find_start, learns_from_table
+from optbench.wording import labels
+from optbench.wording.answers import compare_models
+from optbench.wording.headlines import rank_candidates
+from optbench.wording.judged import ERRORS, FEW_PROBLEMS, PLAIN_LOSS, SAMPLES, name_unit
+
+
+def conclude(answer: Answer) -> str:
+    """Return what to start with, or that one keeps what one has; "" where there is too little, or too much, to say.
+
+    Of models of the user's table it is about the one with the lowest value, where values compare; about each where they
+    do not, or where the user has something already. Of several problems it says what is recommended on most of them.
+    """
+    problems = [*answer.best["problem"].unique()]
+    if answer.tables.missing or len(problems) >= FEW_PROBLEMS or answer.ranking["optimizer"].nunique() < 2:
+        return ""
+    if len(problems) > 1 and not all(learns_from_table(answer, each) for each in problems):
+        text = "" if answer.tables.incumbents else _conclude_over(answer, problems)
+        return f"In short: {text}." if text else ""
+    starts = [each for problem in problems if (each := _conclude_on(answer, problem))]
+    if not starts:
+        return ""
+    if compare_models(answer) and not answer.tables.incumbents:
+        starts = [min(starts)]
+    return f"In short: {'; '.join(text for _, text in starts)}."
+
+
+def _conclude_over(answer: Answer, problems: Sequence[str]) -> str:
+    """Return what is recommended on more than half of several problems: optimizer, batch sizes, schedule; or ""."""
+    counts, nearest = rank_candidates(answer, problems)
+    first = max(nearest, key=lambda name: counts[name], default="")
+    starts = [start for problem in problems if (start := find_start(answer, problem))]
+    if not starts or 2 * counts[first] <= len(problems):
+        return ""
+    parts = [answer.label(first)]
+    sizes = sorted({int(row["batch_size"]) for row in starts if not row["full_batch"]})
+    if "batch_size" in answer.levels and sizes and 2 * sum(row["full_batch"] for row in starts) < len(starts):
+        parts.append(f"batch size {sizes[0]}" + f" to {sizes[-1]}" * (len(sizes) > 1))
+    schedule, times = Counter(row["schedule"] for row in starts).most_common(1)[0]
+    if "schedule" in answer.levels and 2 * times > len(starts):
+        parts.append(f"schedule {labels.name_schedules(answer.runs['schedule'].unique())[schedule]}")
+    return f"on these problems, start with {', '.join(parts)}"
+
+
+def _conclude_on(answer: Answer, problem: str) -> tuple[float, str] | None:
+    """Return the value of what to start with on a problem, and a sentence without its end; None where there is none."""
+    row, firsts = find_start(answer, problem), answer.candidates(problem)
+    if row is None or not firsts:
+        return None
+    where = f"on {answer.label(problem)}, " * (answer.best["problem"].nunique() > 1)
+    if problem in answer.unlearned:
+        return math.inf, f"{where}nothing is better than a constant answer"
+    values = answer.rows(problem).set_index("optimizer")["value"]
+    if kept := find_kept(answer, problem):
+        return values[kept], f"{where}keep what you have"
+    quicker = find_quicker(answer, problem) if learns_from_table(answer, problem) else None
+    value = quicker.value if quicker else values[row["optimizer"]]
+    start = f"{where}start with {_say_setting(answer, row)}"
+    mine = next(iter(answer.tables.incumbents), "")
+    if math.isfinite(values.get(mine, math.nan)):
+        luck = ", which may be luck" * (mine in firsts)
+        beside = f"{_say_value(answer, problem, value)}, {_say_value(answer, problem, values[mine])} with what you have"
+        return value, f"{start} ({beside}{luck})"
+    others = len(values) - 1
+    shown = "nothing tried is shown to be better"
+    if len(firsts) == 1 and others:
+        shown = f"it is shown to be better than {'the other one' if others == 1 else f'the {others} others'}"
+    if name_unit(answer, problem) in (SAMPLES, PLAIN_LOSS):
+        return value, f"{start}; {shown}"
+    return value, f"{start} ({_say_value(answer, problem, value, ' of the test rows wrong')}); {shown}"
+
+
+def _say_setting(answer: Answer, row: Mapping) -> str:
+    """Return a row of `best` as one says it: "adam at learning rate 0.01, batch size 16, schedule cosine"."""
+    runs, varied = answer.runs, varied_hyperparameters(answer.runs, answer.tables.given)
+    size = "full batch" if row["full_batch"] else f"batch size {int(row['batch_size'])}"
+    schedule = labels.name_schedules(runs["schedule"].unique())[row["schedule"]]
+    name = labels.optimizer_label(row, varied, answer.label)
+    return f"{name} at learning rate {labels.number(row['lr'])}, {size}, schedule {schedule}"
+
+
+def _say_value(answer: Answer, problem: str, value: float, wrong: str = " wrong") -> str:
+    """Return a value that verdicts are about, in words: "2.9% wrong", "loss 0.31"."""
+    unit = name_unit(answer, problem)
+    return f"{100 * value:.2g}%{wrong}" if unit == ERRORS else f"{unit} {labels.number(value)}"
