@@ -179,8 +179,9 @@ def keep_record(costs: Costs, known: pd.DataFrame, of_data: bool = False, as_lon
 def measure_costs(tried: pd.DataFrame) -> Costs:
     """Return how far from the best of its problem each setting is. tried: columns as `read_tried` returns them."""
     cost = tried["y"] - tried.groupby("problem")["y"].transform("min")
-    groups = tried.assign(cost=cost).sort_values("lr").groupby(["problem", *_SETTING])
-    rows = {key: np.interp(np.log(RATES), np.log(part["lr"]), part["cost"], math.inf, math.inf) for key, part in groups}
+    groups = tried.assign(cost=cost, x=np.log(tried["lr"])).sort_values("lr").groupby(["problem", *_SETTING])
+    ends = groups[["x", "cost"]].agg(list)
+    rows = {key: np.interp(np.log(RATES), x, y, math.inf, math.inf) for key, x, y in ends.itertuples(name=None)}
     at_rate = pd.DataFrame(rows, index=pd.Index(RATES, name="lr")).rename_axis(columns=["problem", *_SETTING])
     at_rate = at_rate.unstack().unstack("problem").T
     tuned = groups["cost"].min().unstack("problem").T

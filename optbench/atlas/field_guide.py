@@ -75,9 +75,9 @@ def _in_order(table: pd.DataFrame, ranks: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values("optimizer", key=lambda names: names.map(places), kind="stable", ignore_index=True)
 
 
-def _kind_of(problem: str) -> str:
-    """Return the kind of a problem."""
-    return find_kind(problem) or OTHERS
+def _map_kinds(problems: pd.Series) -> pd.Series:
+    """Return the kind of the problem of each row."""
+    return problems.map({each: find_kind(each) or OTHERS for each in problems.unique()})
 
 
 # What the answer says
@@ -91,7 +91,7 @@ def measure_ratios(answer: Answer) -> pd.DataFrame:
     """
     rows = answer.ranking[answer.ranking["problem"] != ALL]
     rows = rows.assign(
-        kind=rows["problem"].map(_kind_of), log_ratio=np.log(rows["ratio"]), bound=rows["bound"] == AT_LEAST,
+        kind=_map_kinds(rows["problem"]), log_ratio=np.log(rows["ratio"]), bound=rows["bound"] == AT_LEAST,
         failed=rows["state"] == FAILED,
     )  # fmt: skip
     table = rows.groupby(["optimizer", "kind"], sort=False).agg(
@@ -107,10 +107,10 @@ def summarize_kinds(answer: Answer, ratios: pd.DataFrame) -> pd.DataFrame:
 
     The lists have the smallest ratio first. ratios: of `measure_ratios`.
     """
-    problems = answer.best["problem"].unique()
+    problems = pd.Series(answer.best["problem"].unique())
     rows = []
     for kind in (*KINDS, OTHERS):
-        here = [problem for problem in problems if _kind_of(problem) == kind]
+        here = problems[_map_kinds(problems) == kind]
         best = ratios[ratios["kind"] == kind].sort_values("ratio", kind="stable").set_index("optimizer")["may_be_best"]
         several = sum(len(answer.firsts(problem)) > 1 for problem in here)
         most = best[(best > len(here) / 2) & (best < len(here))]
@@ -151,7 +151,7 @@ def list_trials(answer: Answer) -> pd.DataFrame:
     table = answer.runs.iloc[coded.row][columns].assign(y=coded.y, cost=cost, hit=hit.astype(bool), cut=coded.cut)
     table = table[table["stage"].isin((SCREEN, WIDEN)) & ~table.pop("cut")]
     table = table.merge(answer.settings[[*PAIR, "block"]], on=[*PAIR, "block"])
-    return table.assign(kind=table["problem"].map(_kind_of), log_rate=np.log10(table[RATE]))
+    return table.assign(kind=_map_kinds(table["problem"]), log_rate=np.log10(table[RATE]))
 
 
 def find_tuned(trials: pd.DataFrame) -> pd.DataFrame:
