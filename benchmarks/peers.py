@@ -3,7 +3,6 @@
     pip install -e '.[peers]'
     python benchmarks/peers.py                                   # all cases, a minute or two
     python benchmarks/peers.py --only 'mlp*' --json peers.json   # a pattern, or a part of the name
-    python benchmarks/peers.py --jobs --json reports/peers.json  # whole sweeps instead, beside the rows of the file
 
 The sides of a case take turns (A B C, A B C, ...) so that a slow moment of the machine hits all of them; the ratio
 printed is the median of the ratios of the turns, in CPU time. Each side is first checked against a NumPy reference.
@@ -423,42 +422,17 @@ def environment(core: int | None, repeats: int, seconds: float) -> dict[str, Any
             "repeats": repeats, "seconds_per_measurement": seconds, "versions": versions}  # fmt: skip
 
 
-def write(path: Path, content: dict[str, Any]) -> None:
-    """Write what was measured; what the file has of the other kind of measurement, whole jobs or cases, stays."""
-    known = json.loads(path.read_text()) if path.exists() else {}
-    path.write_text(json.dumps(known | content, indent=1) + "\n")
-
-
-def whole_jobs(path: Path | None, warm: int, only: str = "*") -> int:
-    """Measure the whole jobs, those whose JOB/CORES fits, each side so often with a warm start, and show them."""
-    from benchmarks.jobs import measure
-
-    print(measure.line([name for name, _ in measure.COLUMNS]))
-    rows = []
-    for row in measure.rows(warm=warm, only=only):
-        rows.append(row)
-        print(measure.show(row), flush=True)
-    if path:
-        around = environment(None, warm, 0.0)
-        write(path, {"jobs": {"environment": around, "rows": rows}})
-    return 1 if any(row["wrong"] for row in rows) else 0
-
-
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="peers.py", description="optbench beside JAX and PyTorch.")
     parser.add_argument("--only", metavar="PATTERN", default="*", help="of cases NAME/LANES: 'rosenbrock*/64', 'mlp'")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write every measurement and the versions to FILE")
     parser.add_argument("--quick", action="store_true", help="shorter, with 3 repeats")
-    parser.add_argument("--jobs", action="store_true", help="whole sweeps instead: benchmarks/jobs")
     options = parser.parse_args(arguments)
     if options.json and not options.json.resolve().parent.is_dir():
         parser.error(f"--json: there is no folder {options.json.resolve().parent}")
     if missing := [name for name in ("torch", "jax") if importlib.util.find_spec(name) is None]:
         print(f"peers.py: needs {', '.join(missing)}: pip install -e '.[peers]'", file=sys.stderr)
         return 2
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    if options.jobs:
-        return whole_jobs(options.json, 1 if options.quick else 2, options.only)
     known = dict(cases())
     chosen = [build for name, build in known.items() if fnmatch(name, options.only) or options.only in name]
     if not chosen:
@@ -483,7 +457,8 @@ def main(arguments: list[str] | None = None) -> int:
     if wrong:
         print(f"peers.py: a side is wrong: {', '.join(wrong)}", file=sys.stderr)
     if options.json:
-        write(options.json, {"environment": environment(core, repeats, seconds), "rows": rows})
+        content = {"environment": environment(core, repeats, seconds), "rows": rows}
+        options.json.write_text(json.dumps(content, indent=1) + "\n")
     return 1 if wrong else 0
 
 
