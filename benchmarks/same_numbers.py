@@ -7,7 +7,7 @@
 ``--make`` runs the agreed set with the optbench that this Python has installed. Two folders are compared table by
 table: a sweep's, the lecture's, or one that holds such folders under the same names. Rows of ``runs`` and ``curves``
 are matched by what was asked for (problem, optimizer, hyperparameters, seed, ...), never by their ids or their order.
-Ids and measured seconds are left out. It says which columns and rows differ, and by how much, and ends with 1; with 0
+Ids and measured seconds are left out. It says which columns and rows differ, and where first, and ends with 1; with 0
 where all is the same, and with 2 where there is nothing to compare. It reads the tables by itself, so that no version
 of optbench stands between it and them.
 """
@@ -20,7 +20,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -47,28 +46,6 @@ CLAIM = ("verdict", "effect", "low", "high", "measure", "on", "detail", "error")
 """What a claim's result says. Where it is measured in seconds only the verdict counts; no text with seconds does."""
 
 
-@dataclass(frozen=True)
-class Pair:
-    """Two tables with their rows matched: row k of ``first`` and of ``second`` are the same question."""
-
-    first: pd.DataFrame
-    second: pd.DataFrame
-    keys: list[str]
-    """The columns by which rows were matched; none where it was by their order."""
-    about: pd.DataFrame
-    """What each row is, for who reads of it."""
-
-    def row(self, place: int) -> str:
-        values = self.about.iloc[place]
-        return ", ".join(f"{key}={value}" for key, value in values.items() if not pd.isna(value)) or f"row {place}"
-
-    def common(self, chosen: np.ndarray) -> str:
-        """What the chosen rows have in common and the others have not."""
-        part = self.about[chosen]
-        same = [key for key in part if part[key].notna().all() and part[key].nunique() == 1 < self.about[key].nunique()]
-        return f", all at {', '.join(f'{key}={part[key].iloc[0]}' for key in same)}" if same and len(part) > 1 else ""
-
-
 def differing(a: pd.Series, b: pd.Series) -> np.ndarray:
     """Where two columns differ in any bit; not-a-number is the same as itself, and 0.0 is not -0.0."""
     nothing = (a.isna() & b.isna()).to_numpy()
@@ -78,29 +55,34 @@ def differing(a: pd.Series, b: pd.Series) -> np.ndarray:
     return ~((a.to_numpy(object) == b.to_numpy(object)) | nothing)
 
 
-def plain(value: object) -> str:
-    """A value as Python writes it, whatever NumPy calls its type."""
-    return repr(value.item() if isinstance(value, np.generic) else value)
+def match(
+    name: str, first: pd.DataFrame, second: pd.DataFrame, keys: list[str]
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """The rows that both tables have by their keys, in one order, and a line for those that one of them lacks."""
+    sides = [
+        table[keys].assign(again=table.groupby(keys, dropna=False, sort=False).cumcount(), place=np.arange(len(table)))
+        for table in (first, second)  # a row may stand there twice
+    ]
+    both, lines = sides[0].merge(sides[1], "outer", [*keys, "again"], indicator=True), []
+    for mark, where in (("left_only", "first"), ("right_only", "second")):
+        alone = both[both["_merge"] == mark]
+        if len(alone):
+            lines.append(f"{name}: rows in the {where} only: {len(alone):,}, such as {tell(alone[keys].iloc[0])}")
+    both = both[both["_merge"] == "both"].sort_values("place_x")
+    return first.iloc[both["place_x"].to_numpy(int)], second.iloc[both["place_y"].to_numpy(int)], lines
 
 
-def amount(a: pd.Series, b: pd.Series) -> str:
-    """How far apart the numbers of two columns are, at most."""
-    if any(not pd.api.types.is_numeric_dtype(column) or column.dtype.kind == "b" for column in (a, b)):
-        return ""
-    x, y = a.to_numpy(float), b.to_numpy(float)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        gap = np.abs(x - y)
-        share = gap / np.maximum(np.abs(x), np.abs(y))
-    if not np.isfinite(gap).all():
-        return ", a number against none or an infinite one"
-    return f", at most by {gap.max():.3g} ({np.nanmax(share, initial=0.0):.3g} of the larger)"
+def tell(row: pd.Series) -> str:
+    """What a row is, for who reads of it."""
+    return ", ".join(f"{key}={value}" for key, value in row.items() if not pd.isna(value)) or f"row {row.name}"
 
 
-def columns(name: str, pair: Pair, dropped: Sequence[str]) -> Iterator[str]:
-    """A line for each column that differs."""
-    first, second = pair.first, pair.second
-    for column in [*first, *(column for column in second if column not in first)]:
-        if column in dropped or column in pair.keys:
+def columns(
+    name: str, first: pd.DataFrame, second: pd.DataFrame, about: pd.DataFrame, dropped: Sequence[str] = ()
+) -> Iterator[str]:
+    """A line for each column that differs; about: what each row is."""
+    for column in dict.fromkeys([*first, *second]):
+        if column in dropped:
             continue
         if column not in first or column not in second:
             yield f"{name}: the column {column} is in the {'first' if column in first else 'second'} only"
@@ -108,32 +90,13 @@ def columns(name: str, pair: Pair, dropped: Sequence[str]) -> Iterator[str]:
         a, b = first[column].reset_index(drop=True), second[column].reset_index(drop=True)
         if a.dtype != b.dtype:
             yield f"{name}: {column} is {a.dtype} in the first, {b.dtype} in the second"
-        wrong = differing(a, b)
-        if wrong.any():
-            place = int(np.flatnonzero(wrong)[0])
-            much = f"{wrong.sum():,} of {len(a):,} rows{pair.common(wrong)}{amount(a[wrong], b[wrong])}"
-            example = f"{plain(a[place])} against {plain(b[place])} at {pair.row(place)}"
-            yield f"{name}: {column} differs in {much}; the first is {example}"
-
-
-def matched(name: str, first: pd.DataFrame, second: pd.DataFrame, keys: list[str]) -> tuple[Pair, list[str]]:
-    """The rows that both tables have, and a line for those that one of them lacks."""
-    sides = []
-    for table in (first, second):
-        side = table[keys].astype({key: object for key in keys if table[key].dtype.kind not in "bif"})
-        side["again"] = table.groupby(keys, dropna=False, sort=False).cumcount()  # a row may stand there twice
-        sides.append(side.assign(place=np.arange(len(table))))
-    both = sides[0].merge(sides[1], on=[*keys, "again"], how="outer", indicator=True, suffixes=("_1", "_2"))
-    lines = []
-    for mark, where in (("left_only", "first"), ("right_only", "second")):
-        alone = both[both["_merge"] == mark]
-        if len(alone):
-            example = Pair(alone, alone, keys, alone[keys]).row(0)
-            lines.append(f"{name}: rows in the {where} only: {len(alone):,}, such as {example}")
-    both = both[both["_merge"] == "both"].sort_values("place_1")
-    places = both["place_1"].to_numpy(int), both["place_2"].to_numpy(int)
-    chosen = first.iloc[places[0]]
-    return Pair(chosen, second.iloc[places[1]], keys, chosen[keys]), lines
+        wrong = np.flatnonzero(differing(a, b))
+        if len(wrong):
+            place = wrong[0]
+            yield (
+                f"{name}: {column} differs in {len(wrong):,} of {len(a):,} rows; the first is {a[place]} against "
+                f"{b[place]} at {tell(about.iloc[place])}"
+            )
 
 
 def sweep(first: Path, second: Path) -> Iterator[str]:
@@ -143,22 +106,21 @@ def sweep(first: Path, second: Path) -> Iterator[str]:
         column for column in runs[0]
         if column in runs[1] and column not in (*IDS, *OUTCOMES) and not column.startswith(METRICS)
     ]  # fmt: skip
-    pair, lines = matched("runs", *runs, asked)
-    yield from lines
-    yield from columns("runs", pair, IDS)
-    curves = []
-    for folder, table in ((first, pair.first), (second, pair.second)):
-        # A run's name is its place among the matched ones; the columns asked for then say which one it is.
-        names = table[["run_id"]].assign(run=np.arange(len(table)))
-        curves.append(pd.read_parquet(folder / "curves.parquet").merge(names, on="run_id", how="inner"))
-    points, lines = matched("curves", *curves, ["run", "step"])
-    about = pair.about.iloc[points.first["run"]].assign(step=points.first["step"].to_numpy())
-    yield from [*lines, *columns("curves", replace(points, about=about), IDS)]
+    *matched, lines = match("runs", *runs, asked)
+    yield from [*lines, *columns("runs", *matched, matched[0][asked], IDS)]
+    # A run's name is its place among the matched ones; the columns asked for then say which one it is.
+    curves = [
+        pd.read_parquet(folder / "curves.parquet").merge(table[["run_id"]].assign(run=np.arange(len(table))))
+        for folder, table in zip((first, second), matched, strict=True)
+    ]
+    *points, lines = match("curves", *curves, ["run", "step"])
+    about = matched[0][asked].iloc[points[0]["run"]].assign(step=points[0]["step"].to_numpy())
+    yield from [*lines, *columns("curves", *points, about, IDS)]
     for name, keys in (("problems", ["problem"]), ("landscapes", ["problem", "w_1", "w_2"])):
         paths = [folder / f"{name}.parquet" for folder in (first, second)]
         if all(path.exists() for path in paths):
-            pair, lines = matched(name, *(pd.read_parquet(path) for path in paths), keys)
-            yield from [*lines, *columns(name, pair, ())]
+            *found, lines = match(name, *map(pd.read_parquet, paths), keys)
+            yield from [*lines, *columns(name, *found, found[0][keys])]
 
 
 def lecture(first: Path, second: Path) -> Iterator[str]:
@@ -167,25 +129,22 @@ def lecture(first: Path, second: Path) -> Iterator[str]:
         {claim["id"]: claim for claim in json.loads((folder / "results.json").read_text(encoding="utf-8"))}
         for folder in (first, second)
     ]
-    for name in [*results[0], *(name for name in results[1] if name not in results[0])]:
-        if name not in results[0] or name not in results[1]:
-            yield f"claim {name} is in the {'first' if name in results[0] else 'second'} only"
-            continue
+    for name in sorted(results[0].keys() ^ results[1].keys()):
+        yield f"claim {name} is in the {'first' if name in results[0] else 'second'} only"
+    for name in (name for name in results[0] if name in results[1]):
         one, other = results[0][name], results[1][name]
-        timed = "seconds" in one["measure"]
-        for key in CLAIM[:1] if timed else CLAIM:
+        for key in CLAIM[:1] if "seconds" in one["measure"] else CLAIM:
             if one.get(key) != other.get(key) and "seconds" not in str(one.get(key)):
                 yield f"claim {name}: {key} is {one.get(key)!r} in the first, {other.get(key)!r} in the second"
     tables = [{path.stem: path for path in sorted((folder / "tables").glob("*.parquet"))} for folder in (first, second)]
-    for name in sorted(tables[0].keys() | tables[1].keys()):
-        if name not in tables[0] or name not in tables[1]:
-            yield f"table {name} is in the {'first' if name in tables[0] else 'second'} only"
-            continue
+    for name in sorted(tables[0].keys() ^ tables[1].keys()):
+        yield f"table {name} is in the {'first' if name in tables[0] else 'second'} only"
+    for name in sorted(tables[0].keys() & tables[1].keys()):
         one, other = (pd.read_parquet(paths[name]) for paths in tables)
         if len(one) != len(other):
             yield f"{name}: {len(one):,} rows against {len(other):,}"
         count = min(len(one), len(other))
-        yield from columns(name, Pair(one[:count], other[:count], [], one[:count][[]]), SECONDS)
+        yield from columns(name, one[:count], other[:count], one[:count][[]], SECONDS)
 
 
 def folders(first: Path, second: Path) -> Iterator[tuple[str, Iterator[str]]]:

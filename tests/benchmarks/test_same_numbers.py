@@ -72,8 +72,7 @@ def test_one_bit_of_a_run_is_seen_and_where_it_is(tmp_path, capsys):
     code, lines = compare(capsys, write_sweep(tmp_path / "a"), write_sweep(tmp_path / "b", change))
     assert code == 1 and lines[0] == "all: differences: 1"
     assert lines[1] == (
-        "  runs: loss_final differs in 1 of 8 rows, at most by 2.22e-16 (1.27e-16 of the larger);"
-        " the first is 1.75 against 1.7500000000000002"
+        "  runs: loss_final differs in 1 of 8 rows; the first is 1.75 against 1.7500000000000002"
         " at optimizer=momentum, beta=0.9, lr=0.1, seed=1"
     )
 
@@ -104,8 +103,7 @@ def test_a_run_and_a_column_that_are_missing_are_named(tmp_path, capsys):
     assert code == 1 and lines == [
         "all: differences: 3",
         "  runs: rows in the first only: 1, such as optimizer=momentum, beta=0.9, lr=0.2, seed=0",
-        "  runs: status differs in 4 of 7 rows, all at seed=1;"
-        " the first is 'ok' against nan at optimizer=gd, lr=0.1, seed=1",
+        "  runs: status differs in 4 of 7 rows; the first is ok against nan at optimizer=gd, lr=0.1, seed=1",
         "  curves: the column test_loss is in the first only",
     ]
 
@@ -118,8 +116,7 @@ def test_a_lecture_is_compared_but_for_its_seconds(tmp_path, capsys):
     assert code == 1 and lines == [
         "all: differences: 2",
         "  claim B3: effect is 0.25 in the first, 0.5 in the second",
-        "  B3-weights: value differs in 1 of 2 rows, at most by 0.5 (0.143 of the larger); the first is 3.0 against"
-        " 3.5 at row 0",
+        "  B3-weights: value differs in 1 of 2 rows; the first is 3.0 against 3.5 at row 0",
     ]
 
 
