@@ -156,6 +156,6 @@ ONCE = ("w", "diverged_at", "jackknife")
 
 def collected(cohort) -> dict[str, np.ndarray]:
     """Return the results of a cohort, lanes side by side; NaN after a call in which all lanes have diverged."""
-    whole = merge_outcomes(cohort.parts, np.arange(sum(len(part.w) for part in cohort.parts)))
+    whole = merge_outcomes(cohort.parts)
     values = {name: getattr(whole, name) for name in ("train", "validation", "test", "positions", *ONCE)}
     return whole.measures | {name: array for name, array in values.items() if array is not None}

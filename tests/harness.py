@@ -193,7 +193,7 @@ def run(problem, optimizer, lanes, *, batch_size=32, steps=40, seed=3, **more):
     problem = problem_of(problem) if isinstance(problem, str) else problem
     optimizer = CATALOGUE.optimizer(optimizer)[0] if isinstance(optimizer, str) else optimizer
     parts = run_cohort(problem, optimizer, lanes, seed=seed, batch_size=batch_size, steps=steps, **more).parts
-    whole = merge_outcomes(parts, np.arange(len(lanes)))
+    whole = merge_outcomes(parts)
     for part in parts:
         assert len(part.points) == len(whole.points) or part.diverged_at.all()
         np.testing.assert_array_equal(part.points, whole.points[: len(part.points)])

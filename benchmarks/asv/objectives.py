@@ -45,7 +45,6 @@ class Driver(_OneThread):
 
     def prepare(self, name, optimizer, lanes):
         self.problem, self.optimizer = name, optimizer
-        # Of a network's lanes of one setting the first alone would make steps: the others get what it has.
         self.settings = [{"lr": rate} for rate in np.geomspace(1e-3, 5e-4, lanes)]
         self.run(2)
 

@@ -52,7 +52,6 @@ class Outcome:
         w: (runs, dim): the last weights.
         diverged_at: (runs,): the step, 0 if the run did not diverge.
         failures: (runs,): the reason why a lane could not run, "" if it could; empty if all could.
-        reused_steps: run-steps that were copied from a lane with the same settings.
         end: how SciPy or a callback ended the run; None where neither did.
         jackknife: (groups, 1 + k, runs): loss and metrics at the end on the test data without one of their groups each;
             None where there are fewer than two test examples.
@@ -69,7 +68,6 @@ class Outcome:
     diverged_at: np.ndarray
     evaluation_seconds: float
     failures: tuple[str, ...] = ()
-    reused_steps: int = 0
     end: End | None = None
     jackknife: np.ndarray | None = None
 
@@ -95,27 +93,25 @@ class Outcome:
         )
 
 
-def merge_outcomes(parts: Sequence[Outcome], places: np.ndarray | None = None) -> Outcome:
-    """Return outcomes of calls as one: lane i of all parts, one behind the other, goes to place ``places[i]``.
+def merge_outcomes(parts: Sequence[Outcome]) -> Outcome:
+    """Return outcomes of calls as one, with the lanes of all parts one behind the other.
 
-    A call ends early where all its lanes have diverged, and has NaN from there on. places: None: the lanes stay where
-    they are.
+    A call ends early where all its lanes have diverged, and has NaN from there on.
     """
-    if len(parts) == 1 and places is None:
+    if len(parts) == 1:
         return parts[0]
     longest = max(parts, key=lambda part: len(part.points))
-    back = np.arange(sum(len(part.w) for part in parts)) if places is None else np.argsort(places)
+    runs = sum(len(part.w) for part in parts)
 
     def by_point(arrays: list[np.ndarray]) -> np.ndarray:
-        """Return arrays of the parts side by side in that order, filled up with NaN to the longest."""
-        whole = np.full((len(longest.points), *arrays[0].shape[1:-1], len(back)), np.nan)
+        """Return arrays of the parts side by side, filled up with NaN to the longest."""
+        whole = np.full((len(longest.points), *arrays[0].shape[1:-1], runs), np.nan)
         at = 0
         for array in arrays:
             whole[: len(array), ..., at : at + array.shape[-1]] = array
             at += array.shape[-1]
-        return whole if places is None else whole[..., back]
+        return whole
 
-    failures = [reason for part in parts for reason in part.failures]
     return Outcome(
         steps=max(part.steps for part in parts),
         points=longest.points,
@@ -124,15 +120,14 @@ def merge_outcomes(parts: Sequence[Outcome], places: np.ndarray | None = None) -
         validation=by_point([part.validation for part in parts]),
         test=by_point([part.test for part in parts]),
         positions=by_point([part.positions for part in parts]),
-        w=np.concatenate([part.w for part in parts])[back],
-        diverged_at=np.concatenate([part.diverged_at for part in parts])[back],
+        w=np.concatenate([part.w for part in parts]),
+        diverged_at=np.concatenate([part.diverged_at for part in parts]),
         evaluation_seconds=sum(part.evaluation_seconds for part in parts),
-        failures=tuple(failures[place] for place in back) if failures else (),
-        reused_steps=sum(part.reused_steps for part in parts),
+        failures=tuple(reason for part in parts for reason in part.failures),
         jackknife=(
             None
             if any(part.jackknife is None for part in parts)
-            else np.concatenate([part.jackknife for part in parts], axis=-1)[..., back]
+            else np.concatenate([part.jackknife for part in parts], axis=-1)
         ),
     )
 

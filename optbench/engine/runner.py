@@ -88,7 +88,6 @@ class Lanes:
         limit: (runs,): the largest loss that does not count as divergence.
         numbers_per_step: the random numbers that a step takes.
         max_snapshots: the most points of evaluation in one call of :meth:`advance`.
-        reused_steps: run-steps that were copied from a lane with the same settings.
         done: steps made.
     """
 
@@ -100,7 +99,7 @@ class Lanes:
         self.alive, self.diverged_at = np.ones(runs, bool), np.zeros(runs, np.int64)
         self.limit = aligned(runs, dtype)
         self.limit[:] = np.inf
-        self.max_snapshots, self.reused_steps, self.done = 1, 0, 0
+        self.max_snapshots, self.done = 1, 0
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -290,7 +289,6 @@ class Runner:
             diverged_at=diverged_at,
             evaluation_seconds=self._evaluation_seconds,
             failures=self._failures(),
-            reused_steps=self.lanes.reused_steps,
             end=self._end,
             jackknife=jackknife,
         )

@@ -5,8 +5,7 @@ from dataclasses import replace
 
 from optbench.contract.optimizers import Baseline
 from optbench.engine.cohort import Cohort
-from optbench.engine.cpu.lanes import computed_shares
-from optbench.plan.planned_cohorts import COHORT_COST, SeedSeries, has_user_code, step_cost
+from optbench.plan.planned_cohorts import COHORT_COST, SeedSeries, step_cost
 
 _STEP = 2.0
 """Duration of a run-step, as a multiple of the plan's weight for it."""
@@ -51,7 +50,4 @@ def _estimate_cohort(cohort: Cohort) -> float:
     calls = 1000 * lanes if isinstance(cohort.optimizer, Baseline) else 1
     step = calls * _STEP_SECONDS + lanes * _STEP * 1e-9 * step_cost(cohort)
     evaluation = _EVALUATION_SECONDS + lanes * _EXAMPLE_SECONDS * examples * problem.dim
-    # A user's schedule is not called here, which tells how many lanes are duplicates.
-    plugin = any(has_user_code(lane.schedule.origins) for lane in cohort.lanes)
-    stepping, evaluating = (1.0, 1.0) if plugin else computed_shares(cohort)
-    return cohort.steps * step * stepping + len(cohort.evaluated) * evaluation * evaluating
+    return cohort.steps * step + len(cohort.evaluated) * evaluation

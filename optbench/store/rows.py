@@ -95,7 +95,7 @@ def make_tables(finished: Sequence[Finished], threads: int) -> dict[str, pa.Tabl
 def _make_timing(finished: Finished, threads: int) -> dict[str, Any]:
     """Return the row of ``timings`` of a cohort."""
     cohort, outcome = finished.cohort, finished.outcome
-    steps = sum(part.steps * len(part.diverged_at) - part.reused_steps for part in outcome.parts)
+    steps = sum(part.steps * len(part.diverged_at) for part in outcome.parts)
     return {
         "cohort_id": finished.cohort_id,
         "lanes": len(cohort.lanes),

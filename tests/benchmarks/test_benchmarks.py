@@ -11,11 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from harness import CATALOGUE, lane, problem_of
 from quick import some_quick
-
-from optbench.engine.cohort import Cohort
-from optbench.engine.run_cohorts import run
 
 ROOT = Path(__file__).parents[2]
 MODULES = ["averages", "objectives", "sweeps", "updates"]
@@ -84,16 +80,6 @@ def test_a_benchmark_runs(name, monkeypatch):
     finally:
         getattr(benchmark, "teardown", lambda *given: None)(*given)
     assert all(result > 0 for measure, result in results.items() if measure.startswith("track_"))
-
-
-@pytest.mark.slow
-def test_every_lane_of_a_network_makes_its_own_steps():
-    """Lanes of one setting are one run: 63 of 64 would be given what the first one has."""
-    benchmark = load("objectives").Driver()
-    benchmark.prepare("mlp", "gd", 64)
-    lanes = [lane("gd", settings["lr"]) for settings in benchmark.settings]
-    cohort = Cohort(problem_of(benchmark.problem), CATALOGUE.optimizers["gd"], lanes, batch_size=64, steps=10)
-    assert len(lanes) == 64 and run(cohort).parts[0].reused_steps == 0
 
 
 def test_peers_loads_without_the_peers():

@@ -11,9 +11,9 @@ from optbench.engine.batches import needed_draws
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.cohort_kernels import CohortCode, EagerCode, ProblemCode, is_compiled
 from optbench.engine.cpu.evaluation import Evaluator
-from optbench.engine.cpu.lanes import CpuLanes, order_by_settings
+from optbench.engine.cpu.lanes import CpuLanes
 from optbench.engine.cpu.objective import Objective, find_slope
-from optbench.engine.outcome import CohortOutcome, End, Outcome, leave_groups_out, merge_outcomes
+from optbench.engine.outcome import CohortOutcome, End, Outcome, leave_groups_out
 from optbench.engine.rates import Rates
 from optbench.engine.runner import FIRST_STEPS, STOPPED, Clock, Runner, call_back
 
@@ -61,23 +61,18 @@ class _Calls:
         self._code, self._new_lanes, self._steps = code, new_lanes, FIRST_STEPS
         self._evaluator = Evaluator(first.problem, code, first.dtype)
         self._lanes: Sequence[Lane] = ()
-        self._divided: list[tuple[list[Lane], Rates]] = []
+        self._divided: list[tuple[Sequence[Lane], Rates]] = []
 
     def _divide(self, cohort: Cohort) -> None:
         """Divide the lanes of a cohort into calls, unless the cohort before had the same ones."""
         if cohort.lanes is self._lanes and not any(reason for _, rates in self._divided for reason in rates.failures):
             return
-        count, width = len(cohort.lanes), self._code.lanes_per_call
-        # A deadline may end a call early: then its lanes would have other points than their neighbors.
-        sorts = cohort.problem.form == "single" and width < count and cohort.deadline is None
-        self._lanes, self._order = cohort.lanes, order_by_settings(cohort.lanes) if sorts else np.arange(count)
-        parts = [self._order[first : first + width] for first in range(0, count, width)]
-        lanes = [[cohort.lanes[place] for place in part] for part in parts]
-        second_every = cohort.optimizer.second_every
+        self._lanes, width, second_every = cohort.lanes, self._code.lanes_per_call, cohort.optimizer.second_every
+        lanes = [cohort.lanes[first : first + width] for first in range(0, len(cohort.lanes), width)]
         self._divided = [(each, Rates(each, cohort.per_epoch, cohort.steps, second_every)) for each in lanes]
 
     def run(self, cohort: Cohort, clock: Clock) -> list[Outcome]:
-        """Return the outcome of each call, in the order of lanes; one of all if these took lanes in another order."""
+        """Return the outcome of each call, in the order of lanes."""
         self._divide(cohort)
         parts = []
         for lanes, rates in self._divided:
@@ -87,7 +82,7 @@ class _Calls:
             parts.append(runner.run(cohort.evaluated, clock.start_call(len(lanes))))
             if cohort.deadline is None:  # else each call is cut by a clock of its own
                 self._steps = runner.steps
-        return parts if (self._order == np.arange(len(self._order))).all() else [merge_outcomes(parts, self._order)]
+        return parts
 
 
 _STOPPED = 99

@@ -34,7 +34,7 @@ class Evaluator:
 
     def train(self, points: np.ndarray) -> np.ndarray:
         """Return loss and metrics on the training data, (p, 1 + metrics, runs) float64."""
-        return self._distinct_means(points, *self.arrays.train)
+        return self._means(points, *self.arrays.train)
 
     def validation(self, points: np.ndarray) -> np.ndarray:
         """Return the same on the validation data; NaN if there are none."""
@@ -45,30 +45,18 @@ class Evaluator:
         return self._held_out(points, self.problem.test, self.arrays.test)
 
     def _held_out(self, points: np.ndarray, given: tuple | None, arrays: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-        """Return `_distinct_means` on these arrays of the problem's examples ``given``; NaN if there are none."""
+        """Return `_means` on these arrays of the problem's examples ``given``; NaN if there are none."""
         if given is None:
             runs = points.shape[1 if self.single else 2]
             return np.full((len(points), 1 + len(self.problem.metrics), runs), np.nan)
-        return self._distinct_means(points, *arrays)
+        return self._means(points, *arrays)
 
     def groups(self, w: np.ndarray, groups: Sequence[slice]) -> np.ndarray:
         """Return the same on groups of consecutive test examples, (groups, 1 + metrics, runs), of a single point."""
-        (x, y), (places, place_of) = self.arrays.test, _distinct(w) if self.single else (slice(None), slice(None))
-        points, ends = w[None, places], np.array([groups[0].start, *(each.stop for each in groups)])
+        (x, y), ends = self.arrays.test, np.array([groups[0].start, *(each.stop for each in groups)])
         if np.diff(ends).max() > _ROWS:
-            return np.array([self._means(points, x[rows], y[rows])[0] for rows in groups])[..., place_of]
-        return self._evaluate(points, x, y, ends)[..., place_of].astype(float)
-
-    def _distinct_means(self, points: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return `_means`; in single form equal weights of several runs are computed once, with the same bits."""
-        if not self.single or points.shape[1] < 2:
-            return self._means(points, x, y)
-        values = []
-        for w in points:
-            places, place_of = _distinct(w)
-            some = w[places] if len(places) < len(w) else w
-            values.append(self._means(some[None], x, y)[0][:, place_of])
-        return np.array(values)
+            return np.array([self._means(w[None], x[rows], y[rows])[0] for rows in groups])
+        return self._evaluate(w[None], x, y, ends).astype(float)
 
     def _means(self, points: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return loss and metrics, (p, 1 + metrics, runs), as means over the examples x, y, _ROWS of them at a time."""
@@ -122,13 +110,3 @@ class Evaluator:
             g = aligned((runs, dim) if self.single else (dim, runs), self.dtype)
             self._scratch_runs, self._scratch_arrays = runs, (g, work)
         return self._scratch_arrays
-
-
-def _distinct(w: np.ndarray) -> tuple[np.ndarray, list[int]]:
-    """Return the first index of each distinct row, and for each row the position in that array of the one it equals.
-
-    Runs of one start point and one rate are equal until their schedules differ, for example in the first epoch.
-    """
-    numbers: dict[bytes, int] = {}
-    place_of = [numbers.setdefault(row.tobytes(), len(numbers)) for row in w]
-    return np.unique(place_of, return_index=True)[1], place_of

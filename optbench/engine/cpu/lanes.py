@@ -1,7 +1,7 @@
-"""Some lanes on the CPU: their arrays, calls of the compiled loop that steps them, and lanes that need no steps."""
+"""Some lanes on the CPU: their arrays, calls of the compiled loop that steps them, and their evaluations."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from optbench.compiler.contracts import DriveArguments
 from optbench.engine.arrays import aligned, arrays_of, scratch_size
 from optbench.engine.batches import Batches
 from optbench.engine.cohort import Cohort, Lane
-from optbench.engine.cpu.cohort_kernels import CohortCode, EagerCode, is_compiled
+from optbench.engine.cpu.cohort_kernels import CohortCode, EagerCode
 from optbench.engine.cpu.evaluation import Evaluator
 from optbench.engine.cpu.update import Update
 from optbench.engine.outcome import Evaluation
@@ -20,109 +20,6 @@ _Means = Callable[[np.ndarray], np.ndarray]
 # Bytes of the snapshots of one call: an eighth of a core's L2 cache, or 16 points of 50 runs of 20 parameters.
 # Measured: evaluated at every step, Rosenbrock of 16 lanes takes 3.1 us a step, and 96 with a call for each point
 _SNAPSHOT_BYTES = 1 << 18
-_LOOKED_AT = 1 << 12
-"""Steps whose rates an estimate looks at; lanes that are equal in them count as equal to the end."""
-
-
-class DuplicateLanes:
-    """The lanes of a call that have been equal so far, so that only one of each group has to be computed.
-
-    Schedules by the epoch are equal in the first one, a sixth of a run of six epochs. In single form, where a kernel
-    takes lanes one by one, the first of such lanes makes the steps, and the others get a copy: the same bits. Measured,
-    MLP on digits: 0.9 of the time of steps, 0.55 of that of evaluations.
-
-    Attributes:
-        first_of: (lanes,): the first lane that has been equal to each so far; often itself.
-    """
-
-    def __init__(self, lanes: Sequence[Lane]):
-        self.first_of = _find_first_equals(_setting_keys(lanes))
-
-    def divide_steps(
-        self, factors: np.ndarray, schedule_of: np.ndarray, alive: np.ndarray
-    ) -> Iterator[tuple[int, int, np.ndarray]]:
-        """Divide steps into pieces where the rates of equal lanes begin to differ.
-
-        Args:
-            factors: (schedules, steps): the factors of the rate.
-            schedule_of: (lanes,): the row of ``factors`` for each lane.
-            alive: (lanes,) bool, read before each piece.
-
-        Yields:
-            The first step of a piece, the step after its last one, and the lanes that equal an earlier lane in it.
-        """
-        first, steps = 0, factors.shape[1]
-        while first < steps:
-            now = factors[schedule_of, first].tolist()
-            self.first_of = _find_first_equals(list(zip(self.first_of.tolist(), now, alive.tolist(), strict=True)))
-            followers = np.flatnonzero(self.first_of != np.arange(len(self.first_of)))
-            last, leaders = steps, self.first_of[followers]
-            for pair in set(zip(schedule_of[followers].tolist(), schedule_of[leaders].tolist(), strict=True)):
-                mine, other = factors[pair, first:last]
-                differs = mine != other
-                last = first + int(differs.argmax()) if differs.any() else last
-            yield first, last, followers
-            first = last
-
-
-def computed_shares(cohort: Cohort) -> tuple[float, float]:
-    """Return the shares of a cohort's run-steps and of its evaluations that are computed; the rest is copied."""
-    if cohort.problem.form != "single" or not is_compiled(cohort.problem, cohort.optimizer):
-        return 1.0, 1.0
-    lanes, size = len(cohort.lanes), min(cohort.steps, _LOOKED_AT)
-    rates = Rates(cohort.lanes, cohort.per_epoch, cohort.steps, cohort.optimizer.second_every)
-    duplicates = DuplicateLanes(cohort.lanes)
-    rates.prepare(0)
-    rates.draw(0, size)
-    steps, evaluations, points = 0, 1, cohort.evaluated
-    for first, last, followers in duplicates.divide_steps(rates.factors, rates.schedule_of, np.ones(lanes, bool)):
-        last = cohort.steps if last == size else last
-        steps += (last - first) * (lanes - len(followers))
-        evaluations += int(np.diff(np.searchsorted(points, (first, last), "right"))[0]) * (lanes - len(followers))
-    return steps / (cohort.steps * lanes), evaluations / (len(points) * lanes)
-
-
-def order_by_settings(lanes: Sequence[Lane]) -> np.ndarray:
-    """Return indices (lanes,) that order the lanes so that those that differ in schedule only are adjacent."""
-    return np.argsort(_find_first_equals(_setting_keys(lanes)), kind="stable")
-
-
-def _setting_keys(lanes: Sequence[Lane]) -> list[Hashable]:
-    """Return a key for each lane, equal for lanes that differ in their schedules at most."""
-    return [(lane.lr, *sorted(lane.hyperparameters.items())) for lane in lanes]
-
-
-def _find_first_equals(keys: Sequence[Hashable]) -> np.ndarray:
-    """Return (keys,): for each key the index of the first key that equals it."""
-    places: dict[Hashable, int] = {}
-    return np.array([places.setdefault(key, place) for place, key in enumerate(keys)])
-
-
-class Steps(NamedTuple):
-    """Steps to be made after step ``done``, with the numbers drawn for them, as in DriveArguments.
-
-    Attributes:
-        factors: (schedules, size): the factors of the learning rate.
-        steady: whether these are the same at every step.
-        rows: what stages take of each step, as of `Batches.draw_steps`.
-    """
-
-    done: int
-    size: int
-    factors: np.ndarray
-    steady: bool
-    order: np.ndarray
-    sizes: np.ndarray
-    rows: Mapping[str, np.ndarray]
-
-    def part(self, first: int, last: int) -> "Steps":
-        """Return the steps from the place ``first`` to before ``last``."""
-        if last - first == self.size:
-            return self
-        part = slice(first, last)
-        factors, drawn = np.ascontiguousarray(self.factors[:, part]), (self.order[part], self.sizes[part])
-        rows = {name: each[part] for name, each in self.rows.items()}
-        return Steps(self.done + first, last - first, factors, self.steady, *drawn, rows)
 
 
 class Snapshots:
@@ -187,7 +84,6 @@ class CpuLanes(Lanes):
         self.work = aligned(scratch_size(problem, size or len(x), self.runs), dtype)
         self.max_snapshots = max(1, _SNAPSHOT_BYTES // (2 * self.w.nbytes))
         self._snapshots = Snapshots((), self.w, self.w, self.runs)
-        self._duplicates = DuplicateLanes(lanes) if self.single else None
         self.stages = self._stage_values(rows)
 
     def _stage_values(self, rows: tuple[int, ...]) -> dict[str, Any]:
@@ -228,55 +124,32 @@ class CpuLanes(Lanes):
     # Steps
 
     def advance(self, rates: Rates, done: int, size: int, inner: Sequence[int] = ()) -> None:
-        """Make steps, as in runner.Lanes."""
-        steps = Steps(done, size, rates.factors, rates.steady, *self.batches.draw_steps(size))
-        self._snapshots = Snapshots(inner, self.w, self.update.reported(self.w, done + size), self.runs)
-        if self._duplicates is None:
-            self._drive(rates, steps)
-        else:
-            for first, last, followers in self._duplicates.divide_steps(steps.factors, rates.schedule_of, self.alive):
-                part = steps.part(first, last)
-                self.alive[followers] = False
-                self._drive(rates, part)
-                self._copy_lanes(followers, self._duplicates.first_of[followers], part)
-        if self.path is not None and inner:
-            self._snapshots.reported[:-1] -= np.expand_dims(self.path(np.array(inner)), 1 if self.single else 2)
-
-    def _drive(self, rates: Rates, steps: Steps) -> None:
-        """Call the compiled loop until all steps are made: in lanes form it stops where a lane has diverged."""
+        """Make steps, as in runner.Lanes; in lanes form the compiled loop stops where a lane has diverged."""
         assert isinstance(self.code, CohortCode)
-        at, update, snapshots = 0, self.update, self._snapshots
+        order, sizes, rows = self.batches.draw_steps(size)
+        snapshots = Snapshots(inner, self.w, self.update.reported(self.w, done + size), self.runs)
+        self._snapshots, update, at = snapshots, self.update, 0
         (x, y), (x_batch, y_batch) = self.arrays.train, self.batch
-        while at < steps.size:
+        while at < size:
             base = rates.base * self.alive
-            update.scalars[0] = base * steps.factors[rates.schedule_of, at]
+            update.scalars[0] = base * rates.factors[rates.schedule_of, at]
             arguments = DriveArguments(
                 w=self.w, g=self.g, f=self.f, w_rows=self.w_rows, g_rows=self.g_rows, state=update.state,
                 scalars=update.scalars, powers=update.powers, blocks=update.blocks,
-                factors=np.empty((len(steps.factors), 0)) if steps.steady else steps.factors, base=base,
+                factors=np.empty((len(rates.factors), 0)) if rates.steady else rates.factors, base=base,
                 schedule_of=rates.schedule_of, limit=self.limit, alive=self.alive, diverged_at=self.diverged_at,
-                x=x, y=y, order=steps.order[at:], sizes=steps.sizes[at:], x_batch=x_batch, y_batch=y_batch,
+                x=x, y=y, order=order[at:], sizes=sizes[at:], x_batch=x_batch, y_batch=y_batch,
                 constants=self.arrays.constants, layout=self.arrays.layout, work=self.work,
-                done=steps.done, skip=at, single=self.single,
+                done=done, skip=at, single=self.single,
                 inner=snapshots.inner, seen=snapshots.all, seen_f=snapshots.f, reported=snapshots.source,
             )  # fmt: skip
-            values = self.stages | {name: rows[at:] for name, rows in steps.rows.items()}
+            values = self.stages | {name: drawn[at:] for name, drawn in rows.items()}
             at += self.code.drive(*arguments, *(values[name] for name in self.code.arguments))
-            self.done = steps.done + at
-            if at < steps.size:
+            self.done = done + at
+            if at < size:
                 self.freeze()
-
-    def _copy_lanes(self, followers: np.ndarray, leaders: np.ndarray, steps: Steps) -> None:
-        """Copy all that these steps have changed from lanes that made them to their duplicates, both given by index."""
-        self.reused_steps += len(followers) * steps.size
-        update, snapshots = self.update, self._snapshots
-        unit, late = ([self.stages[name]] if name in self.stages else [] for name in ("unit", "late"))
-        for array in (self.w, self.g, self.f, self.alive, self.diverged_at, *unit):
-            array[followers] = array[leaders]
-        taken = slice(*np.searchsorted(snapshots.inner, (steps.done, steps.done + steps.size), "right"))
-        for array in (update.state, update.scalars, update.powers, *late, snapshots.f[taken]):
-            array[:, followers] = array[:, leaders]
-        snapshots.all[taken, :, followers] = snapshots.all[taken, :, leaders]
+        if self.path is not None and inner:
+            snapshots.reported[:-1] -= np.expand_dims(self.path(np.array(inner)), 1 if self.single else 2)
 
     def freeze(self, fell: np.ndarray | None = None) -> None:
         """Save the weights of lanes that have stopped, as in runner.Lanes."""

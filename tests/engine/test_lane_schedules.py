@@ -1,12 +1,10 @@
-"""Lanes that are equal until their schedules differ: each has the bytes that it has alone."""
+"""Lanes that differ in their schedules: each has the bytes that it has alone."""
 
 import numpy as np
 import pytest
-from harness import CATALOGUE, CURVES, ONE_OF_EACH_KIND, lane, problem_of, run
+from harness import CURVES, ONE_OF_EACH_KIND, lane, run
 
-from optbench.engine.cohort import Cohort
 from optbench.engine.cpu import cohort_kernels
-from optbench.engine.run_cohorts import run as engine_run
 
 MLP = "mlp(data=gaussian(examples=150, features=4, classes=3), hidden=(5,))"  # 120 training examples
 BY_EPOCH = ["constant", "inverse(decay_rate=0.5)", "exponential(base=0.9)", "sqrt_epoch(k=1)"]
@@ -18,16 +16,9 @@ def lanes_of(optimizer, rates):
     return [lane(optimizer, lr, text) for text in SCHEDULES for lr in rates]
 
 
-def given(optimizer, lanes, **settings):
-    """Return the number of run-steps that lanes copied from others, by default with mini-batches of 32 for 10 steps."""
-    values = {"batch_size": 32, "steps": 10} | settings
-    cohort = Cohort(problem=problem_of(MLP), optimizer=CATALOGUE.optimizer(optimizer)[0], lanes=lanes, seed=3, **values)
-    return sum(part.reused_steps for part in engine_run(cohort).parts)
-
-
 @pytest.mark.parametrize(("optimizer", "width"), [*((name, 4) for name in ONE_OF_EACH_KIND), ("adam", 256)])
-def test_lanes_that_share_their_steps_have_what_they_have_alone(optimizer, width, monkeypatch):
-    """Among them lanes that diverge in the shared epoch, and calls that split a group."""
+def test_lanes_of_several_schedules_have_what_they_have_alone(optimizer, width, monkeypatch):
+    """Among them lanes that diverge, in several calls and in one."""
     monkeypatch.setattr(cohort_kernels, "_MAX_LANES", width)
     lanes = lanes_of(optimizer, (0.01, 1e150, 0.1))
     together = run(MLP, optimizer, lanes)
