@@ -106,8 +106,7 @@ class DriveArguments(NamedTuple):
     powers: Doubles2
     blocks: Wholes2
     factors: Doubles2
-    """(schedules, steps or 0): of each step after ``done``, of which ``skip`` are made already; none where they are
-    constant, and ``scalars`` holds the rates."""
+    """(schedules, steps): of each step after ``done``, of which ``skip`` are made already."""
     base: Doubles1
     """(runs,): a lane's rate is this times the factor of its schedule."""
     schedule_of: Wholes1

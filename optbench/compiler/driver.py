@@ -31,7 +31,7 @@ def NAME({arguments}):
         place += 1
     for s in range(sizes.shape[0]):
         t = done + skip + s + 1
-        for r in range(runs if factors.shape[1] > 0 else 0):
+        for r in range(runs):
             scalars[0, r] = base[r] * factors[schedule_of[r], skip + s]
         rows, examples, targets = sizes[s], x, y
         if order.shape[0] > 0:

@@ -1,11 +1,9 @@
 """The learning rates of some lanes at each step; schedules are called for many steps at a time."""
 
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Sequence
 
 import numpy as np
 
-from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line
 from optbench.contract.schedules import Schedule
 from optbench.engine.batches import count_gradients
@@ -24,7 +22,6 @@ class Rates:
         schedules: the distinct schedules; schedule_of: (runs,): the index of each lane's.
         failures: the reason why each schedule could not be used, "" if it could; only its own lanes fail.
         factors: (schedules, size): those of the steps that were drawn last.
-        steady: True if none of these changes from step to step.
     """
 
     def __init__(self, lanes: Sequence[Lane], per_epoch: int, steps: int, second_every: int = 0):
@@ -35,22 +32,13 @@ class Rates:
         self.per_epoch, self.steps, self.second_every = per_epoch, steps, second_every
         self.base = np.array([lane.lr for lane in lanes])
         records = {id(lane.schedule): lane.schedule for lane in lanes}  # hundreds of lanes share a few
-        schedules = {_identity(schedule): schedule for schedule in records.values()}
-        numbers = {identity: number for number, identity in enumerate(schedules)}
-        places = {record: numbers[_identity(schedule)] for record, schedule in records.items()}
+        places = {record: place for place, record in enumerate(records)}
         self.schedule_of = np.array([places[id(lane.schedule)] for lane in lanes])
-        self.schedules = list(schedules.values())
+        self.schedules = list(records.values())
         self.failures = [""] * len(self.schedules)
-        self._constant = all(schedule.function is _constant() for schedule in self.schedules)
         self._first = -1  # the step after which the table begins
         self._table = np.zeros((len(self.schedules), 0))
-        self._changes = np.zeros(0, np.int64)  # by each step of the table, how often any factor has changed
-
-        self.rewind()
-
-    def rewind(self) -> None:
-        """Begin at the first step, for another run of the same lanes; what is tabulated stays."""
-        self.factors, self.steady = np.full((len(self.schedules), 1), np.nan), False
+        self.factors = np.full((len(self.schedules), 1), np.nan)
         self._drawn = 0  # the step after which ``factors`` begins
 
     def prepare(self, done: int) -> tuple[int, bool]:
@@ -58,24 +46,17 @@ class Rates:
 
         Tables begin at fixed steps: where a schedule fails does not depend on the clock.
         """
-        if self._constant:
-            return self.steps, False
         first, before = done // _TABLE * _TABLE, list(self.failures)
         size = min(_TABLE, self.steps - first)
         if first != self._first:
             self._first, self._table = first, self._tabulate(first, size)
-            self._changes = np.append(0, (self._table[:, 1:] != self._table[:, :-1]).any(axis=0)).cumsum()
         return first + size, self.failures != before
 
     def draw(self, done: int, size: int) -> None:
         """Set the factors of the next ``size`` steps after ``done``, all of the table that was prepared."""
         self._drawn = done
-        if self._constant:  # the rest takes longer than a step of a small problem
-            self.factors, self.steady = np.broadcast_to(1.0, (len(self.schedules), size)), True
-            return
         first = done - self._first
         self.factors = np.ascontiguousarray(self._table[:, first : first + size])
-        self.steady = bool(self._changes[first] == self._changes[first + size - 1])
 
     def _tabulate(self, first: int, size: int) -> np.ndarray:
         """Return the factors of the steps after ``first``, (schedules, size), and note the schedules that fail."""
@@ -107,17 +88,6 @@ class Rates:
         if not any(self.failures):
             return ("",) * len(self.schedule_of)
         return tuple(self.failures[place] for place in self.schedule_of)
-
-
-@cache
-def _constant() -> Callable:
-    """Return the function of the constant schedule."""
-    return loader.load_all().schedule("constant").function
-
-
-def _identity(schedule: Schedule) -> int:
-    """Return a key that is equal for the same schedule; for constant schedules also if each lane has a record."""
-    return id(_constant() if schedule.function is _constant() else schedule)
 
 
 def _check_factors(schedule: Schedule, step: np.ndarray, value: object) -> np.ndarray:

@@ -1,13 +1,7 @@
 """Run cohorts on the device that each names."""
 
-import ctypes
-import importlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
-
-import scipy
 
 from optbench.contract import process_state
 from optbench.contract.errors import in_one_line
@@ -79,23 +73,7 @@ def limited_threads() -> Iterator[None]:
 
     The limits are those of contract/process_state.py. They reach the BLAS libraries that are loaded by then.
     """
-    _load_blas()
+    import scipy.linalg  # noqa: F401  whose BLAS numba calls at the first product of matrices
+
     with process_state.limited_threads():
         yield
-
-
-@cache
-def _load_blas() -> None:
-    """Load SciPy's BLAS, which numba calls at the first product of matrices.
-
-    A wheel of SciPy has it as a file of its own, which loads in 2 ms. To import scipy.linalg, as elsewhere, takes 0.09
-    s, which is 5% of a single run in a new process (measured).
-    """
-    files = list((Path(scipy.__file__).parents[1] / "scipy.libs").glob("libscipy_openblas*"))
-    try:
-        for file in files:
-            ctypes.CDLL(str(file))
-    except OSError:
-        files = []
-    if not files:
-        importlib.import_module("scipy.linalg")

@@ -8,7 +8,7 @@ import numpy as np
 
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.engine.batches import needed_draws
-from optbench.engine.cohort import Cohort, Lane
+from optbench.engine.cohort import Cohort
 from optbench.engine.cpu.cohort_kernels import CohortCode, EagerCode, ProblemCode, is_compiled
 from optbench.engine.cpu.evaluation import Evaluator
 from optbench.engine.cpu.lanes import CpuLanes
@@ -36,14 +36,14 @@ def run_cohorts(
     new_lanes: Callable[..., CpuLanes] = CpuLanes,
 ) -> list[CohortOutcome]:
     """Run all lanes; arguments and errors as in engine/run_cohorts.py. new_lanes: makes the lanes of a call."""
-    begin, first, outcomes = time.perf_counter(), cohorts[0], list[CohortOutcome]()
-    code = compile_kernels(first)
-    calls = _Calls(first, code, new_lanes) if isinstance(code, CohortCode | EagerCode) else None
+    begin, outcomes, steps = time.perf_counter(), list[CohortOutcome](), FIRST_STEPS
+    code = compile_kernels(cohorts[0])
+    evaluator = Evaluator(cohorts[0].problem, code, cohorts[0].dtype)
     for cohort in cohorts:
         ready = time.perf_counter()
         clock = Clock(cohort.deadline, progress, stop)
-        if calls is not None:
-            parts = calls.run(cohort, clock)
+        if isinstance(code, CohortCode | EagerCode):
+            parts, steps = _run_lanes(cohort, code, evaluator, clock, new_lanes, steps)
         else:
             one = Objective(cohort.problem, cohort.dtype)
             parts = [_run_baseline(cohort, one, lane.hyperparameters, clock.start_call(1)) for lane in cohort.lanes]
@@ -53,36 +53,25 @@ def run_cohorts(
     return outcomes
 
 
-class _Calls:
-    """The calls of the lanes of cohorts, and what those share that differ in their seed only."""
-
-    def __init__(self, first: Cohort, code: CohortCode | EagerCode, new_lanes: Callable[..., CpuLanes]):
-        """Take the first cohort, the compiled functions of all, and what makes the lanes of a call."""
-        self._code, self._new_lanes, self._steps = code, new_lanes, FIRST_STEPS
-        self._evaluator = Evaluator(first.problem, code, first.dtype)
-        self._lanes: Sequence[Lane] = ()
-        self._divided: list[tuple[Sequence[Lane], Rates]] = []
-
-    def _divide(self, cohort: Cohort) -> None:
-        """Divide the lanes of a cohort into calls, unless the cohort before had the same ones."""
-        if cohort.lanes is self._lanes and not any(reason for _, rates in self._divided for reason in rates.failures):
-            return
-        self._lanes, width, second_every = cohort.lanes, self._code.lanes_per_call, cohort.optimizer.second_every
-        lanes = [cohort.lanes[first : first + width] for first in range(0, len(cohort.lanes), width)]
-        self._divided = [(each, Rates(each, cohort.per_epoch, cohort.steps, second_every)) for each in lanes]
-
-    def run(self, cohort: Cohort, clock: Clock) -> list[Outcome]:
-        """Return the outcome of each call, in the order of lanes."""
-        self._divide(cohort)
-        parts = []
-        for lanes, rates in self._divided:
-            rates.rewind()
-            made = self._new_lanes(cohort, lanes, self._code, self._evaluator)
-            runner = Runner(made, rates, cohort.dtype, cohort.reports, cohort.callback, self._steps)
-            parts.append(runner.run(cohort.evaluated, clock.start_call(len(lanes))))
-            if cohort.deadline is None:  # else each call is cut by a clock of its own
-                self._steps = runner.steps
-        return parts
+def _run_lanes(
+    cohort: Cohort,
+    code: CohortCode | EagerCode,
+    evaluator: Evaluator,
+    clock: Clock,
+    new_lanes: Callable[..., CpuLanes],
+    steps: int,
+) -> tuple[list[Outcome], int]:
+    """Return the outcome of each call, in the order of lanes, and the steps of the next call; steps: of the first."""
+    parts, width = [], code.lanes_per_call
+    for first in range(0, len(cohort.lanes), width):
+        lanes = cohort.lanes[first : first + width]
+        rates = Rates(lanes, cohort.per_epoch, cohort.steps, cohort.optimizer.second_every)
+        made = new_lanes(cohort, lanes, code, evaluator)
+        runner = Runner(made, rates, cohort.dtype, cohort.reports, cohort.callback, steps)
+        parts.append(runner.run(cohort.evaluated, clock.start_call(len(lanes))))
+        if cohort.deadline is None:  # else each call is cut by a clock of its own
+            steps = runner.steps
+    return parts, steps
 
 
 _STOPPED = 99

@@ -131,13 +131,11 @@ class CpuLanes(Lanes):
         self._snapshots, update, at = snapshots, self.update, 0
         (x, y), (x_batch, y_batch) = self.arrays.train, self.batch
         while at < size:
-            base = rates.base * self.alive
-            update.scalars[0] = base * rates.factors[rates.schedule_of, at]
             arguments = DriveArguments(
                 w=self.w, g=self.g, f=self.f, w_rows=self.w_rows, g_rows=self.g_rows, state=update.state,
                 scalars=update.scalars, powers=update.powers, blocks=update.blocks,
-                factors=np.empty((len(rates.factors), 0)) if rates.steady else rates.factors, base=base,
-                schedule_of=rates.schedule_of, limit=self.limit, alive=self.alive, diverged_at=self.diverged_at,
+                factors=rates.factors, base=rates.base * self.alive, schedule_of=rates.schedule_of,
+                limit=self.limit, alive=self.alive, diverged_at=self.diverged_at,
                 x=x, y=y, order=order[at:], sizes=sizes[at:], x_batch=x_batch, y_batch=y_batch,
                 constants=self.arrays.constants, layout=self.arrays.layout, work=self.work,
                 done=done, skip=at, single=self.single,
