@@ -34,28 +34,17 @@ class Kernel:
         return numba_compat.callee(self.compiled, self.signature)
 
     @cached_property
-    def repeat(self) -> Callable[..., None]:
-        """A function ``repeat(count, *arguments)`` that calls the kernel `count` times with no Python in between.
+    def entry(self) -> Callable[..., None]:
+        """What Python calls; to look the signature up takes 20 us."""
+        return self.compiled if numba_compat.is_plain() else partial(_entrance(self.signature), self.callee)
 
-        It is for measurements, and cached because looking the signature up takes 20 us.
-        """
-        if numba_compat.is_plain():
-            return self._repeat_in_python
-        return partial(_entrance(self.signature), self.callee)
-
-    def _repeat_in_python(self, count: int, *arguments: Any) -> None:
-        """Call the kernel ``count`` times."""
-        for _ in range(count):
-            self.compiled(*arguments)
-
-    def prepare(self) -> "Kernel":
-        """Compile the entry from Python now instead of at the first call; return the kernel itself."""
-        self.repeat  # noqa: B018 - makes it
-        return self
+    def prepare(self) -> None:
+        """Compile the entry from Python now instead of at the first call."""
+        self.entry  # noqa: B018 - makes it
 
     def __call__(self, *arguments: Any) -> None:
         """Call the kernel from Python with the arguments of its signature."""
-        self.repeat(1, *arguments)
+        self.entry(*arguments)
 
 
 _PLACE = re.compile(r'File "(.+)", line (\d+)')
@@ -63,12 +52,12 @@ _PLACE = re.compile(r'File "(.+)", line (\d+)')
 
 @cache
 def _entrance(signature: Any) -> Callable[..., None]:
-    """Return a compiled function (address, count, *arguments) that calls the kernel at an address `count` times."""
+    """Return a compiled function (address, *arguments) that calls the kernel at an address."""
     names = ", ".join(f"a{i}" for i in range(len(signature.args)))
     namespace = {"_kernel_at": numba_compat.function_at(lambda _: signature)}
-    text = f"def NAME(address, count, {names}):\n    for _ in range(count):\n        _kernel_at(address, a0)({names})\n"
+    text = f"def NAME(address, {names}):\n    _kernel_at(address, a0)({names})\n"
     function = compile_tree(text, "entrance", _entrance.__wrapped__, namespace, str(signature))
-    return jit(function, signature.return_type(numba.int64, numba.int64, *signature.args), **STRICT)
+    return jit(function, signature.return_type(numba.int64, *signature.args), **STRICT)
 
 
 def compile_kernel(function: FunctionType, signature: Any, owner: str, name: str, **options: Any) -> Kernel:

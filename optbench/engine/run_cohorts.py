@@ -9,15 +9,9 @@ from optbench.engine.cohort import Cohort
 from optbench.engine.outcome import CohortOutcome
 
 
-def _ignore(run_steps: int) -> None:
-    pass
-
-
-def _never() -> bool:
-    return False
-
-
-def run(cohort: Cohort, progress: Callable[[int], None] = _ignore, stop: Callable[[], bool] = _never) -> CohortOutcome:
+def run(
+    cohort: Cohort, progress: Callable[[int], None] = lambda run_steps: None, stop: Callable[[], bool] = bool
+) -> CohortOutcome:
     """Run all lanes of a cohort from the same start point on the same mini-batches.
 
     ``progress`` is called with the number of run-steps made; ``stop`` is asked about ten times a second whether to
@@ -27,7 +21,9 @@ def run(cohort: Cohort, progress: Callable[[int], None] = _ignore, stop: Callabl
 
 
 def run_together(
-    cohorts: Sequence[Cohort], progress: Callable[[int], None] = _ignore, stop: Callable[[], bool] = _never
+    cohorts: Sequence[Cohort],
+    progress: Callable[[int], None] = lambda run_steps: None,
+    stop: Callable[[], bool] = bool,
 ) -> list[CohortOutcome]:
     """Run cohorts that differ in nothing but seed, start and lanes: in one launch on a GPU, in turn on the CPU.
 

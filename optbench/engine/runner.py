@@ -58,10 +58,11 @@ class Clock:
 STOPPED = "the callback stopped it"
 
 
-def call_back(callback: Callable, w: np.ndarray, loss: float) -> bool:
+def call_back(callback: Callable, w: np.ndarray, loss: Callable[[], float]) -> bool:
     """Call a user's callback as SciPy does; return True if it raises StopIteration, which ends the run.
 
     It gets the current weights, or SciPy's OptimizeResult with x and fun if its argument is ``intermediate_result``.
+    loss: returns fun.
     """
     try:
         named = "intermediate_result" in inspect.signature(callback).parameters
@@ -71,7 +72,7 @@ def call_back(callback: Callable, w: np.ndarray, loss: float) -> bool:
         if named:
             from scipy.optimize import OptimizeResult
 
-            callback(intermediate_result=OptimizeResult(x=np.array(w), fun=loss))
+            callback(intermediate_result=OptimizeResult(x=np.array(w), fun=loss()))
         else:
             callback(np.array(w))
     except StopIteration:
@@ -211,7 +212,7 @@ class Runner:
     def _is_stopped(self, done: int) -> bool:
         """Call the callback with the first lane, and return whether it ends the run; done: the steps made."""
         assert self.callback is not None
-        if call_back(self.callback, self.lanes.weights()[0], float(self._evaluations[-1].train[-1, 0, 0])):
+        if call_back(self.callback, self.lanes.weights()[0], lambda: float(self._evaluations[-1].train[-1, 0, 0])):
             self._end = End(done, False, f"{STOPPED} after {done:,} steps")
         return self._end is not None
 

@@ -1,9 +1,9 @@
 """An optimizer as a method of ``scipy.optimize.minimize``."""
 
-import inspect
 import math
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.engine import settings
 from optbench.engine.parameter_arrays import block_shapes
+from optbench.engine.runner import call_back
 from optbench.engine.stepper import Stepper
 
 _GTOL = 1e-5
@@ -113,12 +114,10 @@ def scipy_method(
             stepper.step(g, lr * factors[done], loss, ahead)
             done += 1
             g[:] = gradient(w.copy())
-            if callback is not None:
-                try:
-                    _call_back(callback, stepper.reported.copy(), value)
-                except StopIteration:
-                    status, message = 99, "`callback` raised `StopIteration`."
-                    break
+            x = stepper.reported
+            if callback is not None and call_back(callback, x, partial(value, x.copy())):
+                status, message = 99, "`callback` raised `StopIteration`."
+                break
         x = stepper.reported.copy()
         return OptimizeResult(
             x=x, fun=value(x), jac=g.copy(), nit=done, nfev=counts["f"], njev=counts["g"], status=status,
@@ -137,16 +136,6 @@ def _check_rule(record: Any) -> Optimizer:
     if record.draws_labels:
         raise OptbenchError(f"scipy_method: {record.name} draws labels from what a model predicts, and fun has none")
     return record
-
-
-def _call_back(callback: Callable, x: np.ndarray, value: Callable[[np.ndarray], float]) -> None:
-    """Call one of SciPy's two kinds of callback, which the argument's name tells apart, as in SciPy."""
-    from scipy.optimize import OptimizeResult
-
-    if "intermediate_result" in inspect.signature(callback).parameters:
-        callback(intermediate_result=OptimizeResult(x=x, fun=value(x)))
-    else:
-        callback(x)
 
 
 def _scalar(value: Any) -> float:

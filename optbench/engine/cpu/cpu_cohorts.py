@@ -118,7 +118,7 @@ def _run_baseline(cohort: Cohort, objective: Objective, hyperparameters: Mapping
         nonlocal iterations
         iterations += 1
         if cohort.callback is not None and call_back(
-            cohort.callback, intermediate_result.x, float(intermediate_result.fun)
+            cohort.callback, intermediate_result.x, lambda: float(intermediate_result.fun)
         ):
             raise StopIteration
 
