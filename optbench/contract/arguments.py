@@ -246,16 +246,14 @@ def is_real(value: Any) -> bool:
         return False
 
 
-def whole_number(
-    name: str, value: Any, least: int, most: int = _LARGEST, error: type[OptbenchError] = OptbenchError
-) -> int:
-    """Return a whole number between two; raise ``error``, which begins with the argument's name, for anything else."""
-    return check(Annotated[Whole, Ge(least), Le(most)], value, f"{name}=", error)
+def whole_number(name: str, value: Any, least: int, most: int = _LARGEST) -> int:
+    """Return a whole number between two; raise OptbenchError, which begins with the name, for anything else."""
+    return check(Annotated[Whole, Ge(least), Le(most)], value, f"{name}=")
 
 
-def real_number(name: str, value: Any, least: float = -math.inf, error: type[OptbenchError] = OptbenchError) -> float:
-    """Return a finite number, not below ``least``; raise ``error``, which begins with the name, for anything else."""
-    return check(Real if least == -math.inf else Annotated[Real, Ge(least)], value, f"{name}=", error)
+def real_number(name: str, value: Any, error: type[OptbenchError] = OptbenchError) -> float:
+    """Return a finite number; raise ``error``, which begins with the argument's name, for anything else."""
+    return check(Real, value, f"{name}=", error)
 
 
 def one_of(name: str, value: Any, words: Iterable[str]) -> str:

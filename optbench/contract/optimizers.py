@@ -2,7 +2,7 @@
 
 import ast
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -329,14 +329,9 @@ class Optimizer(Tunable):
         return self.of_run if self.by_block else self.shared
 
     @property
-    def elementwise(self) -> bool:
-        """True if a parameter's step depends on that parameter alone."""
-        return not (self.total or self.by_block)
-
-    @property
-    def all_limits(self) -> dict[str, str]:
+    def all_limits(self: Any) -> dict[str, str]:
         """The interval of valid values of each hyperparameter that has one, as text, such as ``"[0, 1)"``."""
-        return _all_limits(self.hyperparameters, self.limits)
+        return limits_by_name(self.hyperparameters) | dict(self.limits)
 
     def _is_power(self, scalar: str) -> bool:
         """Return True for ``beta_t`` where ``beta`` is a hyperparameter."""
@@ -408,10 +403,7 @@ class Wrapper(Tunable):
         """True if the wrapper itself sees the parameter blocks."""
         return bool(self.block or OF_BLOCK & set(self.scalars))
 
-    @property
-    def all_limits(self) -> dict[str, str]:
-        """The interval of valid values of each hyperparameter that has one, as text, such as ``"[0, 1)"``."""
-        return _all_limits(self.hyperparameters, self.limits)
+    all_limits = Optimizer.all_limits
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -448,11 +440,6 @@ class Baseline(Tunable):
     def space(self) -> dict[str, Range]:
         """The ranges of tuning, by name."""
         return dict(self.search)
-
-
-def _all_limits(hyperparameters: Mapping[str, float], limits: Mapping[str, str]) -> dict[str, str]:
-    """Return the given limits, and those that betas, eps and decays have anyway."""
-    return limits_by_name(hyperparameters) | dict(limits)
 
 
 @cache
@@ -515,21 +502,14 @@ def _check_stages(owner: str, record: Optimizer | Wrapper) -> None:
     stages += [(name, stage.term) for name, stage in matrix.items()]
     asked = [*record.scalars]
     for name, function in stages:
-        asked += arguments(function)
-        strange = next((argument for argument in arguments(function) if argument not in names_), None)
-        if strange:
-            raise PluginError(f"{owner}: {function.__name__} asks for {strange!r}, which is not known before it")
+        asked += _check_known(owner, function, arguments(function), names_)
         names_.add(name)
     for stage in matrix.values():
         for function, known in (
             (stage.transform, {*names_, KEY} - {"w", "g", *record.slots, *matrix, *RANDOM}),
             (stage.memory, hyperparameters),
         ):
-            rest = arguments(function)[2:]
-            strange = next((argument for argument in rest if argument not in known), None)
-            if strange:
-                raise PluginError(f"{owner}: {function.__name__} asks for {strange!r}, which is not known before it")
-            asked += rest
+            asked += _check_known(owner, function, arguments(function)[2:], known)
     if record.second_gradient is not None:
         _check_second_gradient(owner, record, record.second_gradient)
         asked += record.second_gradient.names
@@ -549,10 +529,16 @@ def _check_second_gradient(owner: str, record: Optimizer | Wrapper, second: Seco
         raise PluginError(f"{owner}: a second gradient needs a state slot {AHEAD!r}, which holds the gradient there")
     known = {"w", "g", *record.hyperparameters, *GIVEN} - {*STEP_INPUTS}
     for name, function in (*second.total.items(), *second.block.items(), ("", second.point)):
-        strange = next((each for each in arguments(function) if each not in known), None)
-        if strange:
-            raise PluginError(f"{owner}: {function.__name__} asks for {strange!r}, which is not known before it")
+        _check_known(owner, function, arguments(function), known)
         known.add(name)
+
+
+def _check_known(owner: str, function: Callable, names_: list[str], known: Collection[str]) -> list[str]:
+    """Return the arguments of a sum or of the matrix; raise PluginError if one is not known before it."""
+    for name in names_:
+        if name not in known:
+            raise PluginError(f"{owner}: {function.__name__} asks for {name!r}, which is not known before it")
+    return names_
 
 
 def optimizer(  # noqa: PLR0913  what may be declared of one
