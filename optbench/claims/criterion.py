@@ -58,13 +58,8 @@ class _Bounds:
     _otherwise: ClassVar[str] = "; else undecided"
 
     @property
-    def _demand(self) -> str:
-        """What a number must be to agree."""
-        raise NotImplementedError
-
-    @property
-    def _refusal(self) -> str:
-        """What a number must be to disagree."""
+    def _conditions(self) -> tuple[str, str]:
+        """What a number must be to agree, and to disagree."""
         raise NotImplementedError
 
     def _judge_one(self, effect: float, low: float, high: float) -> Word:
@@ -75,11 +70,10 @@ class _Bounds:
     def sentence(self) -> str:
         """The criterion in words, with its thresholds."""
         subject = f"the 95% interval of {self.what}" if self.chance else self.what
+        agrees, disagrees = self._conditions
         if not self.each:
-            return f"Holds if {subject} {self._demand}; does not hold if it {self._refusal}{self._otherwise}."
-        return (
-            f"For {self.each}: {subject}. A setting agrees if it {self._demand}, and disagrees if it {self._refusal}."
-        )
+            return f"Holds if {subject} {agrees}; does not hold if it {disagrees}{self._otherwise}."
+        return f"For {self.each}: {subject}. A setting agrees if it {agrees}, and disagrees if it {disagrees}."
 
     def judge(self, cells: Mapping[str, Interval]) -> tuple[Word, str]:
         """Return (verdict, text) over the numbers of all settings; cells: setting -> (effect, low, high).
@@ -133,14 +127,10 @@ class _OneSided(_Bounds):
         return self.limit if self.against is None else self.against
 
     @property
-    def _demand(self) -> str:
-        """The words for a number that agrees."""
-        return f"{self._verb} {self._directions[0]} {self._threshold_text(self.limit)}"
-
-    @property
-    def _refusal(self) -> str:
-        """The words for a number that disagrees."""
-        return f"{self._verb} {self._directions[1]} {self._threshold_text(self._end)}"
+    def _conditions(self) -> tuple[str, str]:
+        """What a number must be to agree, and to disagree."""
+        this, other = (f"{self._verb} {side}" for side in self._directions)
+        return f"{this} {self._threshold_text(self.limit)}", f"{other} {self._threshold_text(self._end)}"
 
 
 class Below(_OneSided):
@@ -171,14 +161,10 @@ class Within(_Bounds):
     most: float
 
     @property
-    def _demand(self) -> str:
-        """The words for a number that agrees."""
-        return f"{self._verb} within {self._threshold_text(self.least)} to {self._threshold_text(self.most)}"
-
-    @property
-    def _refusal(self) -> str:
-        """The words for a number that disagrees."""
-        return f"{self._verb} outside of these"
+    def _conditions(self) -> tuple[str, str]:
+        """What a number must be to agree, and to disagree."""
+        within = f"within {self._threshold_text(self.least)} to {self._threshold_text(self.most)}"
+        return f"{self._verb} {within}", f"{self._verb} outside of these"
 
     def _judge_one(self, effect: float, low: float, high: float) -> Word:
         """Return the verdict on one number with its interval."""
@@ -198,14 +184,9 @@ class AtMost(_Bounds):
     _otherwise: ClassVar[str] = ""
 
     @property
-    def _demand(self) -> str:
-        """The words for a number that agrees."""
-        return f"is at most {self._threshold_text(self.limit)}"
-
-    @property
-    def _refusal(self) -> str:
-        """The words for a number that disagrees."""
-        return "is larger"
+    def _conditions(self) -> tuple[str, str]:
+        """What a number must be to agree, and to disagree."""
+        return f"is at most {self._threshold_text(self.limit)}", "is larger"
 
     def _judge_one(self, effect: float, low: float, high: float) -> Word:
         """Return the verdict on one number with its interval."""
