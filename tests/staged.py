@@ -14,6 +14,7 @@ from optbench.analysis.ranking import measure_levels, rank_levels
 from optbench.analysis.sweep_tables import Tables
 from optbench.analysis.verdicts import check_levels, compare_levels
 from optbench.contract.columns import TARGETS, target_column
+from optbench.figures.data import report_data
 from optbench.results.results import Results
 from optbench.wording.verdict_texts import with_texts
 
@@ -193,6 +194,19 @@ def answer_of(
     """Return the answer of a table `runs`, of a sweep with this provenance."""
     made = {"tuning_seeds": list(tuning_seeds), "searched": searched, "choose_by": choose_by, "looks": [""] * look}
     return ask(Results(runs, problems=problems, provenance=made | others), judge_by)
+
+
+def planted_sweep(factors, luck=(), far=4.0):
+    """Return a sweep of problems whose losses differ by these factors; those in `luck` by much more between seeds."""
+    names = list(next(iter(factors.values())))
+
+    def value(problem, optimizer, rate, stage, block, seed):
+        spread = far if optimizer in luck else 0.004
+        return math.log(factors[problem][optimizer]) + spread * math.sin(17 * seed + names.index(optimizer))
+
+    runs = staged_table(value, names, rates=(0.1,), blocks=8, problems=tuple(factors), holdout=3)
+    timings = pd.DataFrame({"cohort_id": ["c"], "seconds": [360.0]})
+    return report_data(Results(runs, pd.DataFrame(), timings, provenance={"choose_by": ["loss"], "cores": 2}))
 
 
 def planted_answer(ranking, verdicts, of="optimizer", judge_by="time", **parts):

@@ -3,29 +3,13 @@
 import math
 from dataclasses import replace
 
-import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
-from staged import staged_table
+from staged import planted_sweep
 
-from optbench.figures.data import report_data
 from optbench.report import report_files
 from optbench.report.forest import build_forest, find_looks
 from optbench.report.settle import list_steps
-from optbench.results.results import Results
-
-
-def sweep_of(factors, luck=(), far=4.0):
-    """Return a sweep of problems whose losses differ by these factors; those in `luck` by much more between seeds."""
-    names = list(next(iter(factors.values())))
-
-    def value(problem, optimizer, rate, stage, block, seed):
-        spread = far if optimizer in luck else 0.004
-        return math.log(factors[problem][optimizer]) + spread * math.sin(17 * seed + names.index(optimizer))
-
-    runs = staged_table(value, names, rates=(0.1,), blocks=8, problems=tuple(factors), holdout=3)
-    timings = pd.DataFrame({"cohort_id": ["c"], "seconds": [360.0]})
-    return report_data(Results(runs, pd.DataFrame(), timings, provenance={"choose_by": ["loss"], "cores": 2}))
 
 
 def forest_of(sweep):
@@ -34,7 +18,7 @@ def forest_of(sweep):
 
 
 def test_marks_stand_on_a_logarithmic_axis_and_say_what_they_show():
-    sweep = sweep_of({"p": {"a": 1.0, "same": 1.02, "b": 3.0, "luck": 1.5, "far": 5e5}}, luck=["luck"])
+    sweep = planted_sweep({"p": {"a": 1.0, "same": 1.02, "b": 3.0, "luck": 1.5, "far": 5e5}}, luck=["luck"])
     forest, looks = forest_of(sweep)
     ticks = {text: x for x, text in forest.ticks}
     marks = {mark.name: mark for mark in forest.rows["p"].marks}
@@ -57,20 +41,20 @@ def test_marks_stand_on_a_logarithmic_axis_and_say_what_they_show():
 
 
 def test_nobody_leads_where_every_run_failed():
-    forest, _ = forest_of(sweep_of({"p": {"gd": math.inf, "adam": math.inf}}))
+    forest, _ = forest_of(planted_sweep({"p": {"gd": math.inf, "adam": math.inf}}))
     assert not any(mark.leads for mark in forest.rows["p"].marks)
     assert all(math.isnan(mark.x) and mark.note == "diverges" for mark in forest.rows["p"].marks)
     assert {*forest.rows["p"].text.removeprefix("No leader: ").split("; ")} == {"gd diverges", "adam diverges"}
 
 
 def test_who_fails_is_named_and_has_no_mark():
-    forest, _ = forest_of(sweep_of({"p": {"a": 1.0, "lost": math.inf}}))
+    forest, _ = forest_of(planted_sweep({"p": {"a": 1.0, "lost": math.inf}}))
     lost = forest.rows["p"].marks[1]
     assert lost.note == "diverges" and math.isnan(lost.x) and "lost diverges" in forest.rows["p"].text
 
 
 def test_an_interval_that_goes_on_beyond_the_axis_has_an_arrow():
-    sweep = sweep_of({"p": {"a": 1.0, "wild": 3.0, "b": 3.0}}, luck=["wild"], far=30)
+    sweep = planted_sweep({"p": {"a": 1.0, "wild": 3.0, "b": 3.0}}, luck=["wild"], far=30)
     forest, _ = forest_of(sweep)
     chart = report_files._environment().get_template("forest.html").module.chart
     marks = {mark.name: mark for mark in forest.rows["p"].marks}
@@ -85,7 +69,7 @@ def test_an_interval_that_goes_on_beyond_the_axis_has_an_arrow():
 @pytest.mark.slow
 def test_of_many_optimizers_the_leader_and_the_best_ten_are_drawn():
     factors = {f"rule{place:02}": 1.2**place for place in range(30)}
-    forest, looks = forest_of(sweep_of({"p": factors, "q": dict(reversed(list(factors.items())))}))
+    forest, looks = forest_of(planted_sweep({"p": factors, "q": dict(reversed(list(factors.items())))}))
     row = forest.rows["p"]
     assert [mark.name for mark in row.marks] == list(factors)[:11] and row.left_out == 19
     assert "19 optimizers not shown" in row.text
@@ -94,13 +78,15 @@ def test_of_many_optimizers_the_leader_and_the_best_ten_are_drawn():
 
 def test_what_settles_it_names_pairs_commands_and_minutes():
     """Eight blocks took 360 s on two cores, so one more takes 22.5 s."""
-    steps = list_steps(sweep_of({"p": {"a": 1.0, "b": 1.5}}, luck=["b"], far=6.0).answer)
+    steps = list_steps(planted_sweep({"p": {"a": 1.0, "b": 1.5}}, luck=["b"], far=6.0).answer)
     (step,) = [step for step in steps if "--blocks" in step.command]
     more = int(step.command.rpartition(" ")[2]) - 8
     assert step.command == f"optbench sweep --extend --out . --blocks {8 + more}" and more > 0
     assert step.what == f"p: a or b: {more} more block{'s' * (more > 1)}"
     number, unit = step.time.split()
     assert float(number) * {"s": 1, "min": 60}[unit] == pytest.approx(22.5 * more, abs=31)
-    assert list_steps(sweep_of({"p": {"a": 1.0, "b": 3.0}}).answer) == []
-    alike = sweep_of({name: {"a": 1.0, "b": 1.5} for name in ("mgh(number=3)", "mgh(number=4)")}, luck=["b"], far=6.0)
+    assert list_steps(planted_sweep({"p": {"a": 1.0, "b": 3.0}}).answer) == []
+    alike = planted_sweep(
+        {name: {"a": 1.0, "b": 1.5} for name in ("mgh(number=3)", "mgh(number=4)")}, luck=["b"], far=6.0
+    )
     assert "mgh(number=3): a or b; mgh(number=4): a or b" in list_steps(alike.answer)[-1].what

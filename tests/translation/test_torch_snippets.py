@@ -12,17 +12,6 @@ pytestmark = [pytest.mark.torch, pytest.mark.slow]
 FORMULA = "warmup(cosine, fraction=0.3)"
 
 
-@pytest.fixture(scope="module")
-def torch():
-    """PyTorch, whose own state of some optimizers is of the default dtype."""
-    import torch
-
-    known = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield torch
-    torch.set_default_dtype(known)
-
-
 def run_code(torch, each):
     """Run the code on a linear loss; return its path, the gradients that it got, and its last parameters."""
     path, seen = [], []

@@ -30,17 +30,6 @@ class Loader(list):
         return iter(next(self.epochs))
 
 
-@pytest.fixture
-def torch():
-    """PyTorch, whose own state of some optimizers is of the default dtype."""
-    import torch
-
-    known = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield torch
-    torch.set_default_dtype(known)
-
-
 @pytest.mark.parametrize("name", [*SEEING, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
 def test_the_code_takes_the_steps_of_optbenchs_own_run(name, torch):
     """From the same start and on the same mini-batches, in float64: what is left is rounding."""

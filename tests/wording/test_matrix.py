@@ -2,31 +2,15 @@
 
 import math
 
-import pandas as pd
 import pytest
-from staged import staged_table
+from staged import planted_sweep
 
-from optbench.figures.data import report_data
-from optbench.results.results import Results
 from optbench.wording.matrix import NOTHING, Matrix, build_matrix, find_safe_default, list_factors
-
-
-def answer_to(factors, luck=()):
-    """Return the answer to problems whose losses differ by these factors; those in `luck` by much more, by chance."""
-    names = list(next(iter(factors.values())))
-
-    def value(problem, optimizer, rate, stage, block, seed):
-        spread = 4.0 if optimizer in luck else 0.004
-        return math.log(factors[problem][optimizer]) + spread * math.sin(17 * seed + names.index(optimizer))
-
-    runs = staged_table(value, names, rates=(0.1,), blocks=8, problems=tuple(factors), holdout=3)
-    timings = pd.DataFrame({"cohort_id": ["c"], "seconds": [1.0]})
-    return report_data(Results(runs, pd.DataFrame(), timings, provenance={"choose_by": ["loss"]})).answer
 
 
 def test_cells_have_the_planted_ratios_and_what_is_shown():
     p = {"a": 1.0, "same": 1.02, "b": 3.0, "lost": math.inf}
-    answer = answer_to({"p": p, "q": {"a": 1.4, "same": 2.0, "b": 1.0, "lost": 40.0}})
+    answer = planted_sweep({"p": p, "q": {"a": 1.4, "same": 2.0, "b": 1.0, "lost": 40.0}}).answer
     matrix = build_matrix(answer)
     assert matrix.signs == {} and Matrix([], {"p": [NOTHING._replace(text="≥ 3×")]}, "loss").signs == {"≥": "at least"}
     assert matrix.names == ["a", "same", "b", "lost"] and not matrix.in_colors and matrix.unit == "loss"
@@ -46,29 +30,31 @@ def test_cells_have_the_planted_ratios_and_what_is_shown():
 
 
 def test_what_could_be_luck_is_open():
-    (cells,) = build_matrix(answer_to({"p": {"a": 1.0, "luck": 1.5, "b": 3.0}}, luck=["luck"])).cells.values()
+    (cells,) = build_matrix(
+        planted_sweep({"p": {"a": 1.0, "luck": 1.5, "b": 3.0}}, luck=["luck"]).answer
+    ).cells.values()
     assert cells[1].state == "open" and cells[1].text.startswith("≈ ") and "may be best" in cells[1].words
     low, high = cells[1].ends.split("–")
     assert float(low) < 1 < float(high.replace("∞", "inf"))
 
 
 def test_one_optimizer_is_alone_and_nothing_is_summed_up():
-    matrix = build_matrix(answer_to({"p": {"a": 1.0}}))
+    matrix = build_matrix(planted_sweep({"p": {"a": 1.0}}).answer)
     assert [cell.text for cell in matrix.cells["p"]] == ["alone"] and matrix.summarize() == []
-    assert list_factors(answer_to({"p": {"a": 1.0}})) == []
-    assert find_safe_default(answer_to({"p": {"a": 1.0}}), matrix) is None
+    assert list_factors(planted_sweep({"p": {"a": 1.0}}).answer) == []
+    assert find_safe_default(planted_sweep({"p": {"a": 1.0}}).answer, matrix) is None
 
 
 def test_of_many_the_best_mean_rank_comes_first():
     factors = {f"rule{place}": 1.2 ** ((place + 4) % 9) for place in range(9)}
-    matrix = build_matrix(answer_to({"p": factors, "q": factors}))
+    matrix = build_matrix(planted_sweep({"p": factors, "q": factors}).answer)
     assert matrix.in_colors and matrix.names == sorted(factors, key=factors.get)
 
 
 def test_the_size_of_a_choice_is_what_the_worst_costs():
     planted = {"p": {"a": 1.0, "b": 1.5}, "q": {"a": 1.0, "b": 6.0}, "r": {"a": 1.0, "b": 2.0}}
-    (factor,) = list_factors(answer_to(planted))
+    (factor,) = list_factors(planted_sweep(planted).answer)
     assert factor.name == "Optimizer" and factor.size == pytest.approx((1.5 * 6 * 2) ** (1 / 3), rel=0.02)
     assert factor.text == "up to 6×: b on q" and factor.more == "never behind: a, on any of 3"
-    (alike,) = list_factors(answer_to({"p": {"a": 1.0, "b": 1.0}, "q": {"a": 1.0, "b": 1.0}}))
+    (alike,) = list_factors(planted_sweep({"p": {"a": 1.0, "b": 1.0}, "q": {"a": 1.0, "b": 1.0}}).answer)
     assert (alike.size, alike.text) == (1.0, "no difference is shown")
