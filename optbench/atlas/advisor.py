@@ -4,7 +4,7 @@ How often such advice held is measured by the same functions: each problem is ad
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -86,7 +86,7 @@ def advise(
     problem: str | None = None,
     *,
     data: Any = None,
-    target: str | None = None,
+    target: Hashable = None,
     kind: str | None = None,
     batch_size: Count | None = None,
     budget: Annotated[Real, Gt(0)] | None = None,
@@ -137,7 +137,7 @@ def advise(
     table = tabulate(costs.at_rate.loc[near])
     where: tuple[str, ...] = () if problem is None else ("--problems", problem)
     if isinstance(data, str | Path):
-        where = ("--data", str(data), *(() if target is None else ("--target", target)))
+        where = ("--data", str(data), *(() if target is None else ("--target", str(target))))
     title = problem or kind or advice_texts.name_table(data)
     about = advice_texts.About(title, tuple(near), size, batch_size, where, in_torch)
     return Advised(advice_texts.write_advice(about, table, record), table, tuple(near), record)

@@ -1,6 +1,6 @@
 """Data in memory as a problem by name: what the Python functions and a sweep's spec take alike."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ def with_data(  # noqa: PLR0913  keywords of a public function
     y: Any,
     *,
     test: Any = None,
-    drop: str | Iterable[str] = (),
+    drop: str | int | Iterable[Hashable] = (),
     missing: str = "",
     positive: Any = "",
     folder: str | Path | None = None,
@@ -80,7 +80,7 @@ def with_data(  # noqa: PLR0913  keywords of a public function
     if name not in catalogue.problems:
         catalogue.problem(name)  # which says what is near
     family = catalogue.problems[name]
-    several = [drop] if isinstance(drop, str) else arguments.list_items(f"{_OWNER}: drop", drop)
+    several = [drop] if isinstance(drop, str | int) else arguments.list_items(f"{_OWNER}: drop", drop)
     dropped = files.as_texts({"drop": several})["drop"]
     if not isinstance(missing, str) or missing:
         arguments.one_of(f"{_OWNER}: missing", missing, files.MISSING_WORDS)

@@ -8,6 +8,7 @@ import hashlib
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -165,10 +166,9 @@ def _add_target(owner: str, table: Any, y: Any, drop: Any) -> tuple[Any, str]:
     there, and for a y whose rows are labeled otherwise.
     """
     drop = split_columns(drop, table.columns)
-    y = _only_column(owner, y)
-    wanted = [("drop", name) for name in drop] + ([("y", y.strip())] if isinstance(y, str) else [])
-    for key, name in wanted:
-        arguments.one_of(f"column of X in {owner}: {key}", name, table.columns)
+    y = str(y) if isinstance(y, int | float | date | np.generic) else _only_column(owner, y)
+    for name in (*drop, *([y.strip()] if isinstance(y, str) else [])):
+        arguments.one_of(f"column in {owner}", name, table.columns)
     if isinstance(y, str):
         if y.strip() in drop:
             raise OptbenchError(f"{owner}: drop= leaves out {y.strip()!r}, which is y")

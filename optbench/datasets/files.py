@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +51,15 @@ def as_texts(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _parameter_text(key: str, value: Any) -> str:
-    """Return a parameter of the set ``file`` as text; raise OptbenchError for a value that is none."""
+    """Return a parameter of the set ``file`` as text; raise OptbenchError for a value that is none.
+
+    A DataFrame may call its columns by numbers, dates or tuples.
+    """
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if isinstance(value, np.generic):  # a class as an array gives it
         value = value.item()
-    if isinstance(value, str | bool | int | float):
+    if isinstance(value, str | bool | int | float | date | tuple):
         with contextlib.suppress(ValueError):  # Python writes no number of more than 4,300 digits
             return str(value)
     raise OptbenchError(f"data set file: {key}={shown(value)} must be a text")

@@ -86,6 +86,7 @@ class Preparation:
         table, hint = rows.to_pandas() if hasattr(rows, "to_pandas") else rows, ""
         names = (*self.numbers, *self.levels)
         if hasattr(table, "columns"):
+            table = table.add_prefix("x") if names[:1] == ("x0",) and 0 in table.columns else table  # once an array
             table = table.set_axis(column_names(table), axis=1)
         else:
             array = np.asarray(table)
@@ -199,11 +200,11 @@ def text_of(value: object) -> str:
 
 
 def column_names(table: "pd.DataFrame") -> list[str]:
-    """Return the names of a table's columns, stripped; x0 for a column that is called 0, as those of arrays are.
+    """Return the names of a table's columns as stripped texts.
 
     Raises OptbenchError where several columns have one name.
     """
-    names = [name.strip() if isinstance(name, str) else f"x{name}" for name in table.columns]
+    names = [str(name).strip() for name in table.columns]
     refuse_repeated(names)
     return names
 

@@ -104,6 +104,10 @@ def read_csv(path: str, place: Path) -> pd.DataFrame:
         ) from error
     # A separator at the end of each line makes a column with neither name nor values.
     keep = [i for i, name in enumerate(names) if name or table[i].notna().any()]
+    numbers = [i for i in keep if np.isfinite(np.nan if (value := parse_number(names[i])) is None else value)]
+    # Years may be names, 0.2 may not; without a line of names the last field is often the class, in words.
+    if len(numbers) == len(keep) or (len(numbers) == len(keep) - 1 > 0 and any("." in names[i] for i in numbers)):
+        raise OptbenchError(f"data set {path}: the first line must name the columns; it holds numbers")
     return table[keep].set_axis([names[i] or f"Unnamed: {i}" for i in keep], axis=1)
 
 
@@ -193,10 +197,6 @@ def table_examples(table: pd.DataFrame, given: Mapping[str, Any]) -> Raw:
     path, names = given["path"], list(table.columns)
     if not len(table):
         raise OptbenchError(f"data set {path}: the file holds no examples")
-    numbers = [name for name in names if np.isfinite(np.nan if (value := parse_number(name)) is None else value)]
-    # Years may be names, 0.2 may not; without a line of names the last field is often the class, in words.
-    if len(numbers) == len(names) or (len(numbers) == len(names) - 1 > 0 and any("." in name for name in numbers)):
-        raise OptbenchError(f"data set {path}: the first line must name the columns; it holds numbers")
     refuse_repeated(names, f"data set {path}: ")
     target, dropped = _target_and_dropped(names, given)
     if not set(names) - {target, *dropped}:

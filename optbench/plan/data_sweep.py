@@ -4,7 +4,7 @@ A spec's keys ``data`` and ``target`` stand for these; all other keys go on top 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,9 @@ def _choose_epochs(rows: int, columns: int, classes: int) -> float:
 
 def _name_data(data: Any, target: Any, folder: Path) -> str:
     """Return the name of the data set that is meant; see `design_sweep`."""
-    if target is not None and not isinstance(target, str):
+    if target is not None:
+        if not isinstance(target, Hashable):
+            raise OptbenchError("target must be the name of a column of data; other values are given as data=(X, y)")
         target = files.as_texts({"target": target})["target"]
     if isinstance(data, str | Path):
         text = str(data)
@@ -93,7 +95,7 @@ def _name_data(data: Any, target: Any, folder: Path) -> str:
     else:
         table, y = data if isinstance(data, tuple) and len(data) == 2 else (data, target)
         if y is None and hasattr(table, "columns"):
-            y = str(table.columns[-1])
+            y = str(list(table.columns)[-1])
         if y is None or (isinstance(data, tuple) and target is not None):
             raise OptbenchError("data must be a file, a DataFrame with target=, or (X, y)")
         stored = store_data("data", table, y)

@@ -1,6 +1,6 @@
 """The keys of a spec as keywords of ``optbench.sweep``, with types: for Tab, help and type checkers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -20,7 +20,7 @@ class Keywords(TypedDict, total=False):
     """What `make_spec` takes; `Spec` has the limits and defaults, and the docstring of ``sweep`` what each means."""
 
     data: Any
-    target: str | None
+    target: Hashable
     model: str | Path | None
     problems: _Problem | Sequence[_Problem]
     optimizers: _Optimizer | Sequence[_Optimizer]

@@ -132,6 +132,12 @@ def test_a_text_is_the_same_number_to_learn_from_and_to_predict_for(last, value)
     np.testing.assert_array_equal(known, learned)
 
 
+def test_an_array_and_a_table_made_of_it_are_prepared_alike():
+    x = RNG.standard_normal((30, 3))
+    prepared = datasets.load(f"file(path='{save_arrays(x, np.arange(30) % 2)}')").preparation
+    np.testing.assert_array_equal(prepared.apply(pd.DataFrame(x)), prepared.apply(x))
+
+
 def test_rows_to_prepare_with_two_columns_of_one_name_are_refused():
     """In a line, wherever a table is read: spaces around a name do not tell columns apart."""
     TABLE.to_csv("d.csv", index=False)

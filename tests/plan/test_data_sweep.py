@@ -85,6 +85,25 @@ def test_files_tables_and_pairs_are_the_same_data():
         np.testing.assert_array_equal(each.y, loaded[0].y)
 
 
+def test_columns_may_be_called_by_numbers_tuples_and_dates():
+    """As pandas makes them of an array; a number counted as x0, which no user had written."""
+    plain = X.assign(y=np.where(X["a"] > 0, 2, 5))
+    for labels in (range(4), [0.5, 1, "b", True], pd.date_range("2024", periods=4), [("u", i) for i in range(4)]):
+        table = plain.set_axis(pd.Index(labels), axis=1)
+        target = list(table.columns)[3]
+        names = [parse(make_spec({"data": table, **given}).problems[0].name)[1]["data"] for given in
+                 ({"target": target}, {"target": str(target)}, {})]  # fmt: skip
+        assert len(set(names)) == 1
+        loaded = datasets.load(names[0])
+        assert loaded.preparation.numbers == tuple(map(str, labels[:3]))
+        assert loaded.target.startswith(f"target column {str(target)!r}, 2 classes: 0 is 2 (")
+        np.testing.assert_array_equal(loaded.preparation.apply(table.iloc[loaded.rows.test]), loaded.x_test)
+    numbered = plain.set_axis(range(4), axis=1)
+    dropped = optbench.with_data("logistic", numbered, 3, drop=1)
+    assert optbench.with_data("logistic", numbered, np.int64(3), drop=[1]) == dropped
+    assert loader.load().problem(dropped).data[0].shape[1] == 3  # two of them, and the intercept
+
+
 def test_other_keys_go_on_top_and_a_file_may_hold_all():
     changes = {"data": "customers.csv", "target": "status", "problems": "mlp(hidden=(4,)), softmax(data=digits)"}
     spec = read_spec(None, {**changes, "seeds": 3, "steps": 7, "batch_sizes": "8", "judge_by": "loss"})
