@@ -69,6 +69,18 @@ def installed(wheel):
     return target
 
 
+def test_an_editable_install_is_a_path_that_type_checkers_follow(wheel):
+    """Not an import hook, as setuptools makes for a package that lies elsewhere: mypy and pyright run no code."""
+    source, target = wheel.parents[1] / "source", wheel.parents[1] / "editable"
+    call = f"from setuptools.build_meta import build_editable; build_editable({str(target)!r})"
+    target.mkdir()
+    done = subprocess.run([sys.executable, "-c", call], cwd=source, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with zipfile.ZipFile(next(target.glob("*.whl"))) as file:
+        (hook,) = (name for name in file.namelist() if ".dist-info/" not in name)
+        assert hook.endswith(".pth") and file.read(hook).decode().strip() == str(source.resolve())
+
+
 def test_every_file_is_in_the_wheel_and_no_other(wheel):
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     wanted = {path.relative_to(ROOT).as_posix() for path in (ROOT / "optbench").rglob("*.py")}
