@@ -68,6 +68,8 @@ def _as_table(owner: str, x: Any) -> Any:
     if not hasattr(x, "iloc"):
         return None
     x = x if hasattr(x, "columns") else x.to_frame()
+    if not x.size:
+        raise OptbenchError(f"{owner}: the table is empty, {len(x):,} rows of {len(x.columns):,} columns")
     table = x.set_axis(column_names(x), axis=1)
     if not table.columns.is_unique:
         twice = table.columns[table.columns.duplicated()][0]
@@ -208,7 +210,9 @@ def _store_table(owner: str, table: Any, target: str, place: Path, metadata: Any
     parts = list(metadata or ())
     for name in table.columns:
         values = table[name]
-        if isinstance(values.dtype, pd.CategoricalDtype):  # a file has no categories but of texts
+        if isinstance(values.dtype, pd.SparseDtype):
+            table = table.assign(**{name: values.sparse.to_dense()})
+        elif isinstance(values.dtype, pd.CategoricalDtype):  # a file has no categories but of texts
             table = table.assign(**{name: values.map(text_of, na_action="ignore")})
         elif pd.api.types.infer_dtype(values, skipna=True) == "mixed-integer":  # numbers and texts
             table = table.assign(**{name: [None if pd.isna(each) else text_of(each) for each in values]})
@@ -222,13 +226,27 @@ def _store_table(owner: str, table: Any, target: str, place: Path, metadata: Any
         parts += [name, str(values.dtype), content]
     path = place / f"{_hash_parts(parts)}.parquet"
     if not is_file(path):
-        try:
-            arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(metadata)
-        except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-            raise OptbenchError(f"{owner}: X cannot be kept in a file: {in_one_line(error)}") from error
+        columns = {name: _to_arrow(owner, name, table[name]) for name in table.columns}
+        arrow = pa.table(columns).replace_schema_metadata(metadata)
         resources.need_disk(f"{owner}: the file of X and y", place, arrow.nbytes)
         write_atomically(path, lambda new: parquet.write_table(arrow, new), f"{owner}: folder")
     return Stored(_home_relative(path), target)
+
+
+def _to_arrow(owner: str, name: str, values: Any) -> Any:
+    """Return a column as an array of Arrow; raise OptbenchError, which names it, for values that no file keeps."""
+    import pandas as pd
+    import pyarrow as pa
+
+    try:
+        return pa.Array.from_pandas(values)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        why = in_one_line(error) if values.dtype == object else str(values.dtype)
+        if pd.api.types.infer_dtype(values, skipna=True) == "integer":
+            why = "whole numbers beyond 64 bits"
+        raise OptbenchError(
+            f"{owner}: column {name!r} cannot be kept in a file ({why}): make it floats or texts, or leave it out"
+        ) from error
 
 
 def _hash_parts(parts: Iterable) -> str:

@@ -133,7 +133,10 @@ def read_column(values: pd.Series) -> tuple[pd.Series, str]:
     if held not in NUMBER_TYPES and not all(isinstance(each, str | int | float) for each in values.dropna()):
         kind = type(values.dropna().iloc[0]).__name__
         raise Unusable(f"values of the kind {kind}, neither numbers nor texts")
-    numbers, others = read_numbers(values)
+    try:
+        numbers, others = read_numbers(values)
+    except OverflowError:  # integers of Python
+        raise Unusable("whole numbers beyond 1e308", "write them in another unit, or as their logarithms") from None
     if not others:
         return numbers, ""
     texts = strip_texts(values)

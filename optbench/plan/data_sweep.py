@@ -95,7 +95,7 @@ def _name_data(data: Any, target: Any, folder: Path) -> str:
     else:
         table, y = data if isinstance(data, tuple) and len(data) == 2 else (data, target)
         if y is None and hasattr(table, "columns"):
-            y = str(list(table.columns)[-1])
+            y = str(next(reversed(list(table.columns)), ""))
         if y is None or (isinstance(data, tuple) and target is not None):
             raise OptbenchError("data must be a file, a DataFrame with target=, or (X, y)")
         stored = store_data("data", table, y)

@@ -156,6 +156,13 @@ def test_what_turns_itself_into_a_table_is_one():
     assert one.x.shape == (24, 1)
 
 
+def test_a_sparse_table_is_the_dense_one():
+    dense = TABLE[["a", "churn"]].assign(b=np.maximum(TABLE["b"], 0), k=Y)
+    sparse = dense.astype({"b": pd.SparseDtype("float", 0.0), "k": pd.SparseDtype("int", 0)})
+    assert optbench.with_data("logistic", sparse, "churn") == optbench.with_data("logistic", dense, "churn")
+    assert optbench.with_data("logistic", sparse, "k") == optbench.with_data("logistic", dense, "k")
+
+
 def test_levels_that_are_numbers_are_the_same_levels_in_other_rows():
     ranks = pd.Categorical(np.arange(ROWS) % 3 + 1.0)  # as of whole numbers with gaps
     data = data_of(optbench.with_data("logistic", TABLE.assign(rank=ranks), "churn"))

@@ -132,6 +132,13 @@ def test_a_text_is_the_same_number_to_learn_from_and_to_predict_for(last, value)
     np.testing.assert_array_equal(known, learned)
 
 
+def test_numbers_beyond_floats_are_left_out_by_name():
+    TABLE[["age", "churn"]].assign(far=[10**400 + i for i in range(ROWS)]).to_csv("d.csv", index=False)
+    d = datasets.load("file(path=d.csv, target=churn)")
+    assert d.preparation.numbers == ("age",) and "columns left out: far (whole numbers beyond 1e308)" in d.notes
+    assert d.warning.startswith("data set d.csv: 'far' holds whole numbers beyond 1e308, and is left out: write them")
+
+
 def test_an_array_and_a_table_made_of_it_are_prepared_alike():
     x = RNG.standard_normal((30, 3))
     prepared = datasets.load(f"file(path='{save_arrays(x, np.arange(30) % 2)}')").preparation
