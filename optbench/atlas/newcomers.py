@@ -151,7 +151,8 @@ def enter(
         known = known.with_runs(known.runs[known.runs["problem"].isin(FAST)].reset_index(drop=True))
     if known.missing:
         raise OptbenchError(f"{str(folder)!r}: {known.missing}: rank in a sweep that has ended")
-    plan = session.load_and_plan(_make_spec(Path(folder), newcomer, FAST if fast else ()), isolation, newcomer.given)
+    spec = _make_spec(Path(folder), newcomer, FAST if fast else ())
+    plan = session.load_and_plan(spec, isolation, newcomer.given, check=True)
     name = plan.optimizers[0].name
     # the atlas is of the version that last made it; what runs of it again tells whether its numbers hold
     _refuse_changes(plan, known.provenance, folder, (lambda text: None) if part else tell)
@@ -344,6 +345,8 @@ def rank(
             )
         folder = folder.path
     entry = enter(Newcomer.read(optimizer, plugins), folder, against, options.isolation, fast=fast)
+    for text in entry.plan.warnings:
+        warnings.warn(text, stacklevel=2)
     found = stand(entry, entry.usual_out if out is None else out, options, confirm)
     placing, answer = found.placing, found.answer
     pairs, fresh = (

@@ -10,14 +10,17 @@ from typing import Any
 from optbench.catalogue.loader import Catalogue
 from optbench.checks import optimizer, problem, quick
 from optbench.checks.failure import NotApplicable, find_title
-from optbench.contract.errors import in_one_line
+from optbench.contract.eager import AnyOptimizer, Eager
+from optbench.contract.errors import OptbenchError, in_one_line
+from optbench.contract.optimizers import Baseline, Optimizer
 
 _CHECKS: dict[str, tuple] = {
     "optimizer": optimizer.RULE, "baseline": optimizer.BASELINE, "eager": optimizer.EAGER,
     "schedule": quick.SCHEDULE, "problem": problem.CHECKS,
 }  # fmt: skip
+_KINDS = {Optimizer: "optimizer", Baseline: "baseline", Eager: "eager"}
 _FIRST = {*optimizer.FIRST, *problem.FIRST}
-"""If one of these checks fails, the others of the record cannot run."""
+"""If one of these checks fails, the others of the record cannot run, and its runs mean nothing."""
 _WRAPPED = {
     "wrapper": ("optimizer", "gd"),
     "schedule_wrapper": ("schedule", "constant"),
@@ -36,6 +39,8 @@ class CheckResult:
     """True if the record passed."""
     message: str = ""
     """What is wrong, or worth knowing, in words; else ""."""
+    last: bool = False
+    """True if it failed, and so the others cannot run."""
 
 
 def check_record(kind: str, name: str, catalogue: Catalogue) -> Iterator[CheckResult]:
@@ -55,6 +60,23 @@ def check_record(kind: str, name: str, catalogue: Catalogue) -> Iterator[CheckRe
             return
     else:
         record = catalogue.schedule(name) if kind == "schedule" else catalogue.optimizer(name)[0]
+    yield from _check_built(record, kind)
+
+
+def find_failures(record: AnyOptimizer) -> list[str]:
+    """Return what the checks of an optimizer find wrong, a line each. Raises OptbenchError if it is of no use."""
+    kind, found = _KINDS[type(record)], []
+    for each in _check_built(record, kind):
+        text = f"{kind} {record.name}: {each.name}: {each.message}"
+        if each.last:
+            raise OptbenchError(text)
+        if not each.ok:
+            found.append(text)
+    return found
+
+
+def _check_built(record: Any, kind: str) -> Iterator[CheckResult]:
+    """Run the checks of a kind on a record, and yield a result for each that applies."""
     for check in _CHECKS[kind]:
         title = find_title(check)
         try:
@@ -62,8 +84,9 @@ def check_record(kind: str, name: str, catalogue: Catalogue) -> Iterator[CheckRe
         except NotApplicable:
             continue
         except (Exception, SystemExit) as error:  # a plug-in may raise anything
-            yield CheckResult(title, False, in_one_line(error) + _hint_argument(error, record))
-            if check in _FIRST:
+            last = check in _FIRST
+            yield CheckResult(title, False, in_one_line(error) + _hint_argument(error, record), last)
+            if last:
                 return
         else:
             yield CheckResult(title, True, said or "")

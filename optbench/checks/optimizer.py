@@ -29,6 +29,8 @@ unique but for signs: otherwise a rule such as SOAP would differ in float32."""
 BLOCK_ROLES = ("embedding", "first", "vector", "hidden", "last")
 _DIM = sum(math.prod(shape) for shape in SHAPES)
 _SIZES, _LABELS = Sizes(2, 6), 3
+_FEW = 10
+"""Steps in which a rule must move: those that rectify their variance stand still in the first five."""
 
 
 def _draw_gradients(record: Optimizer | Eager, steps: int = 200) -> np.ndarray:
@@ -104,15 +106,38 @@ def _check_compilation(record: Optimizer) -> None:
             update_kernel(record, order, dtype)
 
 
+def _run_in_python(record: Optimizer, gradients: np.ndarray, lr: float = 0.01) -> np.ndarray:
+    """Return the weights of a rule in plain Python after every step on given gradients, both (steps, dim)."""
+    w, path, python = np.ones(_DIM), [], Interpreter(record, SHAPES, BLOCK_ROLES, sizes=_SIZES)
+    for g in gradients:
+        w = python.step(w, g, lr, float(_losses(g)), gradient_beside(w, g), _LABELS)
+        path.append(w)
+    return np.array(path)
+
+
+def _check_moves(record: Optimizer) -> None:
+    """Check that it moves w, to finite values."""
+    path = _run_in_python(record, _draw_gradients(record, _FEW)[:, :, 0])
+    if not np.isfinite(path[0]).all():
+        raise CheckFailed("w becomes NaN or infinite in the first step, on gradients about 1")
+    if (path[-1] == 1.0).all():
+        raise CheckFailed(f"{_FEW} steps change no weight: does it return the new w first?")
+
+
+def _check_rule_rate(record: Optimizer) -> None:
+    """Check that it moves at the rate that it is given."""
+    gradients = _draw_gradients(record, _FEW)[:, :, 0]
+    near, far = (float(np.abs(_run_in_python(record, gradients, rate)[-1] - 1.0).max()) for rate in (1e-12, 1e-2))
+    if near > 0.5 * far:
+        raise CheckFailed(f"moves by {near:.2g} at the rate 1e-12, and by {far:.2g} at 0.01: it does not use its rate")
+
+
 def _check_kernel(record: Optimizer) -> None:
     """Check that the compiled rule computes what the Python rule computes, 200 steps."""
     gradients = _draw_gradients(record)[:, :, :1]
-    w, expected, python = np.ones(_DIM), [], Interpreter(record, SHAPES, BLOCK_ROLES, sizes=_SIZES)
-    for g in gradients[:, :, 0]:
-        w = python.step(w, g, 0.01, float(_losses(g)), gradient_beside(w, g), _LABELS)
-        expected.append(w)
+    expected = _run_in_python(record, gradients[:, :, 0])
     for order in _loop_orders(record):
-        check_close(_run_rule(record, gradients, order=order)[:, :, 0], np.array(expected), 1e-10, f"order {order}")
+        check_close(_run_rule(record, gradients, order=order)[:, :, 0], expected, 1e-10, f"order {order}")
 
 
 def _check_float32(record: Optimizer) -> None:
@@ -207,8 +232,12 @@ def _check_space(record: AnyOptimizer) -> str:
     return ""
 
 
-FIRST = (_check_in_python, _check_compilation, _check_steps)
-"""If one of these fails, the others cannot run."""
-RULE = (_check_in_python, _check_compilation, _check_kernel, _check_float32, _check_finite, _check_nan, _check_space)
+FIRST = (_check_in_python, _check_compilation, _check_moves, _check_steps)
+"""If one of these fails, the others cannot run, or say nothing more."""
+QUICK = (_check_moves, _check_rule_rate)
+RULE = (
+    _check_in_python, _check_compilation, _check_moves, _check_kernel, _check_float32, _check_rule_rate, _check_finite,
+    _check_nan, _check_space,
+)  # fmt: skip
 EAGER = (_check_steps, _check_rate, _check_repeats, _check_near_float64, _check_finite, _check_nan, _check_space)
 BASELINE = (_check_baseline, _check_space)

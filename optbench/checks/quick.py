@@ -76,7 +76,7 @@ def _check_factors(record: Schedule) -> None:
 SCHEDULE = (_check_factors,)
 _CHECKS: dict[type, tuple] = {
     Problem: (*problem.QUICK, _check_gradient_written),
-    Optimizer: (_check_repeats,),
+    Optimizer: (_check_repeats, *optimizer.QUICK),
     Schedule: SCHEDULE,
 }
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -145,5 +144,5 @@ def _check_file(report: Report, file: Path, plugins: Sequence[Path]) -> dict[Pat
     for kind, name in names:
         report((kind, name))
         for finding in check_record(kind, name, catalogue):
-            report(asdict(finding))
+            report({"name": finding.name, "ok": finding.ok, "message": finding.message})
     return {}

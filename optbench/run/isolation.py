@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from optbench.checks import find_failures
 from optbench.checks.quick import find_faults
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
@@ -56,10 +57,11 @@ class Isolation:
         """Return an executor of worker processes; none starts before there is work for it."""
         return ProcessExecutor(workers, plugins, float(self.stall))
 
-    def find_faults(self, plan: Plan) -> tuple[str, ...]:
+    def find_faults(self, plan: Plan, whole: bool = False) -> tuple[str, ...]:
         """Return what quick checks in a worker process find wrong with the user's records of a plan, a line each.
 
-        Nothing if that process dies: the runs will say why.
+        Nothing if that process dies: the runs will say why. whole: of optimizers by all checks, which compile; then
+        raises OptbenchError for one of no use.
         """
         own = [
             ("problem", record.name, *record.fold) if isinstance(record, Problem)
@@ -67,18 +69,20 @@ class Isolation:
             for record in plan.records() if has_user_code(record.origins)
         ]  # fmt: skip
         if own and self.mode != "never":
-            with contextlib.closing(WorkerProcess()) as worker, contextlib.suppress(Died, OptbenchError):
-                return tuple(worker.call(_find_faults, plan.spec.plugins, own, seconds=COMPILE_SECONDS))
+            ignored = (Died,) if whole else (Died, OptbenchError)
+            with contextlib.closing(WorkerProcess()) as worker, contextlib.suppress(*ignored):
+                return tuple(worker.call(_find_faults, plan.spec.plugins, own, whole, seconds=COMPILE_SECONDS))
         return ()
 
 
-def _find_faults(report: Report, plugins: tuple[str, ...], own: list[tuple]) -> list[str]:
-    """Return the faults of these records (kind, name and the arguments of its builder)."""
+def _find_faults(report: Report, plugins: tuple[str, ...], own: list[tuple], whole: bool) -> list[str]:
+    """Return the faults of these records (kind, name and the arguments of its builder), as `Isolation.find_faults`."""
     catalogue, found = load_plugins(plugins), []
     for kind, name, *fold in own:
         made = getattr(catalogue, kind)(name, *fold)
         record = made[0] if kind == "optimizer" else made
-        found += [f"{text} (optbench check {record.origins[0].file.name})" for text in find_faults(record)]
+        texts = find_failures(record) if whole and kind == "optimizer" else find_faults(record)
+        found += [f"{text} (optbench check {record.origins[0].file.name})" for text in texts]
     return found
 
 

@@ -79,11 +79,11 @@ def checked_workers(workers: int | None) -> int:
     return cores() if workers is None else min(int(workers), MOST_WORKERS)
 
 
-def load_and_plan(spec: Spec, isolation: Isolation, given: OwnRecords | None = None) -> Plan:
+def load_and_plan(spec: Spec, isolation: Isolation, given: OwnRecords | None = None, check: bool = False) -> Plan:
     """Load the user's files and expand ``spec``; a worker process looks for faults of what they define.
 
-    given: what came as objects of Python. Raises OptbenchError, also for a file that does not load, even if no name of
-    it is used.
+    given: what came as objects of Python; check: run all checks of the user's optimizers. Raises OptbenchError, also
+    for a file that does not load, even if no name of it is used, and with ``check`` for an optimizer of no use.
     """
     given = given or OwnRecords()
     given.check(spec.given)
@@ -92,7 +92,7 @@ def load_and_plan(spec: Spec, isolation: Isolation, given: OwnRecords | None = N
         loader.refuse_broken(path, trace)
     given.add_to(catalogue)
     expanded = plan(spec, catalogue)
-    return replace(expanded, given=given, findings=() if given.records else isolation.find_faults(expanded))
+    return replace(expanded, given=given, findings=() if given.records else isolation.find_faults(expanded, check))
 
 
 def plan(spec: Spec, catalogue: Catalogue) -> Plan:

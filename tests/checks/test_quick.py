@@ -55,6 +55,11 @@ def wandering(w, g, lr):
     return w - lr * g * next(_COUNT)
 
 
+@optimizer(source="a test")
+def idle(w, g, m, lr):
+    return w, m + lr * g
+
+
 @schedule(source="a test")
 def jumping(step, epoch, total_steps):
     return np.full(len(step), float(next(_COUNT)))
@@ -75,6 +80,7 @@ def endless(step, epoch, total_steps):
         (problem(moves_its_input), "writes to or beyond w"),
         (problem(start=drawn), "different points"),
         (wandering, "give other weights"),
+        (idle, "10 steps change no weight"),
         (jumping, "a step alone against all together"),
     ],
     ids=lambda each: each if isinstance(each, str) else "",

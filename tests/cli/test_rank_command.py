@@ -58,6 +58,21 @@ def test_what_cannot_be_ranked_is_one_line(small_sweep, run, arguments, message)
     assert message in errors
 
 
+@pytest.mark.parametrize(("result", "code", "message"), [
+    ("w - lr * g, g", 2, "optimizer mine: returns the new w and every state slot: returns 2 values, not w and the 0 "),
+    ("w - lr * g * float('nan')", 2, "optimizer mine: moves w, to finite values: w becomes NaN or infinite in the fir"),
+    ("w", 2, "optimizer mine: moves w, to finite values: 10 steps change no weight"),
+    ("w - 0.01 * g", 0, "warning: optimizer mine: moves at the rate that it is given: moves by"),
+])  # fmt: skip
+def test_a_rule_is_checked_before_it_runs(small_sweep, run, result, code, message):
+    head = "from optbench import optimizer\n\n\n@optimizer(source='none')\ndef mine(w, g, lr):\n"
+    Path("mine.py").write_text(f"{head}    return {result}\n")
+    got, _, errors = run("rank", "mine.py", small_sweep, "--no-report")
+    assert got == code
+    assert message in errors
+    assert Path("ranked").exists() == (code == 0)
+
+
 def test_exit_code_formats_and_json(small_sweep, run):
     worse, better = "momentum", "gd"
     line = ("rank", worse, small_sweep, "--against", better, "--fail-above", "0")
