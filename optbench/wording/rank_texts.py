@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from optbench.analysis.answer import Answer
 from optbench.analysis.placing import Placing
@@ -23,6 +24,7 @@ _NAME = 16
 """Letters of a problem's name where the table is too wide."""
 COUNTS = {"beats": "+", "ties": "=", "loses": "-", "open": "?"}
 """The counts of a row, with what stands for each above a narrow column."""
+_VERBS = {WINS: "beats", TIE: "ties with", LOSES: "loses to"}
 BEST = "to the best rival"
 LEGEND = "+ beats, = ties with (within 10%), - loses to, ? open"
 
@@ -46,17 +48,19 @@ def describe_rank(placing: Placing, answer: Answer) -> list[str]:
     """Return sentences on whom it beats and loses to, and on what ratios and intervals are."""
     problem = placing.table["problem"].iloc[-1]
     rows = placing.pairs[placing.pairs["problem"] == problem]
-    words = {WINS: "beats", TIE: "ties with", LOSES: "loses to", OPEN: "is open beside"}
+    many = len(rows) > _MOST
+    verbs = _VERBS if many else {**_VERBS, OPEN: "is open beside"}
     parts = [
         f"{word} {join_names(map(answer.label, rows.loc[rows['verdict'] == verdict, 'b']), _MOST)}"
-        for verdict, word in words.items() if (rows["verdict"] == verdict).any()
+        for verdict, word in verbs.items() if (rows["verdict"] == verdict).any()
     ]  # fmt: skip
+    names = f"It {join_with_and(parts)}." if parts else ""
     units = {name_unit(answer, each) for each in placing.table["problem"] if each != ALL}
     unit = units.pop() if len(units) == 1 else "samples or loss"
     unit = f"{unit} to the target" if unit == SAMPLES else unit
     scope = f"Ratios are of {unit}, below 1 where {answer.label(placing.name)} is better"
     texts = [
-        f"It {join_with_and(parts)}.",
+        " ".join(filter(None, [_count_shown(rows) * many, names])),
         f"{scope}; intervals are at {name_certainty(answer)}, for all rivals in a row at once.",
     ]
     if problem == ALL:
@@ -65,6 +69,20 @@ def describe_rank(placing: Placing, answer: Answer) -> list[str]:
             "most, a run that misses its target as two budgets. optbench guide orders by mean rank, which can differ."
         )
     return [*texts, *_describe_misses(placing, answer)]
+
+
+def _count_shown(rows: pd.DataFrame) -> str:
+    """Return how many of the others it is shown to be better or worse than. rows: of `Placing.pairs`, of one problem.
+
+    "Shown: it beats 3 of 66 and loses to 12; 51 are open."
+    """
+    counts = rows["verdict"].value_counts()
+    parts = [f"{word} {counts[verdict]}" for verdict, word in _VERBS.items() if verdict in counts]
+    if not parts:
+        return f"Nothing is shown: all {len(rows)} are open."
+    parts[0] += f" of {len(rows)}"
+    rest = counts.get(OPEN, 0)
+    return f"Shown: it {join_with_and(parts)}" + f"; {rest} {'is' if rest == 1 else 'are'} open" * bool(rest) + "."
 
 
 def _describe_misses(placing: Placing, answer: Answer) -> list[str]:

@@ -119,6 +119,17 @@ def test_archived_optimizers_are_compared_without_a_run(command, tmp_path, monke
     assert found["rank"] == next(int(row[1]) for row in rows if row[0] == "lion")
 
 
+def test_the_second_line_counts_what_is_shown(command):
+    out = command("rank", "adamw")[1]
+    row = optbench.rank("adamw").table.iloc[-1]
+    beats, loses, open_, others = (row[key] for key in ("beats", "loses", "open", "optimizers"))
+    second = out.splitlines()[1]
+    assert second.startswith(
+        f"Shown: it beats {beats} of {others - 1} and loses to {loses}; {open_} are open. It beats"
+    )
+    assert "open beside" not in out
+
+
 def test_signs_and_missed_targets_are_explained(run):
     out = run("rank", "adamw")[1]
     assert "≥ at least, ≤ at most, ~ about: a target was missed" in out
