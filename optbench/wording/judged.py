@@ -28,6 +28,8 @@ SIGNS = {"at least": "≥", "at most": "≤", "about": "~"}
 """What stands before a ratio that is a bound."""
 FARTHEST = 1000.0
 """The ratio beyond which an interval is said to have no end."""
+NEVER = "never"
+"""Stands for the ratio of what never reaches the target."""
 PERHAPS = f"perhaps by less than {MARGIN - 1:.0%}"
 """Said of a difference that is shown, if not to be larger than a win takes."""
 _LISTED = 6
@@ -171,7 +173,7 @@ def pair_behind(answer: Answer, problem: str, intervals: int = 1, unit: str = ""
         elif row["trials"] == 0 or row["blocks"] == 0:
             lost.append((name, "without a result"))
         elif name_unit(answer, problem) == SAMPLES and row["reached"] == 0:
-            lost.append((name, "never"))
+            lost.append((name, NEVER))
         else:
             words.append((name, describe_ratio(answer, problem, row, len(words) < intervals, unit * (not words))))
     return [*words, *lost]

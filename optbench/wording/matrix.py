@@ -17,11 +17,11 @@ from optbench.analysis.verdicts import ALL, OPEN, TIE
 from optbench.contract.errors import OptbenchError
 from optbench.wording import labels
 from optbench.wording.headlines import weigh
-from optbench.wording.judged import PERHAPS, SAMPLES, format_ends, format_ratio, name_level, name_unit, tell_end
+from optbench.wording.judged import NEVER, PERHAPS, SAMPLES, format_ends, format_ratio, name_level, name_unit, tell_end
 
 BEST, LEADS, NONE = "best", "leads", "none"
 """States of a cell, besides those of the ranking: nobody else may be best, others may be, or there is no result."""
-ALONE, NEVER = "alone", "never"
+ALONE = "alone"
 WIDEST = 8
 """Optimizers whose ratios a matrix writes; of more it shows colors."""
 DARKEST = 10.0

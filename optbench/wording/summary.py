@@ -22,6 +22,7 @@ from optbench.wording.decision_texts import describe_decisions, write_setting
 from optbench.wording.headlines import headline
 from optbench.wording.judged import (
     FEW_PROBLEMS,
+    NEVER,
     PLAIN_LOSS,
     SAMPLES,
     describe_best,
@@ -151,9 +152,12 @@ def _explain(answer: Answer, problems: Sequence[str]) -> str:
         texts.append(
             f"Behind: times {whose} of the first [{name_certainty(answer)} interval]; +2 to 5×: two more, up to 5×"
         )
-        signs = {text[:1] for problem in problems for _, text in pair_behind(answer, problem)}
+        behind = {text for problem in problems for _, text in pair_behind(answer, problem)}
+        signs = {text[:1] for text in behind}
         meanings = {"≥": "at least", "≤": "at most", "~": "about, both sides being bounds"}
         texts[-1] += "".join(f"; {sign}: {meaning}" for sign, meaning in meanings.items() if sign in signs)
+        if NEVER in behind:
+            texts[-1] += f"; {NEVER}: no run reached the target, judge by the loss instead: --judge-by loss"
         if any(map(answer.list_close, problems)):
             texts[-1] += "; perhaps <5%: shown to be behind, if perhaps by less"
     if constant := name_constant(answer, problems):

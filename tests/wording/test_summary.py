@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from staged import answer_of, staged_table
 
+import optbench
 from optbench.wording.summary import cut, lay_out, summarize
 
 FACTORS = {"nesterov": 1.0, "momentum": 1.2, "gd": 1.5, "rmsprop": 2.0, "adam": 3.0}
@@ -95,3 +96,12 @@ def test_what_has_no_result_and_what_nothing_was_learned_of_is_said():
     assert "adam diverged" in rows["p"] and "every run diverged" in rows["q"]
     one = staged_table(lambda *_: 0.0, ("gd", "adam"), rates=(0.1,), blocks=1, problems=("p",))
     assert summarize(answer_of(one, []))[-1] == "Nothing is told apart on p: a single block of seeds: more are needed."
+
+
+def test_a_variant_that_never_arrives_is_judged_by_the_loss_instead():
+    usual = {"lr": "1e-3:1:4", "steps": 500, "seeds": 8, "batch_sizes": "full", "schedules": "constant"}
+    answer = optbench.sweep(problems=["quadratic(dim=4)"], ablate="adam(eps=1e-8|1e3)", **usual).ask()
+    text = " ".join(" ".join(summarize(answer, 200)).split())
+    assert "adam(eps=1000.0) never " in text
+    assert text.count("judge by the loss instead: --judge-by loss") == 1
+    assert "never" not in " ".join(summarize(answer.tables.ask("loss"), 200))
