@@ -20,7 +20,7 @@ from optbench.engine.settings import Rate
 from optbench.plan.spec_values import read_sizes
 from optbench.plan.trials import SettingList, has_equal_batches
 from optbench.translation.setting import Setting, describe_in_torch
-from optbench.translation.torch_calls import TorchCall, read_torch
+from optbench.translation.torch_calls import TorchCall, read_torch, read_torch_schedule
 
 _EXAMPLE = "'adam_torch, lr=0.001, batch 256, cosine'"
 _WORDS = {"lr": "lr", "learning_rate": "lr", "batch": "batch", "batch_size": "batch"}
@@ -75,6 +75,7 @@ def read_incumbents(texts: Iterable[str], catalogue: Catalogue, sizes: Collectio
             raise OptbenchError(f"have names {given} twice: give one setting of each optimizer")
         parts += [] if asked.lr is None else [f"lr={asked.lr}"]
         rate, batch_size, schedule = _read_setting(text, parts, sizes)
+        schedule = read_torch_schedule(schedule, rate, None)
         rate = rate if asked.share == 1 else float(f"{rate / asked.share:.12g}")
         lane = Lane(rate, catalogue.schedule(schedule), values)
         found[optimizer.name] = Incumbent(optimizer, lane, batch_size)
