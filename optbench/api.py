@@ -306,8 +306,8 @@ def sweep(
             ``optbench.function(f, x0)``; one or a list, as below.
         optimizers: names, "all", "adam*" or "family:signs", records, rules, and classes of PyTorch's kind.
         ablate: variants side by side, each tuned by itself: "adam(beta1=0.5|0.9)".
-        have: what you have, as it is, beside what is tuned: "adam_torch, lr=0.001, batch 256, cosine", or as PyTorch
-            writes it, "SGD(lr=0.01, momentum=0.9), batch 32".
+        have: what you have, as it is, beside what is tuned: "adam_torch, lr=0.001, batch 256, cosine, epochs 5", or as
+            PyTorch writes it, "SGD(lr=0.01, momentum=0.9), batch 32"; without epochs it runs as long as the others.
         batch_sizes: examples of a step, or "full".
         schedules: names, with parameters if need be, and records.
         learning_rates: rates, a log-spaced grid "1e-4:1:9", or a range "log_uniform(1e-4, 1)" for trials.

@@ -102,11 +102,11 @@ def find_quicker(answer: Answer, problem: str) -> Quicker | None:
         best = best[best["schedule"].isin(schedules.candidates(problem))]
     values = levels.rows(problem).set_index("batch_size")["value"]
     mine = answer.rows(problem).set_index("optimizer")["value"][row["optimizer"]]
-    recommended = _train_seconds(answer, problem, weights, row["batch_size"], mine)
+    recommended = _train_seconds(answer, row, weights, mine)
     found = [
         Quicker(
             {**each, "full_batch": each["level"] == "full"},
-            _train_seconds(answer, problem, weights, each["batch_size"], values[each["level"]]),
+            _train_seconds(answer, each, weights, values[each["level"]]),
             values[each["level"]],
             row,
             recommended,
@@ -138,22 +138,38 @@ def find_kept(answer: Answer, problem: str) -> str:
     return min(near, key=values.__getitem__, default="")
 
 
+def find_lengths(answer: Answer, problem: str) -> tuple[float, float] | None:
+    """Return the epochs of what the user has, the first if there are several, and of the others; None where equal."""
+    runs = answer.runs[(answer.runs["problem"] == problem) & (answer.runs["status"] == "ok")]
+    mine = runs["optimizer"] == answer.tables.incumbents[0]
+    tuned = ~runs["optimizer"].isin(answer.tables.incumbents)
+    own, others = float(runs.loc[mine, "epochs"].max()), float(runs.loc[tuned, "epochs"].max())
+    return (own, others) if own > NEAR * others or others > NEAR * own else None
+
+
 def learns_from_table(answer: Answer, problem: str) -> bool:
     """Return whether a problem is a model of a table of the user's."""
     return bool(answer.constants.get(problem, {}).get("digest"))
 
 
-def _train_seconds(answer: Answer, problem: str, weights: float, batch_size: int, value: float) -> float:
+def _train_seconds(answer: Answer, row: Mapping, weights: float, value: float) -> float:
     """Return the seconds of a run of PyTorch: to the target, where verdicts are by that, else to its end.
 
-    value: the expected samples to the target.
+    row: its setting, of `best`; value: the expected samples to the target.
     """
-    if answer.judge_by == TIME and math.isfinite(answer.targets.get(problem, math.nan)):
-        steps = value / batch_size
+    if answer.judge_by == TIME and math.isfinite(answer.targets.get(row["problem"], math.nan)):
+        steps = value / row["batch_size"]
     else:
-        rows = answer.runs[(answer.runs["problem"] == problem) & (answer.runs["batch_size"] == batch_size)]
-        steps = float(rows["steps"].max())
-    return steps * step_seconds(weights, batch_size)
+        steps = float(_select_runs(answer, row)["steps"].max())
+    return steps * step_seconds(weights, row["batch_size"])
+
+
+def _select_runs(answer: Answer, row: Mapping) -> pd.DataFrame:
+    """Return the runs of a row of `best` at its batch size."""
+    runs = answer.runs
+    for key in ("problem", "optimizer", "batch_size"):
+        runs = runs[runs[key] == row[key]]
+    return runs
 
 
 def find_good_rates(answer: Answer, problem: str) -> Rates | None:

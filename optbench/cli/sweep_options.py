@@ -60,8 +60,8 @@ KEY_OPTIONS = (
     ),
     KeyOption(
         "have", "SETTING",
-        "What you have, as it is, beside what is tuned: 'adam_torch, lr=0.001, batch 256, cosine', or SGD, Adam, AdamW "
-        "or RMSprop as PyTorch writes them: 'SGD(lr=0.01, momentum=0.9), batch 32'.",
+        "What you have, as it is, beside what is tuned: 'adam_torch, lr=0.001, batch 256, cosine', or as in PyTorch: "
+        "'SGD(lr=0.01, momentum=0.9), batch 32, epochs 5'.",
         WHAT, type=list[str],
     ),
     KeyOption("batch_sizes", "LIST", "Batch sizes: 16,64,full.", WHAT),

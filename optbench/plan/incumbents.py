@@ -1,8 +1,8 @@
 """What a user has already: settings that run as they are in a sweep, beside those that are tuned.
 
-``adam_torch(beta2=0.99), lr=0.001, batch 256, cosine`` is an optimizer and, in any order, its rate, its batch size and
-its schedule; ``SGD(lr=0.01, momentum=0.9), batch 32`` is one as PyTorch writes it. In the tables it is a variant of its
-optimizer, so that the optimizer itself may be tuned beside it.
+``adam_torch(beta2=0.99), lr=0.001, batch 256, cosine`` is an optimizer and, in any order, its rate, its batch size, its
+schedule, and ``epochs 5`` where its runs have a length of their own; ``SGD(lr=0.01, momentum=0.9), batch 32`` is one as
+PyTorch writes it. In the tables it is a variant of its optimizer, so that the optimizer itself may be tuned beside it.
 """
 
 from collections.abc import Collection, Iterable
@@ -16,14 +16,14 @@ from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.optimizers import Baseline
 from optbench.contract.problems import Problem
 from optbench.engine.cohort import Lane, batch_size_of
-from optbench.engine.settings import Rate
+from optbench.engine.settings import Rate, check_budget
 from optbench.plan.spec_values import read_sizes
 from optbench.plan.trials import SettingList, has_equal_batches
 from optbench.translation.setting import Setting, describe_in_torch
 from optbench.translation.torch_calls import TorchCall, read_torch, read_torch_schedule
 
 _EXAMPLE = "'adam_torch, lr=0.001, batch 256, cosine'"
-_WORDS = {"lr": "lr", "learning_rate": "lr", "batch": "batch", "batch_size": "batch"}
+_WORDS = {"lr": "lr", "learning_rate": "lr", "batch": "batch", "batch_size": "batch", "epochs": "epochs"}
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,20 @@ class Incumbent:
     optimizer: AnyOptimizer
     lane: Lane
     batch_size: BatchSize
+    epochs: float | None = None
+    """The length of its runs; None for that of the others."""
 
     def on(self, problem: Problem) -> SettingList:
         """Return its setting on a problem; a batch of more examples than there are is the full one."""
         size = problem.examples if has_equal_batches(problem) else batch_size_of(self.batch_size, problem)
-        return SettingList(self.optimizer, {size: (self.lane,)})
+        return SettingList(self.optimizer, {size: (self.lane,)}, self.epochs)
 
     def describe(self) -> str:
         """Return what was understood, and what that is in PyTorch, in one line."""
         lane, schedule = self.lane, self.lane.schedule
         name = names.parse(self.optimizer.name)[1][names.INNER]
         text = f"what you have: {name}, lr={names.number_text(lane.lr)}, batch {self.batch_size}, {schedule.text}"
+        text += "" if self.epochs is None else f", epochs {self.epochs:g}"
         if isinstance(self.optimizer, Eager):  # its name says what it is
             return text
         setting = Setting(find_base(self.optimizer), lane.hyperparameters, lane.lr, schedule, self.batch_size, epochs=1)
@@ -74,16 +77,18 @@ def read_incumbents(texts: Iterable[str], catalogue: Catalogue, sizes: Collectio
         if optimizer.name in found:
             raise OptbenchError(f"have names {given} twice: give one setting of each optimizer")
         parts += [] if asked.lr is None else [f"lr={asked.lr}"]
-        rate, batch_size, schedule = _read_setting(text, parts, sizes)
-        schedule = read_torch_schedule(schedule, rate, None)
+        rate, batch_size, schedule, epochs = _read_setting(text, parts, sizes)
+        schedule = read_torch_schedule(schedule, rate, epochs)
         rate = rate if asked.share == 1 else float(f"{rate / asked.share:.12g}")
         lane = Lane(rate, catalogue.schedule(schedule), values)
-        found[optimizer.name] = Incumbent(optimizer, lane, batch_size)
+        found[optimizer.name] = Incumbent(optimizer, lane, batch_size, epochs)
     return list(found.values())
 
 
-def _read_setting(text: str, parts: Iterable[str], sizes: Collection[BatchSize]) -> tuple[float, BatchSize, str]:
-    """Return rate, batch size and schedule of the parts behind an optimizer; text: all of it, for errors.
+def _read_setting(
+    text: str, parts: Iterable[str], sizes: Collection[BatchSize]
+) -> tuple[float, BatchSize, str, float | None]:
+    """Return rate, batch size, schedule and epochs of the parts behind an optimizer; text: all of it, for errors.
 
     sizes: as in `read_incumbents`.
     """
@@ -93,6 +98,8 @@ def _read_setting(text: str, parts: Iterable[str], sizes: Collection[BatchSize])
         key, value = "schedule", part
         if len(words) == 2 and words[0] in _WORDS:
             key, value = _WORDS[words[0]], words[1]
+        elif len(words) == 2 and words[1] in ("epoch", "epochs"):
+            key, value = "epochs", words[0]
         elif part == "full" or (part[0] == "b" and part[1:].isdecimal()):
             key, value = "batch", part.removeprefix("b")
         if key in found:
@@ -100,14 +107,19 @@ def _read_setting(text: str, parts: Iterable[str], sizes: Collection[BatchSize])
         found[key] = value
     if "lr" not in found:
         raise OptbenchError(f"have: {shown(text)} lacks its learning rate: write {_EXAMPLE}")
-    try:
-        rate = float(found["lr"])
-    except ValueError:
-        raise OptbenchError(f"have: lr={shown(found['lr'])} must be a number") from None
+    numbers: dict[str, float] = {}
+    for key in ("lr", "epochs"):
+        try:
+            numbers |= {key: float(found[key])} if key in found else {}
+        except ValueError:
+            raise OptbenchError(f"have: {key}={shown(found[key])} must be a number") from None
+    if "epochs" in numbers:
+        check_budget(numbers["epochs"], None)
     if "batch" not in found and len(sizes) > 1:
         raise OptbenchError(f"have: {shown(text)} lacks its batch size: add batch 32, or batch full")
     (size,) = read_sizes(found["batch"]) if "batch" in found else sizes or ["full"]
-    return check(Rate, rate, "have: lr="), check(BatchSize, size, "have: batch "), found.get("schedule", "constant")
+    rate, size = check(Rate, numbers["lr"], "have: lr="), check(BatchSize, size, "have: batch ")
+    return rate, size, found.get("schedule", "constant"), numbers.get("epochs")
 
 
 def label_variants(optimizers: Iterable[AnyOptimizer], incumbents: Iterable[str]) -> dict[str, str]:

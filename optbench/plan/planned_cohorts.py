@@ -16,6 +16,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
+from optbench.analysis.measures import TIME
 from optbench.catalogue.loader import Catalogue, shipped_files
 from optbench.contract.arguments import one_of
 from optbench.contract.columns import FIRST_TARGET, SCORES
@@ -298,6 +299,8 @@ class Plan:
     """The labels of problems and optimizers, by their names in tables."""
     incumbents: tuple[str, ...] = ()
     """The names of the optimizers that run as they are, and are not tuned."""
+    lengths: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """The epochs of runs that have a length of their own, by problem and optimizer."""
     given: OwnRecords = field(default_factory=OwnRecords)
     """What was given as objects of Python."""
     reported: Mapping[str, int] = field(default_factory=dict)
@@ -398,7 +401,8 @@ class Plan:
     ) -> Cohort:
         """Return a cohort of settings of an optimizer on a problem of the plan, with the plan's first seed."""
         like = next(each.cohort for each in self.series if each.cohort.problem.name == problem)
-        steps = _count_steps(self.spec, self.entry(problem), like.problem, optimizer, batch_size)
+        epochs = self.lengths.get((problem, optimizer.name))
+        steps = _count_steps(self.spec, self.entry(problem), like.problem, optimizer, batch_size, epochs)
         points = _cut_points(self.spec, steps)
         return replace(
             like, optimizer=optimizer, lanes=lanes, batch_size=batch_size, dtype=dtype, steps=steps, points=points
@@ -446,15 +450,23 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
     incumbents = read_incumbents(spec.have, catalogue, sizes)
     for measure in spec.choose_by:
         _check_measure(measure, [problem for problem, _ in problems])
-    cohorts = [
-        found
+    pairs = [
+        (problem, entry, setting)
         for problem, entry in problems
         for setting in (
             list_chosen_settings(spec, problem, catalogue)
             if spec.chosen
             else [*tried, *(each.on(problem) for each in incumbents)]
         )
-        for found in _expand_pair(spec, entry, problem, setting, device)
+    ]
+    lengths = {
+        (problem.name, setting.optimizer.name): setting.epochs
+        for problem, _, setting in pairs
+        if isinstance(setting, SettingList) and setting.epochs is not None
+    }
+    spec = _without_times(spec) if lengths else spec
+    cohorts = [
+        found for problem, entry, setting in pairs for found in _expand_pair(spec, entry, problem, setting, device)
     ]
     hashes = {id(cohort.lanes): LaneHashes(cohort.lanes) for cohort, _ in cohorts}
     stage: Stage = "screen" if spec.blocks else "grid"
@@ -465,9 +477,22 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
     plan = Plan(
         spec, Cohorts(series), device, device_note, searched,
         (*shared.notes, *(each.describe() for each in incumbents)), shared.doubts, names=names,
-        incumbents=tuple(each.optimizer.name for each in incumbents),
+        incumbents=tuple(each.optimizer.name for each in incumbents), lengths=lengths,
     )  # fmt: skip
     return replace(plan, labels=_find_labels(plan))
+
+
+def _without_times(spec: Spec) -> Spec:
+    """Return a spec whose runs have several lengths without the measure "time": a miss counts two budgets of all.
+
+    Raises OptbenchError if verdicts are about it.
+    """
+    if spec.judge_by == TIME:
+        raise OptbenchError(
+            'runs of several lengths are compared at their end, not by samples to a target: say judge_by = "loss" '
+            "(--judge-by loss), or leave epochs out of have"
+        )
+    return spec.model_copy(update={"choose_by": tuple(each for each in spec.choose_by if each != TIME)})
 
 
 def _find_labels(plan: Plan) -> dict[str, str]:
@@ -490,8 +515,9 @@ def _expand_pair(
     numbers: Sequence[int | None] = range(spec.blocks) or (None,)
     by_block = [tried.lanes(sizes, block) for block in numbers]
     seeds: Sequence[Sequence[int]] = spec.seeds_of("screen") if spec.blocks else [spec.seeds]
+    epochs = tried.epochs if isinstance(tried, SettingList) else None
     for size, dtype in itertools.product({size: "" for each in by_block for size in each}, spec.dtypes):
-        steps = _count_steps(spec, entry, problem, tried.optimizer, size)
+        steps = _count_steps(spec, entry, problem, tried.optimizer, size, epochs)
         first = None
         for lanes, own in zip((each.get(size) for each in by_block), seeds, strict=True):
             if lanes and first:
@@ -505,9 +531,14 @@ def _expand_pair(
                 yield first, own
 
 
-def _count_steps(spec: Spec, entry: ProblemEntry, problem: Problem, optimizer: AnyOptimizer, size: int) -> int:
-    """Return the steps of a run: all optimizers get the same samples, and second gradients take theirs of these."""
-    budget = spec.budget_of(entry)
+def _count_steps(
+    spec: Spec, entry: ProblemEntry, problem: Problem, optimizer: AnyOptimizer, size: int, epochs: float | None
+) -> int:
+    """Return the steps of a run: all optimizers get the same samples, and second gradients take theirs of these.
+
+    epochs: where its runs have a length of their own.
+    """
+    budget = spec.budget_of(entry) if epochs is None else ProblemEntry(name=entry.name, epochs=epochs)
     steps = settings.step_count(budget.epochs, budget.steps, steps_per_epoch(problem.examples, size))
     return affordable_steps(steps, optimizer.second_every, problem.examples, size)
 

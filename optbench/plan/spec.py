@@ -85,6 +85,8 @@ class SettingEntry(BaseModel):
     batch_size: BatchSize = "full"
     schedule: str = "constant"
     lr: Rate = 1.0
+    epochs: Real | None = None
+    """The length of its runs; None for that of the problem."""
 
 
 class Spec(BaseModel):
@@ -250,6 +252,9 @@ class Spec(BaseModel):
         for entry in self.problems:
             if (entry.epochs, entry.steps) != (None, None):
                 settings.check_budget(entry.epochs, entry.steps)
+        for chosen in self.chosen:
+            if chosen.epochs is not None:
+                settings.check_budget(chosen.epochs, None)
         if not 0 <= self.tuning_seeds <= len(self.seeds):
             raise ValueError(
                 f"tuning_seeds={shown(self.tuning_seeds)} must be between 0 and the {len(self.seeds)} seeds"

@@ -48,6 +48,8 @@ class SettingList:
     optimizer: AnyOptimizer
     by_size: Mapping[int | None, tuple[Lane, ...]]
     """The settings by batch size; under None those that run at every size."""
+    epochs: float | None = None
+    """The length of their runs; None for that of the others on the problem."""
 
     def lanes(self, sizes: Mapping[int, str], block: int | None = None) -> dict[int, tuple[Lane, ...]]:
         """Return the settings by batch size, the same ones in every block.
@@ -225,6 +227,7 @@ def list_chosen_settings(spec: Spec, problem: Problem, catalogue: Catalogue) -> 
     """
     optimizers: dict[str, AnyOptimizer] = {}
     lanes: dict[str, dict[int | None, tuple[Lane, ...]]] = {}
+    epochs: dict[str, float | None] = {}
     for entry in spec.chosen:
         if catalogue.problem(entry.problem).name != problem.name:
             continue
@@ -237,7 +240,9 @@ def list_chosen_settings(spec: Spec, problem: Problem, catalogue: Catalogue) -> 
         if lane in by_size.get(size, ()):
             raise OptbenchError(f"chosen has a setting of {optimizer.name} on {problem.name} twice, in other words")
         by_size[size] = (*by_size.get(size, ()), lane)
-    return [SettingList(optimizer, lanes[name]) for name, optimizer in optimizers.items()]
+        if epochs.setdefault(optimizer.name, entry.epochs) != entry.epochs:
+            raise OptbenchError(f"chosen has {optimizer.name} on {problem.name} with two lengths: give it one")
+    return [SettingList(optimizer, lanes[name], epochs[name]) for name, optimizer in optimizers.items()]
 
 
 def expand_settings(spec: Spec, catalogue: Catalogue) -> list[SettingList | MovingGrid | Space]:

@@ -66,7 +66,7 @@ def recommend(plan: Plan, answer: Answer) -> Recommended:
 def make_chosen_spec(plan: Plan, settings: Recommended) -> Spec | None:
     """Return a spec that runs these settings, without those that a deadline cut short; None if it cut all of them."""
     whole = settings.rows["tuning_unfinished"] == 0
-    entries = [_write_entry(*place) for place, kept in zip(settings.places, whole, strict=True) if kept]
+    entries = [_write_entry(plan, *place) for place, kept in zip(settings.places, whole, strict=True) if kept]
     if not entries:
         return None
     there = {*plan.names, *(place[0].optimizer.name for place in settings.places)}
@@ -97,15 +97,17 @@ def make_settings_spec(
     return make_spec({**raw, "chosen": list(entries), "seeds": seeds, "tuning_seeds": 0}, {})
 
 
-def _write_entry(cohort: Cohort, lane: Lane) -> dict:
-    """Return the setting of a lane as an entry of ``chosen`` in a spec."""
+def _write_entry(plan: Plan, cohort: Cohort, lane: Lane) -> dict:
+    """Return the setting of a lane as an entry of ``chosen`` in a spec. plan: that of the sweep."""
     name, inner = names.parse(cohort.optimizer.name)
-    entry = {
+    entry: dict[str, Any] = {
         "problem": cohort.problem.name,
         "optimizer": names.canonical(name, {**inner, **lane.hyperparameters, **inner}),
         "batch_size": "full" if cohort.batch_size == cohort.problem.examples else cohort.batch_size,
         "schedule": lane.schedule.text,
     }
+    if epochs := plan.lengths.get((cohort.problem.name, cohort.optimizer.name)):
+        entry["epochs"] = epochs
     return entry if isinstance(cohort.optimizer, Baseline) else {**entry, "lr": lane.lr}
 
 

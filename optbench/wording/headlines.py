@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from optbench.analysis.answer import Answer, Beside
-from optbench.analysis.decisions import find_kept
+from optbench.analysis.decisions import find_kept, find_lengths
 from optbench.analysis.ranking import FAILED
 from optbench.analysis.verdicts import ALL
 from optbench.contract.names import join_with_and
@@ -85,11 +85,12 @@ def _find_title(answer: Answer, short: bool, levels: bool, without: Collection[s
 def compare_with_incumbent(answer: Answer) -> str:
     """Return how many times what the user's own setting needs the best on each problem needs, as far as that is shown.
 
-    Where several are the user's, the first one counts.
+    And how long it ran, where the others ran longer or shorter. Where several are the user's, the first one counts.
     """
     mine = answer.tables.incumbents[0]
     found: list[str] = []
     ends: dict[str, list[str]] = {}
+    ran: dict[str, list[str]] = {}
     for problem in answer.best["problem"].unique():
         name = labels.shorten(labels.short_name(answer.label(problem)), 60)
         row = next((each for each in answer.records[problem] if each["optimizer"] == mine), None)
@@ -110,7 +111,11 @@ def compare_with_incumbent(answer: Answer) -> str:
             found.append(
                 f"{answer.label(leader)} {verb} {_invert(pair)} the {unit} of what you have on {name}{perhaps}"
             )
+        if lengths := find_lengths(answer, problem):
+            text = f"what you have runs {labels.number(lengths[0])} epochs, the others {labels.number(lengths[1])}"
+            ran.setdefault(text, []).append(name)
     found += [f"{text} on {join_with_and(where)}" for text, where in ends.items()]
+    found += [f"{text}{f' on {join_with_and(where)}' * (len(ran) > 1)}" for text, where in ran.items()]
     text = "; ".join(found)
     return text[0].upper() + text[1:] if text.startswith(tuple(ends)) else text
 

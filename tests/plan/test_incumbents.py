@@ -14,6 +14,7 @@ from optbench.report.explorer import ExplorerData, short
 from optbench.run.session import plan
 from optbench.store.rows import describe_failures
 from optbench.wording.comparisons import describe_sides
+from optbench.wording.headlines import headline
 
 DATA = "logistic(data=gaussian(examples=60, features=3, classes=2), l2=0.1)"
 BOTH = ["gd", "momentum"]
@@ -133,17 +134,34 @@ def test_a_folder_with_both_resumes_and_runs_again_from_its_settings(folder, res
 @pytest.mark.parametrize(
     ("text", "setting"),
     [
-        ("adam, lr=0.1", (0.1, "full", "constant")),
-        ("adam, cosine, b32, lr = 1e-3", (0.001, 32, "cosine")),
-        ("adam, batch_size 8, learning_rate=2, inverse(decay_rate=0.1)", (2.0, 8, "inverse(decay_rate=0.1)")),
-        ("adam, full, lr=1", (1.0, "full", "constant")),
-        ("adam, batch=full, lr=1", (1.0, "full", "constant")),
+        ("adam, lr=0.1", (0.1, "full", "constant", None)),
+        ("adam, cosine, b32, lr = 1e-3", (0.001, 32, "cosine", None)),
+        ("adam, epochs 5, lr=1", (1.0, "full", "constant", 5.0)),
+        ("adam, lr=1, 0.5 epochs, cosine", (1.0, "full", "cosine", 0.5)),
+        ("adam, batch_size 8, learning_rate=2, inverse(decay_rate=0.1)", (2.0, 8, "inverse(decay_rate=0.1)", None)),
+        ("adam, full, lr=1", (1.0, "full", "constant", None)),
+        ("adam, batch=full, lr=1", (1.0, "full", "constant", None)),
     ],
 )
 def test_settings_as_they_are_typed(text, setting):
     from optbench.plan.incumbents import _read_setting
 
     assert _read_setting(text, [part.strip() for part in text.split(",")][1:], ["full"]) == setting
+
+
+def test_runs_of_a_length_of_their_own(tmp_path):
+    """The schedule spans it, chosen.toml repeats it, and the answer says it."""
+    have = "momentum, lr=0.1, batch 4, cosine, epochs 9"
+    changes = {"judge_by": "loss", "blocks": 2, "final": 1, "report": 4, "widen": 0}
+    found = optbench.sweep(SPEC, **changes, optimizers="gd", have=have, out=tmp_path, workers=1)
+    lengths = found.runs.groupby("optimizer")["epochs"].agg(["min", "max"])
+    assert lengths.loc["gd"].tolist() == [4, 4] and lengths.loc["variant(momentum)"].tolist() == [9, 9]
+    run = found.runs[found.runs["optimizer"] == "variant(momentum)"].iloc[0]
+    setting = {"lr": 0.1, "batch_size": 4, "schedule": "cosine", "epochs": 9, "seed": int(run["seed"])}
+    assert run["loss_final"] == pytest.approx(optbench.minimize(DATA, optimizer="momentum", **setting).fun, rel=1e-12)
+    assert headline(found.ask()).endswith("; what you have runs 9 epochs, the others 4")
+    again = optbench.sweep(tmp_path / "chosen.toml", seeds=1, workers=1).runs
+    assert dict(zip(again["optimizer"], again["epochs"], strict=True)) == {"gd": 4, "variant(momentum)": 9}
 
 
 def plan_of(**changes):
@@ -213,6 +231,9 @@ def test_no_batch_size_is_asked_for_where_all_are_the_same():
     [
         ({"have": "adam"}, "have: 'adam' lacks its learning rate"),
         ({"have": "adam, lr=fast"}, "have: lr='fast' must be a number"),
+        ({"have": "adam, lr=1, epochs many"}, "have: epochs='many' must be a number"),
+        ({"have": "adam, lr=1, epochs 0"}, "epochs: a budget of 0"),
+        ({"have": "adam, lr=1, epochs 9"}, "runs of several lengths are compared at their end"),
         ({"have": "adam, lr=-1"}, "have: lr=-1.0 must be a positive"),
         ({"have": "adam, lr=1, cosine, inverse"}, "has two of what may be its schedule"),
         ({"have": "adam, lr=1, b0"}, "have: batch 0"),
