@@ -46,6 +46,15 @@ class Quicker(NamedTuple):
     recommended_value: float
 
 
+class Seconds(NamedTuple):
+    """About how long the setting to start with and what the user has train in PyTorch, on one core."""
+
+    setting: dict
+    """The setting to start with, as a row of `best`."""
+    seconds: float
+    own: float
+
+
 class Rates(NamedTuple):
     """The range of rates that are as good as the best, the others of the setting being as recommended."""
 
@@ -131,6 +140,22 @@ def find_start(answer: Answer, problem: str) -> dict | None:
     return quicker.setting if quicker else _recommended(answer, problem)
 
 
+def find_seconds(answer: Answer, problem: str) -> Seconds | None:
+    """Return how long the setting to start with and what the user has, the first if there are several, train.
+
+    None where the user has nothing or is to keep it, and where a time is not known.
+    """
+    start, weights = find_start(answer, problem), answer.tables.problem(problem).get("dim", math.nan)
+    mine = next((_recommended(answer, problem, name) for name in answer.tables.incumbents), None)
+    if start is None or mine is None or start["optimizer"] in answer.tables.incumbents:
+        return None
+    values = answer.rows(problem).set_index("optimizer")["value"]
+    quicker = find_quicker(answer, problem) if learns_from_table(answer, problem) else None
+    seconds = quicker.seconds if quicker else _train_seconds(answer, start, weights, values[start["optimizer"]])
+    own = _train_seconds(answer, mine, weights, values[mine["optimizer"]])
+    return Seconds(start, seconds, own) if 0 < seconds < math.inf and 0 < own < math.inf else None
+
+
 def find_kept(answer: Answer, problem: str) -> str:
     """Return what the user has, where it may be the best of a problem and is within a factor of NEAR of it; else ""."""
     candidates, values = answer.candidates(problem), answer.rows(problem).set_index("optimizer")["value"]
@@ -157,11 +182,16 @@ def _train_seconds(answer: Answer, row: Mapping, weights: float, value: float) -
 
     row: its setting, of `best`; value: the expected samples to the target.
     """
-    if answer.judge_by == TIME and math.isfinite(answer.targets.get(row["problem"], math.nan)):
+    if _ends_at_target(answer, row["problem"]):
         steps = value / row["batch_size"]
     else:
         steps = float(_select_runs(answer, row)["steps"].max())
     return steps * step_seconds(weights, row["batch_size"])
+
+
+def _ends_at_target(answer: Answer, problem: str) -> bool:
+    """Return whether verdicts on a problem are by the samples to a target."""
+    return answer.judge_by == TIME and math.isfinite(answer.targets.get(problem, math.nan))
 
 
 def _select_runs(answer: Answer, row: Mapping) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from optbench.analysis.decisions import (
     find_last_quarter,
     find_moved_rates,
     find_quicker,
+    find_seconds,
     learns_from_table,
 )
 from optbench.wording import labels
@@ -80,6 +81,10 @@ def _describe_own(answer: Answer, problem: str) -> list[str]:
     else:
         not_shown = ", which is not shown to be better" * (mine in answer.candidates(problem))
         parts = [f"{unit} {own} with what you have, {best} with {answer.label(leader)}{not_shown}"]
+    if times := find_seconds(answer, problem):
+        own, seconds = (f"{labels.number(each, 2)} s" for each in (times.own, times.seconds))
+        start = write_setting(answer, times.setting)
+        parts.append(f"what you have trains in about {own}, {start} in {seconds} (PyTorch on one core, estimated)")
     last = find_last_quarter(answer, problem, mine)
     if last and last.steady and last.ratio < 1 - _SMALL:
         epochs = answer.runs.loc[answer.runs["optimizer"] == mine, "epochs"].max()

@@ -15,6 +15,7 @@ from optbench.analysis.decisions import (
     find_last_quarter,
     find_moved_rates,
     find_quicker,
+    find_seconds,
     find_start,
     step_seconds,
 )
@@ -164,6 +165,25 @@ def test_one_keeps_what_one_has_where_nothing_is_shown_to_be_better(kept):
     assert ("In short: keep what you have." in text) == kept
     assert ("p: keep what you have, as nothing is shown to be better (loss " in text) == kept
     assert (re.search(r"p: loss \S+ with what you have, \S+ with adam", text) is not None) == (not kept)
+
+
+@pytest.mark.parametrize("own", [100, 4000])
+def test_what_one_has_and_what_to_start_with_in_seconds(own):
+    """Gd, the user's own, takes `own` steps, and adam 100."""
+
+    def value(problem, optimizer, rate, stage, block, seed):
+        return abs(math.log(rate / 0.1)) + (optimizer == "gd") + 0.1 * math.sin(17 * seed)
+
+    runs = staged_table(value, rates=(0.09, 0.1, 0.11), blocks=4, final=4, report=24)
+    runs = runs.assign(steps=np.where(runs["optimizer"] == "gd", own, 100))
+    problems = pd.DataFrame([{"problem": "p", "dim": 500, "examples": 640, "constant_answer": 0.0, "digest": "1f"}])
+    answer = answer_of(runs, [], "loss", problems=problems, incumbents=["gd"])
+    step = step_seconds(500, runs["batch_size"].iloc[0])
+    found = find_seconds(answer, "p")
+    assert found.setting["optimizer"] == "adam"
+    assert (found.seconds, found.own) == pytest.approx((100 * step, own * step))
+    text = " ".join(" ".join(summarize(answer)).split())
+    assert f"What you have trains in about {own * step:.2g} s, adam 0.1 in {100 * step:.2g} s (PyTorch" in text
 
 
 def test_what_is_quicker_has_an_optimizer_that_may_be_best(monkeypatch):
