@@ -72,7 +72,7 @@ def list_next_steps(answer: Answer) -> list[tuple[str, str]]:
     """Return what would tell more: sentences, each with the command that does it, or ""; nothing of a part."""
     from optbench.contract.names import join_names
     from optbench.run.processes import DIED
-    from optbench.wording.certainty import advise_more_runs, say_more_runs
+    from optbench.wording.certainty import advise_measure, advise_more_runs, say_measure, say_more_runs
     from optbench.wording.wider_search import advise_wider_search, say_wider_search
 
     results, directory = answer.tables, answer.tables.path or Path()
@@ -89,6 +89,7 @@ def list_next_steps(answer: Answer) -> list[tuple[str, str]]:
         steps.append((text, f"{again} --retry-failed"))
     more = advise_more_runs(answer, results.timings, directory, made)[:1]
     wider = advise_wider_search(edges, directory, made)
+    steps += [(say_measure(answer, each), shlex.join(each.command)) for each in advise_measure(answer, directory)]
     steps += [(say_more_runs(answer, each), shlex.join(each.command)) for each in more]
     steps += [(f"{say_wider_search(each, answer.label)}; wider", shlex.join(each.command)) for each in wider]
     return steps

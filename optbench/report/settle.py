@@ -10,7 +10,13 @@ from optbench.analysis.answer import Answer
 from optbench.analysis.protocol import WIDEN
 from optbench.contract.names import count_noun
 from optbench.wording import labels
-from optbench.wording.certainty import advise_more_runs, estimate_seconds, format_time
+from optbench.wording.certainty import (
+    advise_measure,
+    advise_more_runs,
+    estimate_seconds,
+    format_time,
+    say_measure,
+)
 from optbench.wording.wider_search import advise_wider_search, say_wider_search
 
 FOLDER = "."
@@ -41,6 +47,9 @@ def list_steps(answer: Answer) -> list[Step]:
         what = f"{'those above, and ' * bool(named)}{what}: {count_noun(each.more, f'more {each.unit}')}"
         steps.append(Step(what, shlex.join(each.command), format_time(each.seconds)))
         named.update(each.pairs)
+    for each in advise_measure(answer, FOLDER):
+        time = format_time(estimate_seconds(answer.runs, answer.tables.timings, made.get("cores") or 1))
+        steps.append(Step(say_measure(answer, each), shlex.join(each.command), time * bool(each.command)))
     for each in advise_wider_search(answer.promising_edges, FOLDER, made):
         time = format_time(_estimate_wider(answer, each.command))
         steps.append(Step(say_wider_search(each, answer.label), shlex.join(each.command), time))

@@ -11,11 +11,12 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.advice import Advice
+from optbench.analysis.advice import Advice, find_limited_by_rows
 from optbench.analysis.answer import Answer, Beside
 from optbench.analysis.folders import SECONDS, TUNED, Comparison
 from optbench.analysis.sweep_tables import Tables
 from optbench.analysis.verdicts import ALL, OPEN
+from optbench.contract.columns import TEST
 from optbench.contract.names import count_noun
 from optbench.wording import labels
 from optbench.wording.judged import MOST_BLOCKS
@@ -39,6 +40,29 @@ def advise_more_runs(
         )
         for more in _pick_counts(needed.values())
     ]  # fmt: skip
+
+
+def advise_measure(answer: Answer, directory: str | Path) -> list[Advice]:
+    """Return the sweep that judges what the test rows leave open by the log loss; without a command for other measures.
+
+    directory: that of the results.
+    """
+    pairs = find_limited_by_rows(answer, list(_find_undecided(answer)))
+    if not pairs:
+        return []
+    command: tuple[str, ...] = ()
+    if answer.judge_by.removeprefix(TEST) in ("accuracy", "balanced_accuracy", "f1", "auc"):
+        spec, out = (str(Path(directory) / name) for name in ("spec.toml", "log_loss"))
+        command = ("optbench", "sweep", spec, "--judge-by", "log_loss", "--out", out)
+    return [Advice(command, tuple(pairs))]
+
+
+def say_measure(answer: Answer, advice: Advice) -> str:
+    """Return how many open pairs no further blocks decide, whether the user's own is among them, and what does."""
+    count, mine = len(advice.pairs), {name for _, name in advice.pairs} & {*answer.tables.incumbents}
+    text = f"{count_noun(count, 'open pair')}{', what you have among them,' * bool(mine)} stay{'s' * (count == 1)} open"
+    way = "by the log loss each row tells more" if advice.command else "more rows of the table tell more"
+    return f"{text} however many blocks run, as the test rows are too few: {way}"
 
 
 def advise_both(found: Comparison, sides: Sequence[Tables]) -> list[dict[str, Any]]:
@@ -126,6 +150,13 @@ def count_blocks(answer: Answer) -> dict[tuple[str, str], int]:
 
 def find_open_pairs(answer: Answer) -> dict[tuple[str, str], Beside]:
     """Return by problem and optimizer the pairs with the leader that are open, and that more runs would decide."""
+    pairs = _find_undecided(answer)
+    limited = find_limited_by_rows(answer, list(pairs))
+    return {key: pair for key, pair in pairs.items() if key not in limited}
+
+
+def _find_undecided(answer: Answer) -> dict[tuple[str, str], Beside]:
+    """Return the open pairs of `find_open_pairs`, and those that the test rows leave open."""
     pairs = {
         (problem, name): answer.pairs[problem, answer.leader(problem), name]
         for problem in answer.ranking["problem"].unique()

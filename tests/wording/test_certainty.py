@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 from staged import answer_of, staged_table, with_parts
@@ -78,6 +79,44 @@ def test_on_seeds_in_common_twice_the_blocks_are_advised():
     assert text == "3 open pairs: twice the blocks make intervals about a fifth narrower (about 3 min here)"
     never = with_parts(answer, verdicts=answer.verdicts.assign(reason=Known("neither_reaches")), in_common=True)
     assert certainty.advise_more_runs(never, timings, ".", {}) == []
+
+
+def on_test_rows(rows, luck, own=()):
+    """Return the answer of a sweep whose gd errs on a fifth of the test rows and adam on less, by the luck of a seed.
+
+    rows: whether the test rows have a sampling error.
+    """
+    errors = {"gd": 0.2, "adam": 0.14}
+
+    def value(problem, optimizer, rate, stage, block, seed):
+        return abs(math.log(rate / 0.1)) + (optimizer == "gd")
+
+    runs = staged_table(value, rates=(0.09, 0.1, 0.11), blocks=4, final=4, report=24)
+    hard, accuracies, without = np.arange(50) / 50, [], []
+    for run in runs.itertuples():
+        drawn = np.random.default_rng([run.seed, run.optimizer == "gd"]).standard_normal()
+        wrong = hard < errors[run.optimizer] * math.exp(luck * drawn)
+        left = (wrong.sum() - wrong) / 49 if rows else np.full(50, wrong.mean())
+        accuracies.append(1 - wrong.mean())
+        without.append((1 - left).astype(np.float32).tobytes())
+    runs = runs.assign(test_accuracy=accuracies, jackknife_test_accuracy=without)
+    return answer_of(runs, [], "test_accuracy", choose_by=("test_accuracy",), incumbents=own)
+
+
+@pytest.mark.parametrize("own", [[], ["gd"]])
+def test_blocks_are_not_advised_where_the_test_rows_leave_it_open(own):
+    answer = on_test_rows(True, 0.1, own)
+    assert certainty.advise_more_runs(answer, pd.DataFrame(), "here", {}) == []
+    (advice,) = certainty.advise_measure(answer, "here")
+    assert advice.command == ("optbench", "sweep", "here/spec.toml", "--judge-by", "log_loss", "--out", "here/log_loss")
+    text = certainty.say_measure(answer, advice)
+    assert text.startswith("1 open pair, what you have among them," if own else "1 open pair stays open")
+
+
+def test_blocks_are_advised_where_the_luck_of_seeds_leaves_it_open():
+    answer = on_test_rows(False, 0.6)
+    assert certainty.advise_measure(answer, ".") == []
+    assert len(certainty.advise_more_runs(answer, pd.DataFrame(), ".", {})) == 1
 
 
 def test_winners_have_setting_lead_and_verdict():
