@@ -31,9 +31,11 @@ def on_files(files, config):
     return files
 
 
-def on_page_markdown(markdown, **_):
+def on_page_markdown(markdown, page, **_):
     """Write links as the site has its files, those of docs/ beside those from outside; and leave out tests' words."""
     markdown = re.sub(r"^(```\w+) \w+$", r"\1", markdown, flags=re.M)
+    if "/" in page.file.src_uri:  # pages in folders of docs/ have no links to the outside
+        return markdown
     return re.sub(r"\]\((?:\.\./|docs/)", "](", markdown)
 
 
