@@ -59,6 +59,15 @@ def tasks(notebook):
     return [(sources[k - 1], match[1], sources[k + 1]) for k, match in enumerate(found) if match]
 
 
+def without_words(notebook):
+    """Return a notebook's code and formulas, those of its text too, without comments, docstrings and prose."""
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    text = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    answers = re.findall(r"```python\n(.*?)```", "\n".join(text), re.S)
+    formulas = [sorted(re.findall(r"`[^`\n]+`|\$[^$]+\$", source)) for source in text]
+    return re.sub(r'"""[\s\S]*?"""|#.*', "", "\n".join(code + answers)), formulas
+
+
 def refusal(work, check, names):
     """Return what the check says of this work, after the cells that have defined these names."""
     names = dict(names)
@@ -94,3 +103,14 @@ def test_a_check_takes_the_hidden_answer_and_refuses_blanks_and_wrong_work(name,
         exec(answer, names)
         exec(check, names)
         assert capsys.readouterr().out.endswith("Right.\n")
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_korean_notebook_has_the_code_and_the_formulas_of_the_english_one(name):
+    english, korean = read(name), read(f"ko/{name}")
+    nbformat.validate(korean)
+    assert without_words(korean) == without_words(english)
+    assert [cell.cell_type for cell in korean.cells] == [cell.cell_type for cell in english.cells]
+    assert all(re.search("[가-힣]", cell.source) for cell in korean.cells if cell.cell_type == "markdown")
+    text = "\n".join(cell.source for cell in korean.cells)
+    assert len(tasks(english)) == text.count("<summary>힌트</summary>") == text.count("<summary>정답</summary>")
