@@ -23,7 +23,7 @@ from pydantic import TypeAdapter
 
 from optbench.catalogue.loader import shipped_files
 from optbench.claims.claim import Budget, Claim, Outcome, Paper, Verdict
-from optbench.claims.claim_pages import write_page
+from optbench.claims.claim_pages import badge, write_page
 from optbench.claims.drawing import translate
 from optbench.claims.slides import make_slide
 from optbench.contract.errors import OptbenchError, in_one_line
@@ -152,7 +152,10 @@ def _draw_again(outcome: Outcome, folder: Path, formats: Collection[str], langua
             _save_outcome(replace(outcome, language=language.code), outcome.verdict, folder)
         _save_formats(figure, folder / outcome.figure, outcome.claim, formats)
         if slides:
-            make_slide(figure)
+            mark = badge(outcome)
+            run = f" ({language('quick run')})" if outcome.quick else ""
+            verdict = f"{outcome.claim.id} {mark['symbol']} {language(mark['words'])}{run}"
+            make_slide(figure, verdict, language(outcome.claim.sentence))
             _save_figure(figure, folder / "slides" / outcome.claim.id, outcome.claim)
             _save_formats(figure, folder / "slides" / outcome.claim.id, outcome.claim, formats)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -16,29 +17,42 @@ from optbench.figures.fonts import text_width
 
 # Inches: 16:9, as presentation programs have it
 SIZE = (40 / 3, 7.5)
-# Points: what can be read from the last row, and the title
+# Points: what can be read from the last row, and the claim
 LETTERS, TITLE = 18, 24
+# Inches around and between the texts at the top
+_EDGE, _GAP = 0.3, 0.08
 
 
-def make_slide(figure: Figure) -> None:
-    """Turn a drawn figure, whose first text is its title, into a slide."""
+def make_slide(figure: Figure, verdict: str, claim: str) -> None:
+    """Turn a drawn figure, whose first text is its title, into a slide with the verdict and the claim above it."""
     _scale_lines(figure, SIZE[0] / figure.get_figwidth())
     for text in figure.findobj(Text):
         text.set(fontsize=LETTERS)
     _place_legends(figure)
-    figure.suptitle(figure.texts[0].get_text(), fontsize=TITLE, wrap=True)
+    title = figure.texts[0].get_text()
     figure.texts[0].remove()
     for ax in figure.axes:
         ax.tick_params("both", which="both", labelsize=LETTERS)
         grid: Any = ax.get_gridspec()
         grid.update(wspace=None, hspace=None)
     figure.set_size_inches(SIZE)
-    figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.12)
+    top = _write_head(figure, [(verdict, LETTERS), (claim, TITLE), (title, LETTERS)])
+    figure.set_layout_engine("constrained", rect=(0, 0, 1, top), w_pad=0.12, h_pad=0.12)
     figure.draw_without_rendering()
     for ax in figure.axes:
-        ax.title.set_text(_wrap(ax.get_title(), ax.bbox.width / figure.dpi))
+        ax.title.set_text(_wrap(ax.get_title(), LETTERS, ax.bbox.width / figure.dpi))
         for axis in (ax.xaxis, ax.yaxis):
             _thin_numbers(axis)
+
+
+def _write_head(figure: Figure, texts: Sequence[tuple[str, float]]) -> float:
+    """Write texts in their sizes below each other at the top; return how high they end, as a share of the figure."""
+    top = SIZE[1] - _EDGE
+    for text, size in texts:
+        lines = _wrap(text, size, SIZE[0] - 2 * _EDGE)
+        written = figure.text(0.5, top / SIZE[1], lines, fontsize=size, ha="center", va="top")
+        top = written.get_window_extent().y0 / figure.dpi - _GAP
+    return top / SIZE[1]
 
 
 def _scale_lines(figure: Figure, factor: float) -> None:
@@ -63,12 +77,12 @@ def _place_legends(figure: Figure) -> None:
         legend.remove()
 
 
-def _wrap(text: str, inches: float) -> str:
-    """Return a text in lines of that width."""
+def _wrap(text: str, size: float, inches: float) -> str:
+    """Return a text of that size in lines of that width."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        if text_width(longer, LETTERS) <= inches:
+        if text_width(longer, size) <= inches:
             lines[-1] = longer
         else:
             lines.append(word)

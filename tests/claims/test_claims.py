@@ -287,6 +287,18 @@ def test_another_language_draws_figures_anew_and_measures_nothing_twice(tmp_path
     assert figure.read_bytes() == english and '<html lang="xx">' in (tmp_path / "index.html").read_text()
 
 
+def test_a_slide_has_the_verdict_and_the_claim_in_the_words_of_the_page(tmp_path, monkeypatch):
+    texts = {"depends": "varium", "quick run": "breve", "one & two are <three>": "unum duo tria"}
+    latin = Language("la", "Latina", {"all": texts})
+    claim, heads = planted("A1", DEPENDS), []
+    monkeypatch.setattr(run_claims, "make_slide", lambda figure, *head: heads.append(head))
+    for language, quick in ((latin, True), (latin, False), (PAPER.language, False)):
+        run_claims.run([claim], tmp_path, Budget(quick), replace(PAPER, language=language, slides=True))
+    assert heads == [
+        ("A1 ◐ varium (breve)", "unum duo tria"), ("A1 ◐ varium", "unum duo tria"), ("A1 ◐ depends", claim.sentence),
+    ]  # fmt: skip
+
+
 def test_claims_know_no_single_claim():
     """The framework names none, and imports nothing of the lecture."""
     for path in Path(run_claims.__file__).parent.glob("*"):

@@ -29,12 +29,15 @@ def shown_texts(figure):
 
 @pytest.mark.parametrize("name", ["B6", "C1.1", "C3.1"])
 def test_a_slide_has_large_letters_that_lie_apart_and_within_it(name):
-    rows = tables(name)
+    rows, long = tables(name), "A claim of many words is written in several lines that fit. " * 3
     figure = drawn(CLAIMS[name], rows, CLAIMS[name].judge(rows))
+    title = figure.texts[0].get_text()
     width = figure.axes[0].lines[0].get_linewidth() / figure.get_figwidth()
     with style.detached(), style.styled():
-        make_slide(figure)
+        make_slide(figure, "A9 ✓ holds", long)
         figure.draw_without_rendering()
+    head = [text.get_text().replace("\n", " ") for text in figure.texts[-3:]]
+    assert head == ["A9 ✓ holds", long.strip(), title]
     assert figure.axes[0].lines[0].get_linewidth() / figure.get_figwidth() == pytest.approx(width)
     boxes = {text: text.get_window_extent() for text in shown_texts(figure)}
     assert len(boxes) > 10 and min(text.get_fontsize() for text in boxes) >= 18
@@ -51,7 +54,7 @@ def test_numbers_that_have_no_room_at_an_axis_are_left_out_and_names_are_not():
         figure, grid = drawing.new_figure((2, 2), 1, 2, title="a title")
         grid[0, 0].set_xticks(range(20), [f"{1000 + number:,}" for number in range(20)])
         grid[0, 1].set_xticks(range(20), [f"name {number}" for number in range(20)])
-        make_slide(figure)
+        make_slide(figure, "a verdict", "a claim")
         figure.draw_without_rendering()
     numbers, names = (ax.get_xticklabels() for ax in grid[0])
     boxes = [label.get_window_extent() for label in numbers]
