@@ -1,4 +1,4 @@
-"""The field guide as a page, one file that needs no script and no network, and its tables as CSV beside it."""
+"""The field guide as a page, one file to read without a script or a network, and its tables as CSV beside it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from optbench.atlas.published import correlate
 from optbench.contract.names import count_noun
 from optbench.contract.version import __version__
 from optbench.figures.forest_plot import list_ticks
+from optbench.plan.optimizer_groups import FAMILY, find_family
 from optbench.report.forest import label_ticks
 from optbench.report.report_files import fill, write_file
 from optbench.report.report_tables import Table, csv_text, number_cell, text_cell
@@ -111,10 +112,17 @@ def write_guide(answer: Answer, folder: Path, command: str) -> Path:
         signs=texts.SIGNS,
         foot=texts.describe_making(command, __version__, sweep, [*files]),
         count=count_noun(len(guide.ranks), "optimizer"),
+        families={answer.label(name): _write_family(name) for name in guide.ranks["optimizer"]},
     )
     for name, text in {**files, "index.html": page}.items():
         write_file(folder / name, text)
     return folder / "index.html"
+
+
+def _write_family(name: str) -> str:
+    """Return the family of a shipped optimizer with any values, as a command names it; "" for another one."""
+    family = find_family(name.partition("(")[0])
+    return f"{FAMILY}{family}" if family else ""
 
 
 def _as_text(table: pd.DataFrame) -> pd.DataFrame:

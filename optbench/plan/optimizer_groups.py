@@ -24,6 +24,12 @@ def expand_groups(texts: Iterable[object]) -> list[object]:
     return found
 
 
+def find_family(name: str) -> str:
+    """Return the family of a shipped optimizer, as ``family:`` names it; "" for another one."""
+    path = loader.load().files.get(f"optimizer {name}")
+    return path.stem if path else ""
+
+
 def _list_names(group: str) -> list[str]:
     """Return the shipped optimizers that a word names."""
     shipped = loader.load()
@@ -31,7 +37,7 @@ def _list_names(group: str) -> list[str]:
         family = group.removeprefix(FAMILY).strip()
         families: dict[str, list[str]] = {}
         for name in shipped.optimizers:
-            families.setdefault(shipped.files[f"optimizer {name}"].stem, []).append(name)
+            families.setdefault(find_family(name), []).append(name)
         if family not in families:
             raise unknown("family of optimizers", family, families)
         return families[family]

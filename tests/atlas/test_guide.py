@@ -178,6 +178,31 @@ def test_the_page_needs_no_script_and_fits_a_phone(guide, chromium, width):
         assert not scrolls_sideways(view)
 
 
+@pytest.mark.parametrize("width", [400, 1280])
+def test_a_field_filters_every_picture_by_name_and_family(guide, chromium, width):
+    with opened(chromium, guide / "index.html", width=width, height=300) as view:
+        view.get_by_role("link", name="Skip to the content").focus()
+        field, lines = view.get_by_label("Filter the optimizers by name or family"), view.locator(".line[data-words]")
+        while not field.evaluate("field => field === document.activeElement"):
+            view.keyboard.press("Tab")
+        charts = view.locator(".lines").count()
+        assert lines.count() == 2 * charts and view.locator("#families option").count() == 1
+        for text, names in (("family:momentum", {"gd", "momentum"}), ("family GD", {"gd"}), ("adam gd", set())):
+            field.fill(text)
+            shown = [line.locator(".who").inner_text() for line in lines.all() if line.is_visible()]
+            assert set(shown) == names and len(shown) == charts * len(names)
+            said = f"{len(names)} of 2 optimizers"
+            assert {head.inner_text() for head in view.locator(".heads .who").all()} == {said}
+            assert view.locator(".bar [role=status]").text_content() == said and not scrolls_sideways(view)
+        field.fill("")
+        view.evaluate("document.getElementById('tuning').scrollIntoView()")
+        place = view.locator("#tuning").bounding_box()["y"]
+        view.keyboard.type("gd")
+        assert view.locator("#tuning").bounding_box()["y"] == pytest.approx(place, abs=2)
+        field.fill("")
+        assert all(line.is_visible() for line in lines.all())
+
+
 @pytest.mark.parametrize(("arguments", "message"), [
     (["nowhere"], "no folder, and so no finished sweep, in 'nowhere'"),
     (["SWEEP", "--out", "taken"], "--out: cannot write 'taken': File exists"),

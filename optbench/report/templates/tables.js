@@ -37,15 +37,16 @@
     body.append(...rows.map(([, row]) => row));
   };
 
-  const filter = (table, text, status) => {
+  // Show the rows that have every word of a text, in their data-words if they have these; return how many.
+  const filter = (rows, text) => {
     const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-    const rows = [...table.tBodies[0].rows];
     for (const row of rows) {
-      const content = row.textContent.toLowerCase();
+      const content = (row.dataset.words ?? row.textContent).toLowerCase();
       row.hidden = !words.every((word) => content.includes(word));
     }
-    status.textContent = words.length ? `${rows.filter((row) => !row.hidden).length} of ${rows.length} rows` : "";
+    return rows.filter((row) => !row.hidden).length;
   };
+  optbench.filter = filter;
 
   // What is seen, in the order in which it is seen.
   const contents = (table) => {
@@ -71,7 +72,10 @@
     if (table.tBodies[0].rows.length >= LONG) {
       const field = make("input", "", { type: "search", placeholder: "filter" });
       field.setAttribute("aria-label", `Filter the rows of: ${caption}`);
-      field.addEventListener("input", () => filter(table, field.value, status));
+      field.addEventListener("input", () => {
+        const rows = [...table.tBodies[0].rows], count = filter(rows, field.value);
+        status.textContent = field.value.trim() ? `${count} of ${rows.length} rows` : "";
+      });
       bar.append(field);
     }
     bar.append(status);
