@@ -15,6 +15,7 @@ from optbench.analysis.decisions import (
     find_good_rates,
     find_kept,
     find_last_quarter,
+    find_lengths,
     find_moved_rates,
     find_quicker,
     find_seconds,
@@ -25,6 +26,7 @@ from optbench.wording.judged import name_unit
 
 _SMALL = 0.05
 """The change of a loss that is worth training longer or shorter for."""
+_ESTIMATED = " (PyTorch on one core, estimated)"
 
 
 def describe_decisions(answer: Answer) -> list[str]:
@@ -81,17 +83,18 @@ def _describe_own(answer: Answer, problem: str) -> list[str]:
     else:
         not_shown = ", which is not shown to be better" * (mine in answer.candidates(problem))
         parts = [f"{unit} {own} with what you have, {best} with {answer.label(leader)}{not_shown}"]
-    if times := find_seconds(answer, problem):
-        own, seconds = (f"{labels.number(each, 2)} s" for each in (times.own, times.seconds))
-        start = write_setting(answer, times.setting)
-        parts.append(f"what you have trains in about {own}, {start} in {seconds} (PyTorch on one core, estimated)")
     last = find_last_quarter(answer, problem, mine)
     if last and last.steady and last.ratio < 1 - _SMALL:
         epochs = answer.runs.loc[answer.runs["optimizer"] == mine, "epochs"].max()
+        option = "its epochs in --have" if find_lengths(answer, problem) else "--epochs"
         parts.append(
             f"its loss still falls by {100 * (1 - last.ratio):.0f}% in the last quarter of {labels.number(epochs)} "
-            "epochs: it may need longer runs (--epochs)"
+            f"epochs: it may need longer runs ({option})"
         )
+    if times := find_seconds(answer, problem):
+        start = f", {write_setting(answer, times.setting)} in {_write_seconds(times.seconds)}"
+        again = bool(find_quicker(answer, problem))  # the next sentence says it
+        parts.append(f"what you have trains in about {_write_seconds(times.own)}{'' if again else start + _ESTIMATED}")
     return parts
 
 
@@ -100,13 +103,18 @@ def _describe_quicker(answer: Answer, problem: str) -> list[str]:
     quicker = find_quicker(answer, problem)
     if quicker is None:
         return []
-    seconds = [f"{labels.number(each, 2)} s" for each in (quicker.seconds, quicker.recommended_seconds)]
+    seconds = [_write_seconds(each) for each in (quicker.seconds, quicker.recommended_seconds)]
     value, lowest = (labels.number(each, 3) for each in (quicker.value, quicker.recommended_value))
     return [
         f"training takes about {seconds[0]} with {write_setting(answer, quicker.setting)} "
         f"({name_unit(answer, problem)} {value}), {seconds[1]} with {write_setting(answer, quicker.recommended)}, "
-        f"which has the lowest value ({lowest}) and is not shown to be better (PyTorch on one core, estimated)"
+        f"which has the lowest value ({lowest}) and is not shown to be better{_ESTIMATED}"
     ]
+
+
+def _write_seconds(seconds: float) -> str:
+    """Return a time of training."""
+    return f"{labels.number(seconds, 2)} s"
 
 
 def _describe_rates(answer: Answer, problem: str) -> list[str]:

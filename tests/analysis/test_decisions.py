@@ -10,6 +10,7 @@ from staged import answer_of, staged_table
 
 from optbench.analysis.answer import Answer
 from optbench.analysis.decisions import (
+    LastQuarter,
     find_good_rates,
     find_kept,
     find_last_quarter,
@@ -20,6 +21,7 @@ from optbench.analysis.decisions import (
     step_seconds,
 )
 from optbench.results.results import Results
+from optbench.wording import decision_texts
 from optbench.wording.summary import summarize
 
 RATES = tuple(float(rate) for rate in np.geomspace(1e-4, 1.0, 9))
@@ -167,23 +169,35 @@ def test_one_keeps_what_one_has_where_nothing_is_shown_to_be_better(kept):
     assert (re.search(r"p: loss \S+ with what you have, \S+ with adam", text) is not None) == (not kept)
 
 
-@pytest.mark.parametrize("own", [100, 4000])
-def test_what_one_has_and_what_to_start_with_in_seconds(own):
-    """Gd, the user's own, takes `own` steps, and adam 100."""
+def own_beside(own, epochs=10.0):
+    """Return the answer on a table where gd, the user's own, takes `own` steps and these epochs, adam 100 and 10."""
 
     def value(problem, optimizer, rate, stage, block, seed):
         return abs(math.log(rate / 0.1)) + (optimizer == "gd") + 0.1 * math.sin(17 * seed)
 
     runs = staged_table(value, rates=(0.09, 0.1, 0.11), blocks=4, final=4, report=24)
-    runs = runs.assign(steps=np.where(runs["optimizer"] == "gd", own, 100))
+    mine = runs["optimizer"] == "gd"
+    runs = runs.assign(steps=np.where(mine, own, 100), epochs=np.where(mine, epochs, 10.0))
     problems = pd.DataFrame([{"problem": "p", "dim": 500, "examples": 640, "constant_answer": 0.0, "digest": "1f"}])
-    answer = answer_of(runs, [], "loss", problems=problems, incumbents=["gd"])
-    step = step_seconds(500, runs["batch_size"].iloc[0])
+    return answer_of(runs, [], "loss", problems=problems, incumbents=["gd"])
+
+
+@pytest.mark.parametrize("own", [100, 4000])
+def test_what_one_has_and_what_to_start_with_in_seconds(own):
+    answer = own_beside(own)
+    step = step_seconds(500, answer.runs["batch_size"].iloc[0])
     found = find_seconds(answer, "p")
     assert found.setting["optimizer"] == "adam"
     assert (found.seconds, found.own) == pytest.approx((100 * step, own * step))
     text = " ".join(" ".join(summarize(answer)).split())
     assert f"What you have trains in about {own * step:.2g} s, adam 0.1 in {100 * step:.2g} s (PyTorch" in text
+
+
+@pytest.mark.parametrize(("epochs", "option"), [(10.0, "--epochs"), (5.0, "its epochs in --have")])
+def test_longer_runs_are_asked_for_where_their_length_stands(monkeypatch, epochs, option):
+    monkeypatch.setattr(decision_texts, "find_last_quarter", lambda *_: LastQuarter(0.8, True, False))
+    text = " ".join(decision_texts.describe_decisions(own_beside(100, epochs)))
+    assert f"falls by 20% in the last quarter of {epochs:g} epochs: it may need longer runs ({option})" in text
 
 
 def test_what_is_quicker_has_an_optimizer_that_may_be_best(monkeypatch):
