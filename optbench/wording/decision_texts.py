@@ -22,6 +22,7 @@ from optbench.analysis.decisions import (
     learns_from_table,
 )
 from optbench.wording import labels
+from optbench.wording.certainty import advise_measure, find_open_pairs
 from optbench.wording.judged import name_unit
 
 _SMALL = 0.05
@@ -80,6 +81,7 @@ def _describe_own(answer: Answer, problem: str) -> list[str]:
     if find_kept(answer, problem):
         beside = "" if mine == leader else f"; lowest: {answer.label(leader)}, {best}"
         parts = [f"keep what you have, as nothing is shown to be better ({unit} {own}{beside})"]
+        parts += _say_what_decides(answer, problem, mine)
     else:
         not_shown = ", which is not shown to be better" * (mine in answer.candidates(problem))
         parts = [f"{unit} {own} with what you have, {best} with {answer.label(leader)}{not_shown}"]
@@ -96,6 +98,18 @@ def _describe_own(answer: Answer, problem: str) -> list[str]:
         again = bool(find_quicker(answer, problem))  # the next sentence says it
         parts.append(f"what you have trains in about {_write_seconds(times.own)}{'' if again else start + _ESTIMATED}")
     return parts
+
+
+def _say_what_decides(answer: Answer, problem: str, mine: str) -> list[str]:
+    """Return what may tell what the user has from the leader, if anything does. mine: its name."""
+    if (problem, mine) in find_open_pairs(answer):
+        count, unit = 2 * (answer.seeds or answer.blocks), "seeds" if answer.seeds else "blocks"
+        return [f"more {unit} may tell (--extend --{unit} {count})"]
+    limited = [each for each in advise_measure(answer, "") if (problem, mine) in each.pairs]
+    way = (
+        "--judge-by log_loss, in a sweep of its own, may" if any(each.command for each in limited) else "more rows may"
+    )
+    return [f"its test rows are too few to tell, however many blocks run: {way}"] * bool(limited)
 
 
 def _describe_quicker(answer: Answer, problem: str) -> list[str]:

@@ -11,6 +11,7 @@ from synthetic import failure, runs_table
 from optbench.analysis.known import Known
 from optbench.results.results import Results
 from optbench.wording import certainty
+from optbench.wording.decision_texts import describe_decisions
 
 TIMINGS = pd.DataFrame({"cohort_id": ["c"], "ns_per_run_step": [1.0], "steps": [100]})
 
@@ -100,7 +101,8 @@ def on_test_rows(rows, luck, own=()):
         accuracies.append(1 - wrong.mean())
         without.append((1 - left).astype(np.float32).tobytes())
     runs = runs.assign(test_accuracy=accuracies, jackknife_test_accuracy=without)
-    return answer_of(runs, [], "test_accuracy", choose_by=("test_accuracy",), incumbents=own)
+    problems = pd.DataFrame([{"problem": "p", "dim": 9, "examples": 99, "constant_answer": 0.0, "digest": "1f"}])
+    return answer_of(runs, [], "test_accuracy", choose_by=("test_accuracy",), problems=problems, incumbents=own)
 
 
 @pytest.mark.parametrize("own", [[], ["gd"]])
@@ -117,6 +119,18 @@ def test_blocks_are_advised_where_the_luck_of_seeds_leaves_it_open():
     answer = on_test_rows(False, 0.6)
     assert certainty.advise_measure(answer, ".") == []
     assert len(certainty.advise_more_runs(answer, pd.DataFrame(), ".", {})) == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "luck", "told"),
+    [
+        (True, 0.1, "its test rows are too few to tell, however many blocks run: --judge-by log_loss, in a sweep of"),
+        (False, 0.6, "more blocks may tell (--extend --blocks 8)"),
+    ],
+)
+def test_who_keeps_what_one_has_is_told_what_would_decide_it(rows, luck, told):
+    (text,) = describe_decisions(on_test_rows(rows, luck, ["gd"]))
+    assert text.startswith("p: keep what you have") and f"; {told}" in text
 
 
 def test_winners_have_setting_lead_and_verdict():
