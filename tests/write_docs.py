@@ -13,7 +13,7 @@ import typer
 
 import optbench
 from optbench.atlas import archive, published
-from optbench.catalogue import listing, loader
+from optbench.catalogue import data_sets, listing, loader
 from optbench.cli import app
 from optbench.cli.examples import EXAMPLES
 from optbench.cli.output import EXIT_CODES
@@ -25,8 +25,43 @@ BEGIN, END = "<!-- begin: python -m tests.write_docs writes this part -->", "<!-
 
 
 def write_catalogue() -> str:
-    """Return the tables of all shipped names."""
-    return listing.write_markdown(loader.load())
+    """Return the tables of all shipped names, one for each registry."""
+    catalogue, parts = loader.load(), []
+    for kind, registries in listing.KINDS.items():
+        table = listing.list_names(catalogue, kind)
+        for registry in registries:
+            lines = [_write_row(row) for row in table if row["kind"] == registry.removesuffix("s")]
+            if not lines:
+                continue  # of eager ones none ship
+            title = f"{len(lines)} {registry if len(lines) > 1 else registry[:-1]}".replace("_", " ")
+            given = "defaults, and ranges of the search" if kind == "optimizers" else "defaults"
+            given = f"cost, {given}" if registry in ("optimizers", "wrappers") else given
+            head = [f"## {title}", "", f"| name | formula and source | {given} |", "|---|---|---|"]
+            parts.append("\n".join([*head, *lines]))
+    return "\n\n".join([*parts, _write_data_sets()])
+
+
+def _write_row(row: dict) -> str:
+    """Return a row of `list_names` as a line of a Markdown table."""
+    searched = ", ".join(f"{key}={text}" for key, text in row["search"].items())
+    given = "<br>".join(f"`{text}`" for text in (listing.values_text(row["defaults"]), searched) if text)
+    given = "<br>".join(filter(None, (listing.cost_text(row), given)))
+    formula_text = row["formula"].replace("`", "")
+    cells = (f"`{row['name']}`", f"`{formula_text}`<br>{row['source']}", given)
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+
+
+def _write_data_sets() -> str:
+    """Return the table of the data sets."""
+    head = ["| name | rows | features | target | what it is | parameters |", "|---|---|---|---|---|---|"]
+    lines = []
+    for row in data_sets.list_data_sets():
+        sizes = (f"{row[key]:,}" if row[key] else "" for key in ("rows", "features"))
+        about = row["source"] + "; needs the extra `datasets`" * row["extra"]
+        values = ", ".join(f"{key}={value!r}" for key, value in row["defaults"].items())
+        cells = (f"`{row['name']}`", *sizes, row["target"], about, f"`{values}`" if values else "")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([f"## {len(lines)} data sets", "", *head, *lines])
 
 
 def write_commands() -> str:

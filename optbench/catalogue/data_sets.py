@@ -116,16 +116,3 @@ def _find_learners(catalogue: Catalogue, text: str, data: datasets.Dataset) -> l
         if kind and datasets.kind_fits(*kind, data.classes) and (square or name not in _IMAGES):
             fitting.append(name)
     return fitting
-
-
-def write_markdown() -> str:
-    """Return the table of docs/catalogue.md."""
-    head = ["| name | rows | features | target | what it is | parameters |", "|---|---|---|---|---|---|"]
-    lines = []
-    for row in list_data_sets():
-        sizes = (f"{row[key]:,}" if row[key] else "" for key in ("rows", "features"))
-        about = row["source"] + "; needs the extra `datasets`" * row["extra"]
-        values = ", ".join(f"{key}={value!r}" for key, value in row["defaults"].items())
-        cells = (f"`{row['name']}`", *sizes, row["target"], about, f"`{values}`" if values else "")
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([f"## {len(lines)} data sets", "", *head, *lines])

@@ -150,33 +150,6 @@ def values_text(values: Mapping) -> str:
     return ", ".join(f"{key}={value_text(value)}" for key, value in values.items())
 
 
-def write_markdown(catalogue: Catalogue) -> str:
-    """Return the tables of docs/catalogue.md, one for each registry."""
-    parts = []
-    for kind in KINDS:
-        table = list_names(catalogue, kind)
-        for registry in KINDS[kind]:
-            lines = [_write_row(row) for row in table if row["kind"] == registry.removesuffix("s")]
-            if not lines:
-                continue  # of eager ones none ship
-            title = f"{len(lines)} {registry if len(lines) > 1 else registry[:-1]}".replace("_", " ")
-            given = "defaults, and ranges of the search" if kind == "optimizers" else "defaults"
-            given = f"cost, {given}" if registry in ("optimizers", "wrappers") else given
-            head = [f"## {title}", "", f"| name | formula and source | {given} |", "|---|---|---|"]
-            parts.append("\n".join([*head, *lines]))
-    return "\n\n".join([*parts, data_sets.write_markdown()])
-
-
-def _write_row(row: Mapping[str, Any]) -> str:
-    """Return a row of `list_names` as a line of a Markdown table."""
-    searched = ", ".join(f"{key}={text}" for key, text in row["search"].items())
-    given = "<br>".join(f"`{text}`" for text in (values_text(row["defaults"]), searched) if text)
-    given = "<br>".join(filter(None, (cost_text(row), given)))
-    formula_text = row["formula"].replace("`", "")
-    cells = (f"`{row['name']}`", f"`{formula_text}`<br>{row['source']}", given)
-    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
-
-
 def _read_family(path: Path) -> str:
     """Return the first sentence of a file's docstring; its name if there is none."""
     try:
