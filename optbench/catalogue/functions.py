@@ -217,7 +217,7 @@ def _make_functions(parts: Parts, label: str) -> tuple[Callable, Callable]:
 
     def value_of(w: np.ndarray) -> float:
         """Return the value as a number."""
-        return _read_value(call(parts.f, w, math.nan), "")
+        return _read_value(call(parts.f, w, math.nan))
 
     def value_and_gradient(w: np.ndarray, g: np.ndarray) -> float:
         """Return the value, and write the gradient."""
@@ -246,10 +246,10 @@ def _read_pair(found: Any) -> tuple[float, Any]:
     """Return value and gradient of what a function with ``jac=True`` returns. Raises OptbenchError."""
     if not isinstance(found, tuple | list) or len(found) != 2:
         raise OptbenchError(f"jac=True: it must return the value and the gradient, not {shown(found)}")
-    return _read_value(found[0], ""), found[1]
+    return _read_value(found[0]), found[1]
 
 
-def _read_value(value: Any, owner: str) -> float:
+def _read_value(value: Any) -> float:
     """Return what a function returned as a number: an array of one number counts as that. Raises OptbenchError."""
     if type(value) is float:
         return value
@@ -263,7 +263,7 @@ def _read_value(value: Any, owner: str) -> float:
     shape = getattr(value, "shape", ())
     what = f"an array of the shape {tuple(shape)}" if shape else shown(value)
     pair = "; if it returns the gradient as well, say jac=True" if isinstance(value, tuple) and len(value) == 2 else ""
-    raise OptbenchError(f"{owner}it must return one number, not {what}{pair}")
+    raise OptbenchError(f"it must return one number, not {what}{pair}")
 
 
 def _read_gradient(value: Any, dim: int) -> np.ndarray:

@@ -132,10 +132,10 @@ def _find_registered(tree: ast.Module) -> Iterator[tuple[str, str]]:
         if isinstance(node, ast.FunctionDef):
             for decorator in node.decorator_list:
                 if registry := _DECORATORS.get(_called_name(decorator)):
-                    yield registry, _keyword_text(decorator, "name") or node.name
+                    yield registry, _name_keyword(decorator) or node.name
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
             texts = [each.value for each in node.value.args if isinstance(each, ast.Constant)]
-            name = next((text for text in texts if isinstance(text, str)), _keyword_text(node.value, "name"))
+            name = next((text for text in texts if isinstance(text, str)), _name_keyword(node.value))
             if name and (registry := _CALLS.get(_called_name(node.value))):
                 yield registry, name
 
@@ -146,11 +146,11 @@ def _called_name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
-def _keyword_text(node: ast.expr, key: str) -> str | None:
-    """Return the text of a keyword in a call; None where there is none."""
-    values = [each.value for each in getattr(node, "keywords", ()) if each.arg == key]
-    constant = values[0] if values else None
-    return constant.value if isinstance(constant, ast.Constant) and isinstance(constant.value, str) else None
+def _name_keyword(node: ast.expr) -> str | None:
+    """Return the text of a call's keyword ``name``; None where there is none."""
+    values = (each.value for each in getattr(node, "keywords", ()) if each.arg == "name")
+    texts = (each.value for each in values if isinstance(each, ast.Constant))
+    return next((text for text in texts if isinstance(text, str)), None)
 
 
 class _SourceLoader(SourceFileLoader):

@@ -165,9 +165,8 @@ class Rollout(NamedTuple):
 
 @np.errstate(all="ignore")  # an optimizer may divide 0 by 0
 def rollout(
-    optimizer: Implementation, stream: GradientStream, rate: float, gradients: np.ndarray | None = None,
-    steps: int = STEPS,
-) -> Rollout:  # fmt: skip
+    optimizer: Implementation, stream: GradientStream, rate: float, gradients: np.ndarray | None = None
+) -> Rollout:
     """Return the steps of an optimizer on the gradients at its own weights, or on ``gradients`` (steps, dim).
 
     The learning rate warms up to ``rate`` and then follows half a cosine: this tells a rule whose state holds the rate
@@ -175,10 +174,10 @@ def rollout(
     """
     stepper = optimizer.start(stream.shapes)
     w = stream.start.astype(float)
-    done = Rollout(*(np.zeros((steps, len(w))) for _ in range(3)))
+    done = Rollout(*(np.zeros((STEPS, len(w))) for _ in range(3)))
     t = np.arange(STEPS)
     rates = rate * np.minimum((t + 1) / 10, 1) * (0.55 + 0.45 * np.cos(np.pi * t / STEPS))
-    for i in range(steps):
+    for i in range(STEPS):
         done.g[i] = stream.gradient(w, i + 1) if gradients is None else gradients[i]
         w = done.w[i] = stepper.step(w, done.g[i], float(rates[i]))
         point = stepper.reported()

@@ -219,6 +219,6 @@ def _name(device: Any) -> str:
     return device.name.decode() if isinstance(device.name, bytes) else device.name
 
 
-def blocks(count: int, threads: int = BLOCK) -> int:
+def blocks(count: int) -> int:
     """Return the number of blocks of a grid-stride kernel over ``count`` elements."""
-    return max(1, min(-(-count // threads), GRID))
+    return max(1, min(-(-count // BLOCK), GRID))

@@ -14,5 +14,3 @@ DeviceChoice = Literal["auto", "cpu", "cuda"]
 """The device that the user asks for; "auto" takes a GPU if one can be used."""
 Stage = Literal["grid", "screen", "widen", "race", "holdout", "final", "report"]
 """The stage of a run: of a full grid; or of a sweep with blocks of seeds, the last two on seeds that blocks share."""
-Status = Literal["ok", "diverged", "deadline", "failed"]
-"""The end of a run."""

@@ -6,7 +6,7 @@ A single run is a cohort of one lane.
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -135,35 +135,29 @@ class Cohort:
         # The first loss sets the limit of divergence, the last one is the result.
         return np.array(sorted({0, *points, self.steps}))
 
-    def with_seed(self, seed: int) -> "Cohort":
-        """Return the same cohort with another seed, without checking the rest again."""
+    def _with(self, **fields: Any) -> "Cohort":
+        """Return the same cohort with other values of these fields, without checking the rest again."""
         other = copy.copy(self)
-        object.__setattr__(other, "seed", settings.checked("seed", seed))
+        for name, value in fields.items():
+            object.__setattr__(other, name, value)
         return other
+
+    def with_seed(self, seed: int) -> "Cohort":
+        """Return the same cohort with another seed."""
+        return self._with(seed=settings.checked("seed", seed))
 
     def with_lanes(self, lanes: tuple[Lane, ...], seed: int) -> "Cohort":
-        """Return the same cohort with other lanes and another seed, without checking the rest again."""
-        other = self.with_seed(seed)
-        object.__setattr__(other, "lanes", lanes)
-        return other
+        """Return the same cohort with other lanes and another seed."""
+        return self._with(lanes=lanes, seed=settings.checked("seed", seed))
 
     def in_fold(self, number: int) -> "Cohort":
-        """Return the same cohort on one fold of its problem's data, without checking the rest again.
-
-        number: of the fold, from 0; beyond the last one it begins again with the first.
-        """
+        """Return the same cohort on one fold of its problem's data, from 0; beyond the last one it begins again."""
         folds = (self.problem, *self.problem.other_folds)
-        other = copy.copy(self)
-        object.__setattr__(other, "problem", folds[number % len(folds)])
-        return other
+        return self._with(problem=folds[number % len(folds)])
 
     def with_reports(self, reports: bool) -> "Cohort":
-        """Return the same cohort whose runs are judged, or only choose, without checking the rest again."""
-        if self.reports == reports:
-            return self
-        other = copy.copy(self)
-        object.__setattr__(other, "reports", reports)
-        return other
+        """Return the same cohort whose runs are judged, or only choose."""
+        return self if self.reports == reports else self._with(reports=reports)
 
     @property
     def rule(self) -> Optimizer:
