@@ -7,17 +7,11 @@
 Every job is a whole command in processes of its own. The two versions take turns, and the best time of each counts: CPU
 seconds of the command and all its workers, so that other programs on the machine disturb little. A speed-up of a single
 step that no job here shows is not worth its code; a simplification that costs less than 10% of all of them is.
-
-The share of kernels is that of the CPU seconds in which cohorts made their steps and evaluations, by the table of
-timings; all else is planning, tables, records and the page. With several workers, which wait for each other, it is too
-high.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import math
 import os
 import subprocess
 import sys
@@ -25,8 +19,6 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
 
 LIMIT = 1.10
 _ONE = (
@@ -76,8 +68,6 @@ class Spent:
     cpu: float
     wall: float
     mib: float
-    kernels: float = math.nan
-    """The share of kernels."""
 
 
 def spent(python: str, job: Job, kernels: Path) -> Spent:
@@ -104,19 +94,16 @@ def spent(python: str, job: Job, kernels: Path) -> Spent:
         wall = time.perf_counter() - began
         if child.returncode:
             raise SystemExit(f"{python}: the command ended with {child.returncode}: {log.read_text()[-500:]}")
-        cpu, table = usage.ru_utime + usage.ru_stime, Path(folder) / "out" / "timings.parquet"
-        seconds = pd.read_parquet(table, columns=["seconds"])["seconds"].sum() if table.exists() else math.nan
-        return Spent(cpu, wall, usage.ru_maxrss / 1024, seconds / cpu)
+        return Spent(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
 
 
 def best(runs: list[Spent]) -> Spent:
-    """Return the least of each quantity, and the share of kernels of the run that took the least CPU."""
-    quickest = min(runs, key=lambda run: run.cpu)
-    return Spent(quickest.cpu, min(run.wall for run in runs), min(run.mib for run in runs), quickest.kernels)
+    """Return the least of each quantity."""
+    return Spent(min(run.cpu for run in runs), min(run.wall for run in runs), min(run.mib for run in runs))
 
 
 def compare(base: str, new: str, jobs: dict[str, Job], turns: int | None = None) -> list[dict]:
-    """Run jobs by two versions in turns, and return a row for each: what both took, and the ratios new / base."""
+    """Run jobs by two versions in turns, and return a row for each: the ratios new / base."""
     rows = []
     with tempfile.TemporaryDirectory(prefix="gate-kernels-") as folder:
         kernels = {python: Path(folder) / str(place) for place, python in enumerate((base, new))}
@@ -129,14 +116,10 @@ def compare(base: str, new: str, jobs: dict[str, Job], turns: int | None = None)
                 for python in kernels:
                     runs[python].append(spent(python, job, kernels[python]))
             old, now = best(runs[base]), best(runs[new])
-            rows.append({
-                "job": name, "base": old.cpu, "new": now.cpu, "ratio": now.cpu / old.cpu,
-                "wall": now.wall / old.wall, "memory": now.mib / old.mib,
-                "base_kernels": old.kernels, "kernels": now.kernels,
-            })  # fmt: skip
-            print(f"{name}: {old.cpu:.2f} s, now {now.cpu:.2f} s of CPU: {rows[-1]['ratio']:.3f}", end="; ")
-            print(f"wall {rows[-1]['wall']:.3f}, memory {rows[-1]['memory']:.3f}", end="; ")
-            print(f"share of kernels {old.kernels:.0%}, now {now.kernels:.0%}", flush=True)
+            row = {"job": name, "ratio": now.cpu / old.cpu, "wall": now.wall / old.wall, "memory": now.mib / old.mib}
+            rows.append(row)
+            print(f"{name}: {old.cpu:.2f} s, now {now.cpu:.2f} s of CPU: {row['ratio']:.3f}", end="; ")
+            print(f"wall {row['wall']:.3f}, memory {row['memory']:.3f}", flush=True)
     return rows
 
 
@@ -150,15 +133,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--job", action="append", choices=JOBS, help="only this one (again for more)")
     parser.add_argument("--million", action="store_true", help="also a million runs in a thousand cohorts")
     parser.add_argument("--turns", type=int, help="how many times each version runs each job")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there")
     asked = parser.parse_args(arguments)
     jobs = {name: job for name, job in JOBS.items() if not asked.job or name in asked.job}
     if asked.million:
         jobs["million"] = MILLION
     base, new = (str(Path(python).absolute()) for python in (asked.base, asked.new))
     rows = compare(base, new, jobs, asked.turns)
-    if asked.json:
-        asked.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     worse = [row["job"] for row in rows if max(row["ratio"], row["memory"]) > LIMIT]
     if worse:
         print(f"more than {LIMIT - 1:.0%} worse: {', '.join(worse)}")

@@ -1,8 +1,7 @@
-"""A ladder of difficulty: how much stress can tuned baselines take, and can another optimizer take more?
+"""A ladder of difficulty: how much stress can tuned baselines take?
 
     python benchmarks/ladder.py --out reports/ladder.csv         # measure all steps, some minutes
     python benchmarks/ladder.py --problems                       # the kept steps' problems, for a sweep
-    python benchmarks/ladder.py --optimizers "lion, muon"        # others' times on the kept steps
 
 A step is a problem under a stress wrapper of some severity. An optimizer, its rate tuned for each step by itself,
 solves it if it needs at most twice the samples that it needs, tuned, without the stress. Samples are expected running
@@ -43,13 +42,10 @@ SLOWER = 2.0
 """So many times the samples of the problem without stress may a solved step take: the ladder's rule."""
 
 
-def measure(
-    base: str, steps: Sequence[str], optimizers: str | Sequence[str], share: float | None = None
-) -> pd.DataFrame:
+def measure(base: str, steps: Sequence[str], optimizers: Sequence[str]) -> pd.DataFrame:
     """A row for each step and optimizer: base, step, optimizer, target, clean, samples, and how many times as many.
 
-    steps: names of wrapped problems. optimizers: a list, or as for --optimizers. share: the target's, by default found
-    as the module's first lines say.
+    steps: names of wrapped problems.
     """
     import optbench
 
@@ -59,10 +55,10 @@ def measure(
     runs = found.runs
     first = sorted(runs["seed"].unique())[: SETTINGS["tuning_seeds"]]
     rows = []
-    for target in SHARES if share is None else (share,):
+    for target in SHARES:
         tuned = expected_samples(runs, f"samples_to_{target:g}", first)
         clean = tuned.loc[base]
-        if share is None and not (clean["all"].all() and 3 * clean["samples"].max() <= runs["samples"].max()):
+        if not (clean["all"].all() and 3 * clean["samples"].max() <= runs["samples"].max()):
             break
         rows = [
             (base, name, optimizer, target, clean.loc[optimizer, "samples"], row["samples"])
@@ -70,8 +66,7 @@ def measure(
             if name != base
         ]
     table = pd.DataFrame(rows, columns=["base", "step", "optimizer", "target", "clean", "samples"])
-    never = np.isinf(table["clean"])  # not even without the stress
-    return table.assign(times=(table["samples"] / table["clean"]).mask(never, np.inf))
+    return table.assign(times=table["samples"] / table["clean"])
 
 
 def expected_samples(runs: pd.DataFrame, column: str, tuning: Sequence[int]) -> pd.DataFrame:
@@ -117,17 +112,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", help="measure all steps and write them to this CSV")
     parser.add_argument("--problems", action="store_true", help="print the kept steps' problems")
-    parser.add_argument("--optimizers", help="measure these on the kept steps, and print their times")
     given = parser.parse_args(arguments)
     if given.problems:
         print(", ".join(read_table().query("kept")["step"]))
-    elif given.optimizers:
-        kept = read_table().query("kept")
-        parts = [
-            measure(base, list(part["step"]), given.optimizers, float(part["target"].iloc[0]))
-            for base, part in kept.groupby("base", sort=False)
-        ]
-        print(classify(pd.concat(parts, ignore_index=True)).drop(columns=["kind", "kept"]).to_string(index=False))
     elif given.out:
         from optbench import __version__
 
@@ -142,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Path(given.out).write_text(head + table.to_csv(index=False))
         print(table.to_string(index=False))
     else:
-        parser.error("give --out, --problems or --optimizers")
+        parser.error("give --out or --problems")
 
 
 if __name__ == "__main__":

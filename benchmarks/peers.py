@@ -25,7 +25,6 @@ import itertools
 import json
 import math
 import os
-import platform
 import statistics
 import sys
 import time
@@ -403,23 +402,12 @@ def pin() -> int | None:
 
 
 def environment(core: int | None, repeats: int, seconds: float) -> dict[str, Any]:
-    from importlib.metadata import PackageNotFoundError, version
+    from importlib.metadata import version
 
     import optbench
 
-    versions = {"optbench": optbench.__version__}
-    for name in ("numpy", "numba", "scipy", "pandas", "torch", "jax", "jaxlib"):
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    cpu = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        models = [text for text in info.read_text().splitlines() if text.startswith("model name")]
-        cpu = models[0].split(":", 1)[1].strip() if models else cpu
-    return {"python": platform.python_version(), "system": platform.platform(), "cpu": cpu, "core": core,
-            "repeats": repeats, "seconds_per_measurement": seconds, "versions": versions}  # fmt: skip
+    peers = {name: version(name) for name in ("torch", "jax", "jaxlib")}
+    return {**optbench.info(), **peers, "core": core, "repeats": repeats, "seconds_per_measurement": seconds}
 
 
 def main(arguments: list[str] | None = None) -> int:
