@@ -1,7 +1,6 @@
-"""The house stands: rooms are few, plug-ins import what a user's file may; lint-imports has the arrows."""
+"""The house stands: plug-ins import what a user's file may, English is in wording alone; lint-imports has the arrows."""
 
 import ast
-import subprocess
 from pathlib import Path
 from string import ascii_letters
 
@@ -13,11 +12,6 @@ from tests.draw_house import DRAWING, docstring, drawing, rooms
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "optbench"
-MOST_ROOMS = 23
-TOP_LEVEL = {
-    "pyproject.toml", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "mkdocs.yml", "asv.conf.json",
-    "optbench", "problems", "benchmarks", "docs", "tests", "reports",
-}  # fmt: skip
 # What tests have in folders of their own, beside one for each floor: what stands outside the package, and helpers.
 OTHER_FOLDERS = {"benchmarks", "problems", "problem_cases", "reference", "simulated", "twins"}
 # A floor without a folder of tests: tests/problems tests the kit by all that is built from it.
@@ -45,29 +39,11 @@ def test_shipped_plugins_import_what_a_users_file_may(path):
     assert all(map(allowed, plugin_imports(path.read_text(encoding="utf-8"))))
 
 
-def test_rooms_are_few():
-    names = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
-    names = {name for name in names if not name.startswith("__")}
-    assert len(names) <= MOST_ROOMS and names == set(rooms())
-
-
 @pytest.mark.parametrize("room", [room for room in rooms() if (PACKAGE / room).is_dir()])
 def test_a_floor_states_its_rule(room):
     """Its docstring: a sentence that says what is there, an empty line, and what it may know or must not do."""
     first, empty, *rule = docstring(room).splitlines()
     assert first.endswith(".") and not empty and rule and rule[-1].endswith(".")
-
-
-def test_a_module_has_a_name_of_its_own():
-    """A reader who knows the name of a module knows its room."""
-    names = [path.stem for path in PACKAGE.rglob("*.py") if path.stem != "__init__"]
-    assert sorted(names) == sorted(set(names))
-
-
-def test_the_top_level_holds_what_the_project_says():
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
-    names = {name.partition("/")[0] for name in listed.stdout.splitlines()} or {path.name for path in ROOT.iterdir()}
-    assert {name for name in names if not name.startswith(".")} <= TOP_LEVEL or listed.returncode
 
 
 def test_tests_mirror_the_package():
@@ -153,9 +129,3 @@ def test_english_carries_no_data():
             found[name] = searched_texts(ast.parse(path.read_text(encoding="utf-8")))
     assert {name: texts for name, texts in found.items() if texts and name not in OTHERS_TEXTS} == {}
     assert [name for name in OTHERS_TEXTS if not found[name]] == [], "which search nothing"
-
-
-def test_no_table_carries_more_than_its_columns():
-    """Pandas drops `attrs` or keeps them as it likes: what a table needs stands in a column, or in an argument."""
-    for path in PACKAGE.rglob("*.py"):
-        assert ".attrs" not in path.read_text(encoding="utf-8"), path
