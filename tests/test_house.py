@@ -1,4 +1,4 @@
-"""The house stands: plug-ins import what a user's file may, English is in wording alone; lint-imports has the arrows."""
+"""The house stands: plug-ins import what a user's file may, English carries no data; lint-imports has the arrows."""
 
 import ast
 from pathlib import Path

@@ -31,6 +31,7 @@ IN_LANES = pytest.mark.parametrize("name", some_quick(name for name, order in KE
 BLOCKS = {3: ((3,),), 6: ((2, 2), (2,)), 37: ((5, 3), (7,), (3, 5))}
 
 DEFAULTS = {
+    "laprop": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-15, "weight_decay": 0.0},
     "adabelief": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-16, "eps_root": 1e-16},
     "adadelta": {"beta2": 0.9, "eps": 1e-6},
     "adafactor": {"beta2_decay": 0.8, "eps1": 1e-15, "eps2": 1e-3, "threshold": 1.0, "weight_decay": 0.0},

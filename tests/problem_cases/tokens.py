@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from problem_cases.neural import cross_entropy
+
 SETTINGS = [
     "bigram(vocabulary=6)", "bigram(vocabulary=6, loss=squared)",
     "bigram(vocabulary=9, alpha=0, concentration=0.5, seed=3)", "zipf_recall(pairs=9, size=4, examples=50, seed=2)",
@@ -39,9 +41,7 @@ def zipf_recall(w, x, y, keys, values):
     """Example by example, with the keys and values that the problem draws."""
     assert (x[:, 0] == y).all()
     size = keys.shape[1]
-    scores = keys[y.astype(int)] @ w.reshape(size, size) @ values.T
-    scores = scores - np.real(scores).max(axis=1, keepdims=True)
-    return np.mean(np.log(np.exp(scores).sum(axis=1)) - scores[np.arange(len(y)), y.astype(int)])
+    return cross_entropy(keys[y.astype(int)] @ w.reshape(size, size) @ values.T, y)
 
 
 def unit_vectors(pairs, size, seed):
@@ -85,14 +85,9 @@ def letter_scores(w, x, size, heads, hidden, vocabulary):
     return normalized(a, last_gains, last_shifts) @ last
 
 
-def letter_loss(scores, following):
-    scores = scores - np.real(scores).max(axis=-1, keepdims=True)
-    own = np.take_along_axis(scores, following[:, :, None], axis=2)[:, :, 0]
-    return (np.log(np.exp(scores).sum(axis=-1)) - own).mean()
-
-
 def char_transformer(w, x, y, **sizes):
-    return letter_loss(letter_scores(w, x, **sizes), np.column_stack([x[:, 1:], y]).astype(int))
+    following = np.column_stack([x[:, 1:], y])
+    return cross_entropy(letter_scores(w, x, **sizes).reshape(following.size, -1), following.ravel())
 
 
 FORMULAS = {

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from every_problem import assert_close
 from harness import batch, evaluate, gradient, problem_of
+from problem_cases.neural import layers as unpack
 from quick import slow, some_quick
 
 from optbench.engine.batches import start_point
@@ -32,20 +33,10 @@ def test_torch_says_the_same(text, number):
     assert_close(slopes[0], expected, 1e-12)
 
 
-def unpack(w, sizes):
-    """[(weights (in, out), bias (out,)), ...]"""
-    layers, at = [], 0
-    for wide, tall in itertools.pairwise(sizes):
-        layers.append((w[at : at + wide * tall].reshape(wide, tall), w[at + wide * tall : at + (wide + 1) * tall]))
-        at += (wide + 1) * tall
-    assert at == len(w)
-    return layers
-
-
 def backpropagation(w, x, y, sizes, activation):
     """Return (mean cross-entropy, gradient, accuracy) by the textbook: Bishop 2006, section 5.3."""
     f, slope = ACTIVATIONS[activation]
-    layers = unpack(w, sizes)
+    layers = unpack(w, itertools.pairwise(sizes))
     inputs, before = [x], []
     for k, (weights, bias) in enumerate(layers):
         before.append(inputs[-1] @ weights + bias)
@@ -95,7 +86,7 @@ def test_a_weight_that_is_no_number_shows_in_the_loss(bad):
 )
 def test_initialization_has_the_spread_it_says(initialization, deviation):
     problem = problem_of(f"mlp(hidden=(100,), initialization={initialization})")
-    (first, bias), (_, last_bias) = unpack(start_point(problem, 0), (64, 100, 10))
+    (first, bias), (_, last_bias) = unpack(start_point(problem, 0), [(64, 100), (100, 10)])
     assert first.std() == pytest.approx(deviation, rel=0.05)
     assert (bias == 0).all() and (last_bias == 0).all()
 

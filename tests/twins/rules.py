@@ -315,22 +315,11 @@ def muon_squared(
             w[at] = w[at] - lr * scale * o.ravel() - lr * weight_decay * w[at]
 
 
-@twin
-def laprop(w, *, beta1=0.9, beta2=0.999, eps=1e-15, weight_decay=0.0):
-    """Ziyin, Wang & Ueda 2020, Algorithm 1, with a decay as AdamW's."""
-    m, v = np.zeros_like(w), np.zeros_like(w)
-    for t in count(1):
-        w, g, lr = yield w
-        v = beta2 * v + (1 - beta2) * g**2
-        m = beta1 * m + (1 - beta1) * lr * g / (np.sqrt(v / (1 - beta2**t)) + eps)
-        w = w - m / (1 - beta1**t) - lr * weight_decay * w
-
-
 TWINS = {
     rule.__name__: rule
     for rule in (
         gd, momentum, nesterov, aggmo, signum, rmsprop, rmsprop_centered, rmsprop_momentum, adam, adam_torch, amsgrad,
         adamax, yogi, adabound, schedule_free_adamw, lamb, novograd, mars, prodigy, muon,
-        muon_squared, laprop,
+        muon_squared,
     )
 }  # fmt: skip
