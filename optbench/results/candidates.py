@@ -31,7 +31,7 @@ from optbench.wording.verdict_texts import SECONDS_VARY, with_texts
 
 
 @arguments.checked
-def compare(
+def compare(  # noqa: PLR0913  keywords of a public function
     a: str | Path | Results,
     b: str | Path | Results | None = None,
     *,
@@ -76,10 +76,10 @@ def compare(
         is lower), failures_a, failures_b, trials, trials_a, trials_b, reason and measure (by which the row is
         compared). Beside it ``by``, ``judge_by``, ``level`` (of the intervals, 0.975 at the first look), ``above``
         (``fail_above``), ``sides`` (of A and of B: folder, optimizer, optbench, runs, missing), ``names`` (of a and b,
-        those of the results), ``differences`` (what else is not the same in A and B, a sentence each), ``missing`` (what A alone has: problem, optimizer, a and b as in the rows, and the reason), ``lost`` (those of
-        ``missing`` that B has, too, but of which no run could run; their reason is the first error), ``provenance``
-        (what differs in provenance.json, by key) and ``time`` (the ratios of a "step" and of "evaluation", without a
-        test).
+        those of the results), ``differences`` (what else is not the same in A and B, a sentence each), ``missing``
+        (what A alone has: problem, optimizer, a and b as in the rows, and the reason), ``lost`` (those of ``missing``
+        that B has, too, but of which no run could run; their reason is the first error), ``provenance`` (what differs
+        in provenance.json, by key) and ``time`` (the ratios of a "step" and of "evaluation", without a test).
 
     Raises:
         OptbenchError: a folder cannot be read, a name is unknown, or A and B have nothing in common.

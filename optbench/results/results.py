@@ -5,7 +5,6 @@ import io
 import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,13 +15,13 @@ import pandas as pd
 from optbench import analysis
 from optbench.analysis.answer import Answer, ask
 from optbench.analysis.decisions import find_start
-from optbench.analysis.run_columns import drop_lost_runs
 from optbench.analysis.measures import LOSS, TIME, metric_name
 from optbench.analysis.protocol import keep_looks, keep_targets
+from optbench.analysis.run_columns import drop_lost_runs
+from optbench.analysis.sweep_tables import Tables
 from optbench.catalogue import loader
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, find_all, shown, unknown
-from optbench.contract.names import join_with_and
 from optbench.contract.paths import path_of
 from optbench.plan.display_names import check_shown, find_name, read_labels
 from optbench.results.best import Best, choose_problem, make_best
@@ -30,15 +29,12 @@ from optbench.store.atomic_files import describe_writer
 from optbench.store.cohort_files import DamagedFile
 from optbench.store.final_tables import TableReader
 from optbench.store.unknown_minima import fill_unknown
-from optbench.analysis.selection import is_staged
-from optbench.analysis.sweep_tables import Tables
-from optbench.analysis.verdicts import ALL
 from optbench.wording.answers import list_own_data
 from optbench.wording.headlines import headline
 from optbench.wording.labels import name_of, write_math
 from optbench.wording.latex import build_results_table
-from optbench.wording.verdict_texts import with_texts
 from optbench.wording.summary import count_runs, summarize, wrap
+from optbench.wording.verdict_texts import with_texts
 
 if TYPE_CHECKING:
     from optbench.figures import Plot
