@@ -137,13 +137,7 @@ def draw_intervals(ax: Axes, table: pd.DataFrame, x: str, hue: str) -> None:
 
 
 def interval_figure(
-    tables: Mapping[str, pd.DataFrame],
-    x: str,
-    hue: str,
-    title: str,
-    *,
-    ylabel: str = "",
-    level: float | None = None,
+    tables: Mapping[str, pd.DataFrame], x: str, hue: str, title: str, *, ylabel: str = "", level: float | None = None
 ) -> Figure:
     """Return a figure with a panel for each table: medians and intervals over the categories of x, log-scaled upright.
 

@@ -7,16 +7,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from optbench.contract import arguments, equals, names
-from optbench.contract.arguments import (
-    ByName,
-    Function,
-    Name,
-    SourceFunction,
-    Text,
-    check_fields,
-    condition,
-    is_real,
-)
+from optbench.contract.arguments import ByName, Function, Name, SourceFunction, Text, check_fields, condition, is_real
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
 from optbench.contract.limits import Limit, check_limits, enforce
 from optbench.contract.source_code import SourceFile

@@ -44,11 +44,7 @@ BINS = 6
 
 
 def heatmap(
-    results: Tables | ReportData,
-    problem: str | None = None,
-    *,
-    optimizer: str | None = None,
-    ax: Axes | None = None,
+    results: Tables | ReportData, problem: str | None = None, *, optimizer: str | None = None, ax: Axes | None = None
 ) -> Axes:
     """Draw batch size by schedule, of one optimizer: the median at the end, each cell at its best rate.
 
@@ -220,17 +216,7 @@ def _draw_cells(ax: Axes, cells: _Cells, optimizer: str, scale: bool) -> None:
         bar_options = {"label": cells.quantity, "ticks": np.log10(ticks), "format": lambda at, _: _tell_times(10**at)}
     points = current().small
     size = max(points * 7 / SCREEN.small, SMALLEST)
-    _draw_heatmap(
-        ax,
-        table,
-        texts,
-        size,
-        bar,
-        bar_options,
-        cmap="viridis",
-        vmin=cells.low,
-        vmax=cells.high,
-    )
+    _draw_heatmap(ax, table, texts, size, bar, bar_options, cmap="viridis", vmin=cells.low, vmax=cells.high)
     for row, column in np.argwhere(np.isinf(table.to_numpy(dtype=float))):
         ax.add_patch(Rectangle((column, row), 1, 1, facecolor="#f0d9d5", edgecolor="white", linewidth=1, gid="failed"))
         ax.text(column + 0.5, row + 0.5, texts.iloc[row, column], fontsize=size, ha="center", va="center")

@@ -17,10 +17,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_hex
 
-from optbench.analysis import (
-    best_configurations,
-    metric_columns,
-)
+from optbench.analysis import best_configurations, metric_columns
 from optbench.analysis.curves import average_end, find_dense_end
 from optbench.analysis.measures import TIME, metric_name, read_times, tail_values
 from optbench.analysis.run_columns import find_failed_runs
@@ -484,10 +481,7 @@ class ExplorerData:
         late = min(find_dense_end(steps), len(steps) - 1)
         end = average_end(losses[late:], math.nan if minimum is None else minimum)
         values = np.append(losses[:late], end) - (minimum or 0.0)
-        return {
-            "batch": batch,
-            "loss": {"step": [*steps[:late].tolist(), int(steps[-1])], "value": short(values)},
-        }
+        return {"batch": batch, "loss": {"step": [*steps[:late].tolist(), int(steps[-1])], "value": short(values)}}
 
 
 def _label_batches(table: pd.DataFrame) -> list[str]:

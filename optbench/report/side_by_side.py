@@ -56,10 +56,7 @@ class Side:
 
 
 def write_page(
-    sources: Sequence[Path | Answer],
-    options: Options,
-    progress: Callable[[str], None],
-    warn: Callable[[str], None],
+    sources: Sequence[Path | Answer], options: Options, progress: Callable[[str], None], warn: Callable[[str], None]
 ) -> Path:
     """Write the page of several results folders and return its path; see `optbench.report.write_side_by_side`."""
     if options.formats or options.tables:

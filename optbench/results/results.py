@@ -183,10 +183,7 @@ class Results(Tables):
         return ask(self, judge_by)
 
     def verdicts(
-        self,
-        judge_by: str | None = None,
-        of: str = "optimizer",
-        choose_by: str | None = None,
+        self, judge_by: str | None = None, of: str = "optimizer", choose_by: str | None = None
     ) -> pd.DataFrame:
         """Compare each pair of optimizers on each problem: which one wins, by how much, and how certain that is.
 
@@ -213,12 +210,7 @@ class Results(Tables):
         """
         return with_texts(ask(self, judge_by, of, choose_by).verdicts)
 
-    def ranking(
-        self,
-        judge_by: str | None = None,
-        of: str = "optimizer",
-        choose_by: str | None = None,
-    ) -> pd.DataFrame:
+    def ranking(self, judge_by: str | None = None, of: str = "optimizer", choose_by: str | None = None) -> pd.DataFrame:
         """Rank the optimizers on each problem and over all problems: who is first, who ties, who is not told apart.
 
         Args:
@@ -244,10 +236,7 @@ class Results(Tables):
         return ask(self, judge_by, of, choose_by).ranking.drop(columns="unreached")
 
     def costs(
-        self,
-        choose_by: str | None = None,
-        of: str = "optimizer",
-        losses: float | Mapping[str, float] | None = None,
+        self, choose_by: str | None = None, of: str = "optimizer", losses: float | Mapping[str, float] | None = None
     ) -> pd.DataFrame:
         """Return the cost for each tuned optimizer to get near the minimum and stay there, and its final values.
 

@@ -6,12 +6,7 @@ import numpy as np
 import pytest
 from harness import CATALOGUE, OPTIMIZERS, PROBLEMS, SCHEDULES
 
-from optbench import (
-    OptbenchError,
-    minimize,
-    optimizer,
-    variant,
-)
+from optbench import OptbenchError, minimize, optimizer, variant
 from optbench.checks.interpreter import Interpreter
 from optbench.contract.optimizers import explain_return
 

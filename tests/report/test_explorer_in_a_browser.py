@@ -358,9 +358,7 @@ def test_runtimes_are_counted_for_the_problems_and_the_target_that_are_chosen(ch
             table = view.locator("#explore-table tbody tr")
             assert table.count() == (len(OPTIMIZERS) if over else 0)
         means = (
-            part.assign(
-                log=np.log(part["samples"].clip(lower=1) * np.where(part["reached"], 1, 2)),
-            )
+            part.assign(log=np.log(part["samples"].clip(lower=1) * np.where(part["reached"], 1, 2)))
             .groupby("optimizer")["log"]
             .mean()
         )

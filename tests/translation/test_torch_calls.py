@@ -89,20 +89,11 @@ def test_what_is_left_to_the_catalogue(text):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (
-            "Adam(eps=1e-6, maximize=True)",
-            "Adam(maximize=True) has no equal here: the nearest is adam_torch(eps",
-        ),
+        ("Adam(eps=1e-6, maximize=True)", "Adam(maximize=True) has no equal here: the nearest is adam_torch(eps"),
         ("SGD(momentun=0.9)", "SGD(momentun=0.9) has no equal here: the nearest is gd"),
-        (
-            "SGD(momentum=0.8, dampening=0.1, nesterov=True)",
-            "SGD(dampening=0.1) has no equal here: the nearest is n",
-        ),
+        ("SGD(momentum=0.8, dampening=0.1, nesterov=True)", "SGD(dampening=0.1) has no equal here: the nearest is n"),
         ("SGD(nesterov=True)", "SGD(nesterov=True) has no equal here: the nearest is gd"),
-        (
-            "RMSprop(momentum=0.9, centered=True)",
-            "RMSprop(momentum=0.9) has no equal here: the nearest is rmsprop_c",
-        ),
+        ("RMSprop(momentum=0.9, centered=True)", "RMSprop(momentum=0.9) has no equal here: the nearest is rmsprop_c"),
         ("SGD(momentum=high)", "SGD: momentum='high' must be a number"),
         ("Adagrad(lr_decay=0.1)", "Adagrad(lr_decay=0.1) has no equal here: the nearest is adagrad"),
     ],
