@@ -56,22 +56,10 @@ playground.picture = (() => {
     return svg;
   };
 
-  const asPng = async (svg) => {
-    const scale = PIXELS / svg.getAttribute("width"), [width, height] = ["width", "height"].map((side) => Math.round(scale * svg.getAttribute(side)));
-    svg.setAttribute("width", width);
-    svg.setAttribute("height", height);
-    const image = new Image();
-    image.src = `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(svg))}`;
-    await image.decode();
-    const canvas = Object.assign(document.createElement("canvas"), { width, height });
-    canvas.getContext("2d").drawImage(image, 0, 0, width, height);
-    return new Promise((done) => canvas.toBlob(done, "image/png"));
-  };
-
   // Let the browser save the panel's picture; format: "svg" or "png".
-  const save = async (format, panel) => {
-    const svg = drawn(panel), content = format === "png" ? await asPng(svg) : new XMLSerializer().serializeToString(svg);
-    optbench.exports.save(`${panel.dataset.panel}.${format}`, content, format === "png" ? "image/png" : "image/svg+xml");
+  const save = (format, panel) => {
+    const svg = drawn(panel), scale = PIXELS / svg.getAttribute("width");
+    optbench.exports.savePicture(`${panel.dataset.panel}.${format}`, svg, format, PIXELS, scale * svg.getAttribute("height"));
   };
   return { save };
 })();

@@ -48,23 +48,11 @@ optbench.picture = (() => {
     return { svg, width, height };
   };
 
-  const asPng = async ({ svg, width, height }, scale) => {
-    svg.setAttribute("width", width * scale);
-    svg.setAttribute("height", height * scale);
-    const image = new Image();
-    image.src = `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(svg))}`;
-    await image.decode();
-    const canvas = Object.assign(document.createElement("canvas"), { width: Math.round(width * scale), height: Math.round(height * scale) });
-    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-    return new Promise((done) => canvas.toBlob(done, "image/png"));
-  };
-
   // Save what the view shows. format: "png" or "svg"; named: a key of SIZES.
-  const save = async (format, named, file, view, subtitle, data, choose) => {
+  const save = (format, named, file, view, subtitle, data, choose) => {
     const size = SIZES[named];
-    const made = optbench.theme.as(size.width, () => drawn(view, subtitle, data, choose, size));
-    const content = format === "png" ? await asPng(made, size.scale) : new XMLSerializer().serializeToString(made.svg);
-    optbench.exports.save(file, content, format === "png" ? "image/png" : "image/svg+xml");
+    const { svg, width, height } = optbench.theme.as(size.width, () => drawn(view, subtitle, data, choose, size));
+    return optbench.exports.savePicture(file, svg, format, width * size.scale, height * size.scale);
   };
   return { SIZES, save };
 })();

@@ -81,5 +81,19 @@ optbench.exports = (() => {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   };
-  return { csv, csvOf, latex, markdown, copy, save };
+
+  // Save an svg element as "svg", or as "png" of so many pixels.
+  const savePicture = async (name, svg, format, width, height) => {
+    const source = () => new XMLSerializer().serializeToString(svg);
+    if (format === "svg") return save(name, source(), "image/svg+xml");
+    svg.setAttribute("width", width);
+    svg.setAttribute("height", height);
+    const image = new Image();
+    image.src = `data:image/svg+xml,${encodeURIComponent(source())}`;
+    await image.decode();
+    const canvas = Object.assign(document.createElement("canvas"), { width: Math.round(width), height: Math.round(height) });
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+    save(name, await new Promise((done) => canvas.toBlob(done, "image/png")), "image/png");
+  };
+  return { csv, csvOf, latex, markdown, copy, save, savePicture };
 })();
