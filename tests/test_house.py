@@ -67,7 +67,6 @@ def test_public_names_stand_on_the_floors():
 OTHERS_TEXTS = {
     "catalogue/description.py": "docstrings in reStructuredText",
     "catalogue/functions.py": "errors of Python's math",
-    "catalogue/own_data.py": "an error of a file, raised as one of the array in its place",
     "checks/failure.py": "the docstrings of checks, which are their titles",
     "cli/app.py": "a keyword in an error, printed as the option that was typed",
     "cli/groups.py": "errors of click",

@@ -12,8 +12,6 @@ from optbench.datasets import files
 from optbench.datasets.array_store import store_data
 
 _OWNER = "with_data"
-_PLACE = ("path", "target")
-"""Parameters of a file that do not apply to data in memory."""
 _LONGEST = 1000
 """The most characters of the name of a class."""
 
@@ -92,11 +90,6 @@ def with_data(  # noqa: PLR0913  keywords of a public function
     data = names.canonical("file", {key: value for key, value in asked.items() if value})
     filled = names.fill_defaults("problem", name, {**given, **parameters, "data": data}, family.parameters)
     if kind := datasets.wanted_targets(family.factory, filled):
-        try:
-            datasets.load_for(name, data, *kind)
-        except OptbenchError as error:
-            text = str(error).replace(f"data set {stored.path}: ", f"{_OWNER}: ")
-            query = names.canonical("file", {key: value for key, value in asked.items() if value and key in _PLACE})
-            raise OptbenchError(text.replace(query[:-1], f"{_OWNER}(...")) from None
+        datasets.load_for(name, data, *kind)
     chosen = {key: value for key, value in filled.items() if value != family.parameters[key]}
     return names.join_levels([*around, (name, chosen)])

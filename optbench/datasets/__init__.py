@@ -19,7 +19,7 @@ from optbench.contract.arguments import one_of
 from optbench.contract.errors import OptbenchError
 from optbench.contract.limits import enforce
 from optbench.datasets import bundled, copies, files, generated
-from optbench.datasets.record import LIMITS, Dataset, Entry, Raw, Rows, prepare_data_set, redraw_labels
+from optbench.datasets.record import LIMITS, Dataset, Entry, Raw, Rows, is_stored, prepare_data_set, redraw_labels
 
 __all__ = [
     "ENTRIES", "NAMES", "Dataset", "Entry", "Rows", "in_fold", "kind_fits", "load", "load_for",
@@ -82,7 +82,8 @@ def load_for(problem: str, text: str, classes: bool | int | None) -> Dataset:
         wanted = "real targets" if classes is False else "classes" if classes is True else f"{classes} classes"
         has = f"{data.classes} classes" if data.classes else "real targets"
         hint = f"; {data.hint}" * bool(data.hint)
-        raise OptbenchError(f"problem {problem}: data {text!r} has {has}, not {wanted}{hint}")
+        named = "data" if is_stored(data.name) else f"data {text!r}"
+        raise OptbenchError(f"problem {problem}: {named} has {has}, not {wanted}{hint}")
     return data
 
 

@@ -1,8 +1,10 @@
 """The record of a data set, and the preparation of raw examples: split, encode, fill in, scale."""
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -196,7 +198,7 @@ def prepare_data_set(raw: Raw, classes: bool | int | None = None, fold: tuple[in
     if len(raw.x) < FEWEST_EXAMPLES:
         left = f" ({raw.notes[0]})" if raw.notes else ""
         raise OptbenchError(
-            f"data set {raw.name}: {len(raw.x)} examples are too few{left}; it takes at least {FEWEST_EXAMPLES}"
+            f"{words_of(raw.name)}: {len(raw.x)} examples are too few{left}; it takes at least {FEWEST_EXAMPLES}"
         )
     shares = FIXED_SHARES if raw.test is not None else OWN_SHARES if raw.own else SHARES
     equal = None
@@ -225,7 +227,7 @@ def prepare_data_set(raw: Raw, classes: bool | int | None = None, fold: tuple[in
     warnings = filter(
         None, (raw.suspicion, *raw.warnings, _unseen_warning(ys[0], labels) if named and not raw.suspicion else "")
     )
-    warning = "; ".join(f"data set {raw.name}: {each}" for each in warnings)
+    warning = "; ".join(f"{words_of(raw.name)}: {each}" for each in warnings)
     target = _target_text(raw, every, count, labels)
     prepared, every_x, notes = prepare_features(raw, known, x_test, len(rows.training))
     xs = np.split(every_x, ends)
@@ -238,9 +240,9 @@ def prepare_data_set(raw: Raw, classes: bool | int | None = None, fold: tuple[in
         with np.errstate(over="ignore", invalid="ignore"):
             mean, scale = ys[0].mean(), ys[0].std()
         if not np.isfinite(mean + scale):
-            raise OptbenchError(f"data set {raw.name}: the target has values too large to be standardized")
+            raise OptbenchError(f"{words_of(raw.name)}: the target has values too large to be standardized")
         if not scale > 0:
-            raise OptbenchError(f"data set {raw.name}: the target is constant")
+            raise OptbenchError(f"{words_of(raw.name)}: the target is constant")
         ys = [(y - mean) / scale for y in ys]
     if raw.classes is None and count > 2:
         hint = "; ".join(filter(None, (hint, f"positive={labels[0]!r} makes two of them: it against the rest")))
@@ -310,12 +312,12 @@ def prepare_features(raw: Raw, known: Any, test: Any, count: int) -> tuple[Prepa
         left_out |= {name: "constant" for name, values in different.items() if values <= 1}
         numbers, texts = ([name for name in part if different[name] > 1] for part in (numbers, texts))
     if not numbers and not texts:
-        raise OptbenchError(f"data set {raw.name}: there is no feature to learn from: {_reason_words(left_out)}")
+        raise OptbenchError(f"{words_of(raw.name)}: there is no feature to learn from: {_reason_words(left_out)}")
     table = table[[*numbers, *texts]]
     try:
         transformer, levels = fit_transformer(table[:count], raw.fill)
     except OptbenchError as error:
-        raise OptbenchError(f"data set {raw.name}: {error}") from None
+        raise OptbenchError(f"{words_of(raw.name)}: {error}") from None
     notes, gaps = [*raw.notes], table.isna().sum()
     if some := [f"{name} ({gaps[name]:,})" for name in numbers if gaps[name]]:
         notes.append(f"missing numbers filled in with the {raw.fill} of the training rows: {name_some(some)}")
@@ -385,7 +387,7 @@ def describe_equal_rows(name: str, equal: np.ndarray | None) -> list[str]:
     different = len(np.unique(equal))
     if different < FEWEST_EXAMPLES:
         raise OptbenchError(
-            f"data set {name}: its {len(equal):,} rows repeat {different} different ones; it takes at least "
+            f"{words_of(name)}: its {len(equal):,} rows repeat {different} different ones; it takes at least "
             f"{FEWEST_EXAMPLES}, so that no test row is one of training"
         )
     return [f"{len(equal) - different:,} of {len(equal):,} rows {REPEAT}, and equal rows are in one part of the split"]
@@ -461,7 +463,7 @@ def encode(name: str, y: np.ndarray, classes: bool | int | None) -> tuple[np.nda
     text = y.dtype.kind not in "biuf"
     if classes is False and text:
         raise OptbenchError(
-            f"data set {name}: the target is text, not real numbers: logistic, softmax and mlp take classes"
+            f"{words_of(name)}: the target is text, not real numbers: logistic, softmax and mlp take classes"
         )
     whole = text or bool((y == np.floor(y)).all())
     values, place = np.unique(y, return_inverse=True) if classes is not False and whole else (y, y)
@@ -472,16 +474,18 @@ def encode(name: str, y: np.ndarray, classes: bool | int | None) -> tuple[np.nda
         return y.astype(float), ()
     if not whole:
         raise OptbenchError(
-            f"data set {name}: the target has real values, not classes: least_squares, ridge and huber take those"
+            f"{words_of(name)}: the target has real values, not classes: least_squares, ridge and huber take those"
         )
     if len(values) < 2:
-        raise OptbenchError(f"data set {name}: all examples are of one class, {values.tolist()[0]!r}")
+        raise OptbenchError(f"{words_of(name)}: all examples are of one class, {values.tolist()[0]!r}")
     if text and len(values) > max(len(y) // 2, 10):
         raise OptbenchError(
-            f"data set {name}: the target has {len(values):,} different texts in {len(y):,} rows: names, not classes"
+            f"{words_of(name)}: the target has {len(values):,} different texts in {len(y):,} rows: names, not classes"
         )
     if len(values) > MOST_CLASSES:
-        raise OptbenchError(f"data set {name}: the target has {len(values)} values; at most {MOST_CLASSES} are classes")
+        raise OptbenchError(
+            f"{words_of(name)}: the target has {len(values)} values; at most {MOST_CLASSES} are classes"
+        )
     return place.reshape(-1).astype(float), tuple(class_name(value) for value in values.tolist())
 
 
@@ -508,9 +512,9 @@ def one_against_rest(path: str, name: str, y: np.ndarray, positive: str) -> tupl
     classes, number = [class_name(value) for value in values.tolist()], parse_number(positive)
     wanted = positive if positive in classes or number is None else class_name(number)
     if wanted not in classes:
-        raise unknown(f"value of the target {name!r} in data set {path}: positive", positive, classes)
+        raise unknown(f"value of the target {name!r} in {words_of(path)}: positive", positive, classes)
     if len(classes) < 2:
-        raise OptbenchError(f"data set {path}: all examples are of one class, {wanted!r}")
+        raise OptbenchError(f"{words_of(path)}: all examples are of one class, {wanted!r}")
     rest = classes[classes.index(wanted) - 1] if len(classes) == 2 else f"not {wanted}"
     return (place.reshape(-1) == classes.index(wanted)).astype(int), (rest, wanted)
 
@@ -520,6 +524,16 @@ def split_columns(texts: Iterable[str], columns: Iterable[str]) -> list[str]:
     columns = set(columns)
     parts = [part for text in texts for part in ([text] if text in columns else text.split(","))]
     return [part.strip() for part in parts if part.strip()]
+
+
+def is_stored(path: str) -> bool:
+    """Return True for a file that `store_data` has written, of which a user knows the arrays or the DataFrame alone."""
+    return re.fullmatch(r"[0-9a-f]{16}\.parquet", Path(path).name) is not None
+
+
+def words_of(path: str) -> str:
+    """Return what messages call a data set, "data set d.csv"; "data" for arrays and a DataFrame."""
+    return "data" if is_stored(path) else f"data set {path}"
 
 
 def file_query(given: Mapping[str, Any], drop: Iterable[str] = (), **more: str) -> str:

@@ -25,7 +25,16 @@ from optbench.datasets.preparation import (
     split_kinds,
     strip_texts,
 )
-from optbench.datasets.record import ARRAY_TARGET, FILLS, Raw, file_query, one_against_rest, split_columns
+from optbench.datasets.record import (
+    ARRAY_TARGET,
+    FILLS,
+    Raw,
+    file_query,
+    is_stored,
+    one_against_rest,
+    split_columns,
+    words_of,
+)
 
 MOST_LEVELS = 100
 """Levels of a text, each of which is a feature; beyond, texts are names or numbers of tickets. As many as classes."""
@@ -56,7 +65,7 @@ def read_examples(place: Path, given: Mapping[str, Any]) -> Raw:
     with ParquetFile(place) as file:
         rows, columns = file.metadata.num_rows, file.metadata.num_columns
         arrays = ARRAYS in (file.metadata.metadata or {})
-    what = f"data set {given['path']}: {rows:,} rows of {columns:,} columns"
+    what = f"{words_of(given['path'])}: {rows:,} rows of {columns:,} columns"
     resources.need_memory(what, 3 * resources.REAL * rows * columns)
     table = pd.read_parquet(place)
     if arrays:
@@ -179,12 +188,12 @@ def array_examples(table: pd.DataFrame, given: Mapping[str, Any]) -> Raw:
     columns = table.astype(float)
     for name, values in (("x", columns), ("y", y.to_frame())):
         if count := int(np.isinf(values.select_dtypes(float)).to_numpy().sum()):
-            raise OptbenchError(f"data set {path}: {name} has {count:,} values that are not finite")
+            raise OptbenchError(f"{words_of(path)}: {name} has {count:,} values that are not finite")
     rows, notes = _rows_to_learn(given, columns, "y", y)
     x, fixed = columns.iloc[rows], test.to_numpy()[rows]
     aim, labels = one_against_rest(path, "y", y.to_numpy()[rows], given["positive"])
     if fixed.all():
-        raise OptbenchError(f"data set {path}: every row that is not for testing misses a value")
+        raise OptbenchError(f"{words_of(path)}: every row that is not for testing misses a value")
     return Raw(
         x[~fixed], aim[~fixed], 2 if labels else None, path, test=(x[fixed], aim[fixed]) if fixed.any() else None,
         own=True, name=path, target=ARRAY_TARGET, labels=labels, fill=FILLS[given["missing"]], constants=True,
@@ -199,19 +208,19 @@ def table_examples(table: pd.DataFrame, given: Mapping[str, Any]) -> Raw:
     """
     path, names = given["path"], list(table.columns)
     if not len(table):
-        raise OptbenchError(f"data set {path}: the file holds no examples")
-    refuse_repeated(names, f"data set {path}: ")
+        raise OptbenchError(f"{words_of(path)}: the file holds no examples")
+    refuse_repeated(names, f"{words_of(path)}: ")
     target, dropped = _target_and_dropped(names, given)
     if not set(names) - {target, *dropped}:
         words = ": it does not look like a table" * (len(names) == 1)
-        raise OptbenchError(f"data set {path}: there is no column but the target {target!r}{words}")
+        raise OptbenchError(f"{words_of(path)}: there is no column but the target {target!r}{words}")
     columns, left_out, warned = read_features(given, table.drop(columns=[target, *dropped]))
     aim, remark = _read_target(given, target, table[target])
     rows, notes = _rows_to_learn(given, columns, target, aim)
     numbers, texts = split_kinds(columns)
     width = len(numbers) + sum(columns[name].nunique(dropna=False) for name in texts)
     size = 3 * resources.REAL * len(rows) * width
-    resources.need_memory(f"data set {path}: {len(rows):,} rows of {width:,} features", size)
+    resources.need_memory(f"{words_of(path)}: {len(rows):,} rows of {width:,} features", size)
     y, labels = one_against_rest(path, target, _target_values(aim.to_numpy()[rows], table[target]), given["positive"])
     named, ask = bool(given["target"]), f"{file_query(given, target='NAME')}, or --target NAME"
     likely = "" if named else suspect_target(table, target)
@@ -246,9 +255,11 @@ def read_features(given: Mapping[str, Any], table: pd.DataFrame) -> tuple[pd.Dat
         there = column.dropna()
         if column.dtype.kind == "f":
             if count := int(np.isinf(column).sum()):
+                frame = f"DataFrame.drop(columns=[{name!r}])"
+                without = frame if is_stored(given["path"]) else file_query(given, drop=[name])
                 raise OptbenchError(
-                    f"data set {given['path']}: feature {name!r} has {count:,} values that are not finite: mend them, "
-                    f"or leave it out: {file_query(given, drop=[name])}"
+                    f"{words_of(given['path'])}: feature {name!r} has {count:,} values that are not finite: mend them, "
+                    f"or leave it out: {without}"
                 )
             if is_row_number(column.to_numpy(), name):
                 left_out[name] = "numbers the rows"
@@ -267,7 +278,7 @@ def _read_target(given: Mapping[str, Any], target: str, values: pd.Series) -> tu
 
     given: the parameters of the set ``file``.
     """
-    who = f"data set {given['path']}: the target {target!r}"
+    who = f"{words_of(given['path'])}: the target {target!r}"
     try:
         column, remark = read_column(values)
     except Unusable as error:
@@ -286,9 +297,9 @@ def _target_and_dropped(names: Any, given: Any) -> tuple[str, list[str]]:
     path, left_out = given["path"], split_columns(given["drop"], names)
     target = given["target"] or next((name for name in reversed(names) if name not in left_out), "")
     for name in (*left_out, target):
-        one_of(f"column of data set {path}", name, names)
+        one_of(f"column of {words_of(path)}", name, names)
     if target in left_out:
-        raise OptbenchError(f"data set {path}: drop= leaves out {target!r}, which is the target")
+        raise OptbenchError(f"{words_of(path)}: drop= leaves out {target!r}, which is the target")
     return target, left_out
 
 
@@ -302,11 +313,11 @@ def _rows_to_learn(
     """
     path, lost, why = given["path"], aim.isna(), "the target is missing"
     if lost.all():
-        raise OptbenchError(f"data set {path}: the target {target!r} has no value in any row")
+        raise OptbenchError(f"{words_of(path)}: the target {target!r} has no value in any row")
     if given["missing"] == "drop":
         why, lost = "values are missing", lost | columns.isna().any(axis=1)
     if lost.all():
-        raise OptbenchError(f"data set {path}: every row misses a value: leave missing=drop out, or columns: drop=")
+        raise OptbenchError(f"{words_of(path)}: every row misses a value: leave missing=drop out, or columns: drop=")
     note = f"{lost.sum():,} of {len(lost):,} rows left out, where {why}"
     return np.flatnonzero(~lost), (note,) if lost.any() else ()
 

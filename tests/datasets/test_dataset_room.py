@@ -39,7 +39,7 @@ def test_a_file_larger_than_the_memory_is_not_read(tmp_path, monkeypatch):
     path = save_arrays(np.ones((10, 2)), np.arange(10) % 2, folder=tmp_path)
     monkeypatch.setattr(resources, "available_memory", lambda: 100)
     with pytest.raises(
-        OptbenchError, match="parquet: 10 rows of 3 columns needs 720 B of memory, and this machine has 100 B"
+        OptbenchError, match="data: 10 rows of 3 columns needs 720 B of memory, and this machine has 100 B"
     ):
         datasets.load(path)
 
