@@ -34,8 +34,8 @@ SMALL = 1e-5
 # Ratio: the largest that is stated of two losses that are both small
 LARGEST = 100.0
 COLUMNS = (
-    "problem", "a", "b", "verdict", "bound", "ratio", "low", "high", "p", "p_adjusted", "known", "blocks_needed",
-    "blocks", "seeds", "probability", "trials", "trials_a", "trials_b", "failures_a", "failures_b", "reason",
+    "problem", "a", "b", "verdict", "known", "reason", "bound", "ratio", "low", "high", "p", "p_adjusted",
+    "blocks_needed", "blocks", "seeds", "probability", "trials", "trials_a", "trials_b", "failures_a", "failures_b",
 )  # fmt: skip
 AT_LEAST, AT_MOST, ABOUT = "at least", "at most", "about"
 

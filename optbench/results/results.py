@@ -196,9 +196,10 @@ class Results(Tables):
 
         Returns:
             A row for each problem and pair, and rows "all" over the problems: verdict on ``a`` ("wins", "loses", "tie"
-            within 10%, "open"), ratio of ``b`` over ``a`` with its simultaneous interval (above 1 ``a`` is better;
-            `compare` has this ratio, too, with the verdict of ``b``), whether it is a bound, adjusted p, what is known
-            of an open pair, and the blocks that would decide it.
+            within 10%, "open"), what is known of an open pair, and the reason where nothing is; ratio of ``b`` over
+            ``a`` with its simultaneous interval (above 1 ``a`` is better; `compare` has this ratio, too, with the
+            verdict of ``b``), whether it is a bound, p and adjusted p (small beside "open" where ``known`` says
+            "ahead, perhaps by less than 5%"), and the blocks that would decide it.
 
         Raises:
             OptbenchError: the measure or the column does not exist, or no reported run was chosen by ``choose_by``.

@@ -205,18 +205,24 @@ def test_solved_and_small_losses_are_not_told_apart_by_their_rounding():
 
 
 def test_a_tie_a_margin_and_what_is_open():
-    def words(shift, spread):
+    def row_of(shift, spread):
         noise = np.random.default_rng(1).normal(size=8)
         noise = (noise - noise.mean()) / noise.std(ddof=1)
         runs = staged_table(
             lambda p, name, rate, stage, block, seed: (name == "gd") * (shift + spread * noise[block]), blocks=8
         )
-        return verdicts(runs, "loss").iloc[0][["verdict", "known"]].tolist()
+        return verdicts(runs, "loss").iloc[0]
+
+    def words(shift, spread):
+        return row_of(shift, spread)[["verdict", "known"]].tolist()
 
     assert words(0.0, 0.0) == ["tie", "within 10% of each other"]
     assert words(0.009, 0.001)[0] == "tie"  # however small p is
     assert words(0.09, 0.001)[0] == "tie" and words(0.12, 0.001)[0] == "loses" and words(-0.12, 0.001)[0] == "wins"
     assert words(0.07, 0.04)[0] == "open" and words(0.0, 3.0) == ["open", "too noisy to place"]
+    shown = row_of(0.1, 0.07)  # what keeps it open, though p is small, stands beside the word
+    assert shown["p_adjusted"] < 0.01 and list(shown.index[3:6]) == ["verdict", "known", "reason"]
+    assert shown["verdict"] == "open" and shown["known"] == "behind, perhaps by less than 5%"
 
 
 def test_failures_are_an_outcome_of_their_own():
