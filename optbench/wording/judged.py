@@ -17,6 +17,7 @@ from optbench.contract.columns import CONSTANT, SCORES, TEST, is_gain
 from optbench.contract.names import join_with_and
 from optbench.wording import labels
 from optbench.wording.verdict_texts import say
+from optbench.wording.wider_search import name_limits
 
 MOST_BLOCKS = 1000
 """Beyond this number of blocks a difference is too small to matter."""
@@ -137,6 +138,8 @@ def describe_best(answer: Answer, problem: str, where: str = "") -> str:
     who[_LISTED:] = [f"or {len(who) - _LISTED} more"] * (len(who) > _LISTED)
     value = "" if unit in (SAMPLES, PLAIN_LOSS) else f" ({name_goal(answer, problem)})"
     limit = ", at a limit of the search" * bool(rows.loc[rows["leader"], "limit"].any())
+    if limit and answer.of == "optimizer" and (ends := name_limits(answer.edges, problem, answer.leader(problem))):
+        limit += f": {ends}"
     verb = " is best" if len(firsts) == 1 else " may be best" if open_ else " are equal within 10%"
     text = " ".join(who) if open_ else join_with_and([word.removeprefix("= ") for word in who])
     perhaps = f", {PERHAPS}" * bool(close and len(firsts) == 1)

@@ -17,6 +17,7 @@ from optbench.wording import labels
 from optbench.wording.answers import describe_unequal_trials, list_reached_at_once, name_measure, name_reported_blocks
 from optbench.wording.caveats import name_standing_in
 from optbench.wording.judged import FEW_PROBLEMS, PLAIN_LOSS, SAMPLES, name_certainty, name_scope, name_unit
+from optbench.wording.wider_search import name_limits
 
 MOST_COLUMNS = 8
 """Optimizers of the table of a paper unless others are named: more columns with intervals are wider than a page."""
@@ -192,7 +193,11 @@ def _write_caption(answer: Answer, names: list[str], total: int) -> str:
     if ((shown["unreached"] > 0) & (shown["reached"] > 0)).any():
         text += " ${>}$: a bound, as in some block no run reached the target."
     limits = shown.loc[shown["limit"], ["problem", "optimizer"]].itertuples(index=False)
-    if where := [f"{answer.label(name)} on {answer.label(problem)}" for problem, name in limits]:
+    where = [
+        f"{answer.label(name)} on {answer.label(problem)} ({name_limits(answer.edges, problem, name)})"
+        for problem, name in limits
+    ]
+    if where:
         text += latex_escaped(f" At the limit of the search, and perhaps better beyond: {join_names(where, 5)}.")
     if early := list_reached_at_once(answer):
         text += latex_escaped(

@@ -36,6 +36,7 @@ from optbench.wording.judged import (
     name_unit,
     pair_behind,
 )
+from optbench.wording.wider_search import name_ends
 
 GAP = 2
 """Spaces between the columns of a table."""
@@ -122,7 +123,10 @@ def _tabulate_problems(answer: Answer, problems: Sequence[str], width: int) -> l
         cells = [_list_worst(each, problem) for problem in problems]
         if any(cells):
             to_use[f"worst {of.removesuffix('_size')}"] = [cell or [NONE] for cell in cells]
-    settings_table = [_explain_settings(to_use), *lay_out(name | to_use, width)]
+    starred = [problem for problem, cell in settings.items() if cell[0].endswith("*")]
+    starts = [row for row in (find_start(answer, problem) for problem in starred) if row]
+    ends = name_ends(answer.edges, [(row["problem"], row["optimizer"]) for row in starts])
+    settings_table = [_explain_settings(to_use, ends), *lay_out(name | to_use, width)]
     if answer.ranking["optimizer"].nunique() == 1:
         return [settings_table]
     goal = "target" if all(name_unit(answer, problem) == SAMPLES for problem in problems) else "judged by"
@@ -134,7 +138,7 @@ def _tabulate_problems(answer: Answer, problems: Sequence[str], width: int) -> l
     }
     text = _explain(answer, problems)
     if table := lay_out(columns | to_use, width, whole=True):
-        return [[text, _explain_settings(to_use), *table]]
+        return [[text, _explain_settings(to_use, ends), *table]]
     return [[text, *lay_out(columns, width)], settings_table]
 
 
@@ -165,11 +169,14 @@ def _explain(answer: Answer, problems: Sequence[str]) -> str:
     return f"{'. '.join(texts)}."
 
 
-def _explain_settings(columns: Columns) -> str:
-    """Return what the table of settings shows: how batch sizes and rates are written, and what is worst."""
+def _explain_settings(columns: Columns, ends: str) -> str:
+    """Return what the table of settings shows: how batch sizes and rates are written, and what is worst.
+
+    ends: of the search, at which settings with a star lie; "" without one.
+    """
     texts = [cell[0] for cell in columns["start with"]]
     size = "; b16: batch size 16" * any(" b" in text for text in texts)
-    star = "; *: at a limit of the search" * any(text.endswith("*") for text in texts)
+    star = f"; *: {ends} of the search" * bool(ends)
     worst = f". Worst: shown to be behind, times the best; {NONE}: none is" * (len(columns) > 1)
     return f"Settings end with the learning rate{size}{star}{worst}."
 

@@ -13,22 +13,53 @@ from optbench.contract.names import join_names, join_with_and
 from optbench.contract.search import RATE, SAME_MEANING, join_ranges, parse_range
 from optbench.wording import labels
 
+_WORDS = {"lr": "rate", "batch_size": "batch"}
+_ENDS = {"low": "at the lower end", "high": "at the upper end"}
 WIDEN_BY = 4
 """Rounds by which a screen is advised to go on further: as many as the default of ``--widen``."""
 
 
 def describe_limits(edges: pd.DataFrame, problem: str, optimizer: str) -> str:
-    """Return the values of a recommended setting at which the search ended: "at the limit of the search: batch 4"."""
-    rows = edges[(edges["problem"] == problem) & (edges["optimizer"] == optimizer)]
-    return f"at the limit of the search: {_join_limits(rows)}" if len(rows) else ""
+    """Return the values of a recommended setting at which the search ended, and the next ones; "" inside.
+
+    "at a limit of the search: rate 1 at the upper end; try rate 10".
+    """
+    rows = _select(edges, problem, optimizer)
+    return f"at a limit of the search: {_join_limits(rows)}; try {_join_values(rows, 'wider')}" if len(rows) else ""
 
 
-def _join_limits(rows: pd.DataFrame) -> str:
-    """Return the parameters of some edges with their values: "batch 4 and rate 30"."""
-    words, digits = {"lr": "rate", "batch_size": "batch"}, {"batch_size": 15}  # a batch of 1024, not of 1.02e3
-    pairs = rows.drop_duplicates("parameter")[["parameter", "value"]].itertuples(index=False, name=None)
+def name_limits(edges: pd.DataFrame, problem: str, optimizer: str) -> str:
+    """Return the values of a recommended setting at which the search ended: "rate 1 at the upper end"; "" inside."""
+    return _join_limits(_select(edges, problem, optimizer))
+
+
+def name_ends(edges: pd.DataFrame, pairs: Iterable[tuple[str, str]]) -> str:
+    """Return at which ends the settings of some problems and optimizers lie: "rate at the upper end"."""
+    rows = [row for pair in pairs for row in _select(edges, *pair).drop_duplicates("parameter").to_dict("records")]
+    ends = dict.fromkeys(f"{_WORDS.get(row['parameter'], row['parameter'])} {_ENDS[row['side']]}" for row in rows)
+    return join_with_and([*ends]) if ends else ""
+
+
+def _select(edges: pd.DataFrame, problem: str, optimizer: str) -> pd.DataFrame:
+    """Return the rows of a problem and an optimizer."""
+    return edges[(edges["problem"] == problem) & (edges["optimizer"] == optimizer)]
+
+
+def _join_limits(rows: pd.DataFrame, with_ends: bool = True) -> str:
+    """Return the parameters of some edges with their values and ends: "rate 30 at the upper end"."""
+    if not with_ends:
+        return _join_values(rows, "value")
+    sides = rows.drop_duplicates("parameter").groupby("side", sort=False) if len(rows) else ()
+    ends = [f"{_join_values(part, 'value')} {_ENDS[side]}" for side, part in sides]
+    return join_with_and(ends) if ends else ""
+
+
+def _join_values(rows: pd.DataFrame, column: str) -> str:
+    """Return the parameters of some edges with the values of a column: "batch 4 and rate 30"."""
+    digits = {"batch_size": 15}  # a batch of 1024, not of 1.02e3
+    pairs = rows.drop_duplicates("parameter")[["parameter", column]].itertuples(index=False, name=None)
     return join_with_and(
-        [f"{words.get(name, name)} {labels.number(value, digits.get(name, 3))}" for name, value in pairs]
+        [f"{_WORDS.get(name, name)} {labels.number(value, digits.get(name, 3))}" for name, value in pairs]
     )
 
 
@@ -63,17 +94,19 @@ def begin_extension(directory: str | Path, provenance: Mapping) -> tuple[str, ..
 
 
 def say_wider_search(advice: Advice, label: labels.Label = str) -> str:
-    """Return the limits of an advice: "at a limit of the search: p (gd: rate 0.3; adam: batch 4), q (gd: rate 1)".
+    """Return the limits of an advice: "at the upper end of the search: p (gd: rate 0.3; adam: rate 1), q (gd: rate 1)".
+
+    Where they lie at both ends, "at a limit of the search" and each with its end.
 
     label: returns what a problem or an optimizer is called.
     """
-    where = []
+    sides, where = advice.edges["side"].unique(), []
     for problem, rows in advice.edges.groupby("problem", sort=False):
         groups = rows.groupby("optimizer", sort=False)
-        each = [f"{label(name)}: {_join_limits(part)}" for name, part in groups]
+        each = [f"{label(name)}: {_join_limits(part, len(sides) > 1)}" for name, part in groups]
         where.append(f"{label(problem)} ({'; '.join(each)})")
     anew = " (all trials are then drawn anew, and it is a further look)" * bool((advice.edges["range"] != "").any())
-    return f"at a limit of the search: {join_names(where)}{anew}"
+    return f"{'at a limit' if len(sides) > 1 else _ENDS[sides[0]]} of the search: {join_names(where)}{anew}"
 
 
 def _widen_ranges(

@@ -156,7 +156,8 @@ def test_results_print_the_answer_and_show_it_with_a_forest(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     results = Results(table({"gd": 1.0, "<b>&": 3.0}), pd.DataFrame(), TIMINGS, provenance={"choose_by": ["loss"]})
     lines = repr(results).splitlines()
-    assert lines[0] == "gd is best on p, at a limit of the search" and max(map(len, lines)) <= 80
+    assert lines[0] == "gd is best on p, at a limit of the search: rate 0.1 at the lower end"
+    assert max(map(len, lines)) <= 80
     assert "<b>& ~3×" in repr(results) and lines[-1].startswith(
         f"{len(results.runs)} runs of 2 optimizers on 1 problem"
     )

@@ -15,7 +15,7 @@ from optbench.catalogue.loader import find_shipped_limits
 from optbench.contract.limits import is_inside
 from optbench.contract.search import parse_range
 from optbench.wording.answers import describe_measure
-from optbench.wording.wider_search import advise_wider_search, describe_limits, say_wider_search
+from optbench.wording.wider_search import advise_wider_search, describe_limits, name_limits, say_wider_search
 
 
 def texts_of(edges, directory=".", provenance=None):
@@ -41,8 +41,8 @@ def test_edges_come_with_the_option_that_searches_wider():
     ]  # fmt: skip
     runs = runs_table(rows)
     texts = texts_of(answer_of(runs, [0, 1]).edges)
-    assert "at a limit of the search: p (momentum: rate 1); wider: --lr 10" in texts
-    assert "at a limit of the search: q (momentum: rate 0.01); wider: --lr 0.001" in texts
+    assert "at the upper end of the search: p (momentum: rate 1); wider: --lr 10" in texts
+    assert "at the lower end of the search: q (momentum: rate 0.01); wider: --lr 0.001" in texts
     assert any(text.endswith("q (momentum: beta1 0.9); wider: --optimizers 'momentum(beta1=0.95)'") for text in texts)
     assert any(text.endswith("wider: --batch-sizes 4") for text in texts)
     inside = runs_table(
@@ -140,6 +140,8 @@ def test_a_list_gets_the_next_value_of_each_optimizer_at_its_end():
 
 
 def test_batch_sizes_have_all_their_digits_and_rates_three():
-    rows = [("p", "o", name, 1234.5 if name == "lr" else 16384.0) for name in ("batch_size", "lr")]
-    edges = pd.DataFrame(rows, columns=["problem", "optimizer", "parameter", "value"])
-    assert describe_limits(edges, "p", "o") == "at the limit of the search: batch 16384 and rate 1.23e3"
+    rows = [("p", "o", "batch_size", "low", 16384.0, 1024.0), ("p", "o", "lr", "high", 1234.5, 12345.0)]
+    edges = pd.DataFrame(rows, columns=["problem", "optimizer", "parameter", "side", "value", "wider"])
+    ends = "batch 16384 at the lower end and rate 1.23e3 at the upper end"
+    assert name_limits(edges, "p", "o") == ends and name_limits(edges, "q", "o") == ""
+    assert describe_limits(edges, "p", "o") == f"at a limit of the search: {ends}; try batch 1024 and rate 1.23e4"
