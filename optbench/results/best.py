@@ -17,6 +17,7 @@ from optbench.contract.names import number_text, parse, without_path
 from optbench.results.models import Model
 from optbench.single.one_cohort import run_single
 from optbench.translation.libraries import TITLES
+from optbench.wording.wider_search import describe_limits
 
 LIBRARIES = {"pytorch": "PyTorch", **TITLES}
 """What the libraries are called in a call, and in a table of code."""
@@ -55,12 +56,15 @@ class Best:
     """sha256 of the user's file, if the problem learns from one."""
     snippets: pd.DataFrame | None = field(default=None, repr=False)
     """Rows of the table ``snippets`` for this setting."""
+    limits: str = field(default="", repr=False)
+    """Which of its values lie at an end of the search, and what to try beyond, in words; "" where none does."""
 
     def __repr__(self) -> str:
-        """Return problem, optimizer and all values in a line."""
+        """Return problem, optimizer and all values in a line; below it what lies at an end of the search."""
         rest = ((key, value) for key, value in self._setting.items() if key != "optimizer")
         values = [f"{key}={each if isinstance(each, str) else number_text(each)}" for key, each in rest]
-        return f"Best({', '.join([without_path(self.problem), self.optimizer, *values])})"
+        line = f"Best({', '.join([without_path(self.problem), self.optimizer, *values])})"
+        return f"{line}\n  {self.limits}" if self.limits else line
 
     def __getattr__(self, name: str) -> Any:
         """Raise AttributeError, which names the way for those who look for it as in other libraries."""
@@ -185,10 +189,13 @@ def _shorten(names: Mapping[str, str]) -> dict[str, str]:
     return {name: label if label != name else short[name] for name, label in names.items()}
 
 
-def make_best(row: Mapping[str, Any], runs: pd.DataFrame, digest: str, snippets: pd.DataFrame) -> Best:
+def make_best(
+    row: Mapping[str, Any], runs: pd.DataFrame, digest: str, snippets: pd.DataFrame, edges: pd.DataFrame
+) -> Best:
     """Return a recommended setting.
 
-    row: of `best_configurations`; runs, snippets: the tables of the sweep; digest: of the problem's file, or "".
+    row: of `best_configurations`; runs, snippets: the tables of the sweep; digest: of the problem's file, or "";
+    edges: of the search, at which settings lie.
     """
     same = (runs["problem"] == row["problem"]) & (runs["optimizer"] == row["optimizer"])
     same &= runs["batch_size"] == row["batch_size"]
@@ -204,4 +211,8 @@ def make_best(row: Mapping[str, Any], runs: pd.DataFrame, digest: str, snippets:
     size: int | str = "full" if row["full_batch"] else int(row["batch_size"])
     schedule, dtype = str(row["schedule"]), str(row["dtype"])
     folds = count_folds(runs)
-    return Best(problem, loader.base_name(optimizer), rate, size, schedule, values, budget, dtype, folds, digest, codes)
+    its_own = [row.get(name) == value for name, value in zip(edges["parameter"], edges["value"], strict=True)]
+    limits = describe_limits(edges[its_own], problem, optimizer)
+    return Best(
+        problem, loader.base_name(optimizer), rate, size, schedule, values, budget, dtype, folds, digest, codes, limits
+    )

@@ -368,12 +368,12 @@ class Results(Tables):
             start = find_start(answer, name) if answer.firsts(name) else None
             if start is None:
                 raise OptbenchError(f"best: every run of {shown(name)} has failed")
-            return make_best(start, own, digest, self.snippets)
+            return make_best(start, own, digest, self.snippets, answer.edges)
         settings = answer.settings[answer.settings["problem"] == name]
         rows = settings[settings["optimizer"] == name_of(optimizer, self.labels)]
         if rows.empty:
             raise unknown("optimizer", optimizer, map(self.label_of, settings["optimizer"]))
-        return make_best(rows.iloc[0].to_dict(), own, digest, self.snippets)
+        return make_best(rows.iloc[0].to_dict(), own, digest, self.snippets, answer.edges)
 
     @property
     def best_params(self) -> dict[str, Any]:

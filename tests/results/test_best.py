@@ -43,6 +43,9 @@ def test_it_is_the_setting_of_the_winner(results):
     best, row = results.best("mlp"), results.winners().iloc[0]
     assert (best.optimizer, best.lr, best.batch_size, best.schedule) == (row.optimizer, row.lr, 32, row.schedule)
     assert best.params["epochs"] == 8 and "beta1" in best.hyperparameters
+    end, further = {0.003: ("lower", 0.0003), 0.03: ("upper", 0.3)}[best.lr]
+    limit = f"at a limit of the search: rate {best.lr} at the {end} end; try rate {further}"
+    assert repr(best).splitlines()[1] == f"  {limit}" == f"  {best.limits}"
     assert f"lr={best.lr}" in repr(best) and best.code("PyTorch") == best.code("torch") != best.code("optax")
     assert all(word in best.code("pytorch") for word in ("customers.csv", "SimpleImputer"))
     assert "\noptimizer = optax." in best.code("optax")
