@@ -81,10 +81,10 @@ def _describe_own(answer: Answer, problem: str) -> list[str]:
     if find_kept(answer, problem):
         beside = "" if mine == leader else f"; lowest: {answer.label(leader)}, {best}"
         parts = [f"keep what you have, as nothing is shown to be better ({unit} {own}{beside})"]
-        parts += _say_what_decides(answer, problem, mine)
     else:
         not_shown = ", which is not shown to be better" * (mine in answer.candidates(problem))
         parts = [f"{unit} {own} with what you have, {best} with {answer.label(leader)}{not_shown}"]
+        parts += _say_what_decides(answer, problem, mine)
     last = find_last_quarter(answer, problem, mine)
     if last and last.steady and last.ratio < 1 - _SMALL:
         epochs = answer.runs.loc[answer.runs["optimizer"] == mine, "epochs"].max()
@@ -106,10 +106,8 @@ def _say_what_decides(answer: Answer, problem: str, mine: str) -> list[str]:
         count, unit = 2 * (answer.seeds or answer.blocks), "seeds" if answer.seeds else "blocks"
         return [f"more {unit} may tell (--extend --{unit} {count})"]
     limited = [each for each in advise_measure(answer, "") if (problem, mine) in each.pairs]
-    way = (
-        "--judge-by log_loss, in a sweep of its own, may" if any(each.command for each in limited) else "more rows may"
-    )
-    return [f"its test rows are too few to tell, however many blocks run: {way}"] * bool(limited)
+    way = "a sweep with --judge-by log_loss" if any(each.command for each in limited) else "more rows"
+    return [f"the test rows are too few to tell, however many blocks run: {way} may"] * bool(limited)
 
 
 def _describe_quicker(answer: Answer, problem: str) -> list[str]:

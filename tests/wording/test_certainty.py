@@ -124,13 +124,13 @@ def test_blocks_are_advised_where_the_luck_of_seeds_leaves_it_open():
 @pytest.mark.parametrize(
     ("rows", "luck", "told"),
     [
-        (True, 0.1, "its test rows are too few to tell, however many blocks run: --judge-by log_loss, in a sweep of"),
-        (False, 0.6, "more blocks may tell (--extend --blocks 8)"),
+        (True, 0.1, "The test rows are too few to tell, however many blocks run: a sweep with --judge-by log_loss may"),
+        (False, 0.6, "More blocks may tell (--extend --blocks 8)"),
     ],
 )
-def test_who_keeps_what_one_has_is_told_what_would_decide_it(rows, luck, told):
+def test_who_has_something_is_told_what_would_decide_it(rows, luck, told):
     (text,) = describe_decisions(on_test_rows(rows, luck, ["gd"]))
-    assert text.startswith("p: keep what you have") and f"; {told}" in text
+    assert f" with adam, which is not shown to be better. {told}" in text
 
 
 def test_winners_have_setting_lead_and_verdict():
