@@ -38,7 +38,6 @@ from optbench.analysis.verdicts import (
     ALL,
     LOSES,
     OPEN,
-    TIE,
     WINS,
     count_needed,
     find_more_trials,
@@ -472,8 +471,8 @@ def _pair_tuned(
     one, two = (found.loc[found["side"] == side, [*_CELL, "at"]] for side in SIDES)
     cells = one.merge(two, on=_CELL)
     a, b = cells["at_x"].to_numpy(), cells["at_y"].to_numpy()
-    trials, pair = coded.trials, pair_cells(coded, a, b)
-    ends = held_out(coded, values=_number_outcomes(table)[coded.row].astype(np.float64)).y
+    trials, pair, outcome = coded.trials, pair_cells(coded, a, b), _number_outcomes(table)
+    ends = held_out(coded, values=outcome[coded.row].astype(np.float64)).y
     there = ~np.isnan(ends[a] + ends[b])
     with np.errstate(invalid="ignore"):
         same = np.sum((ends[a] == ends[b]) & there, axis=(1, 2)) / there.sum(axis=(1, 2))
@@ -490,7 +489,24 @@ def _pair_tuned(
     lost = np.array([Known("lost_blocks", (each, most)) for each in blocks.tolist()], dtype=object)
     told = [Known("no_setting"), Known("neither_reaches"), lost]
     rows["reason"] = select_known([none, pair.missed.all(axis=1), missing], told)
-    return Effects(rows, pair.differences, pair.failed, pair.sampling, coded.reported_in_common[a])
+    sampling = pair.sampling
+    if sampling is not None:
+        equal = np.nan_to_num(np.abs(pair.differences)).max(axis=1) < ROUNDING
+        alike = equal & (blocks > 0) & coded.reported_in_common[a] & _find_unchanged(table, outcome, cells)
+        sampling = sampling._replace(variance=np.where(alike, 0.0, sampling.variance))
+    return Effects(rows, pair.differences, pair.failed, sampling, coded.reported_in_common[a])
+
+
+def _find_unchanged(table: pd.DataFrame, outcome: np.ndarray, cells: pd.DataFrame) -> np.ndarray:
+    """Return the cells in which both sides screened the same settings on the same seeds, with the same outcomes.
+
+    The rule is then the same one, and so is the luck of its search. Equal reports are not enough: a change that spares
+    the recommended setting would show in another search.
+    """
+    runs = _join_settings(table, pd.DataFrame({"outcome": outcome}, index=table.index))
+    same = (runs["outcome_a"] == runs["outcome_b"]).groupby([runs[key] for key in _CELL]).sum()
+    screened = table[table["stage"].isin(["grid", SCREEN])].groupby([*_CELL, "side"]).size().groupby(_CELL).max()
+    return same.eq(screened).reindex(pd.MultiIndex.from_frame(cells[_CELL]), fill_value=False).to_numpy()
 
 
 def _code_sides(
@@ -576,9 +592,6 @@ def _judge_rows(
     reason = rows["reason"].where(rows["reason"].notna(), judged["reason"])
     new = [name for name in judged if name in COLUMNS and name not in rows]
     table = pd.concat([rows, judged[new]], axis=1).assign(reason=reason)
-    # the luck of the search is the same one, too, where all runs are
-    equal = (table["identical"] == 1) & (table["verdict"] == OPEN) & (table["ratio"] == 1) & table["reason"].isna()
-    table.loc[equal, ["verdict", "low", "high", "known", "blocks_needed"]] = [TIE, 1.0, 1.0, None, np.nan]
     unequal = [side & (by == TUNED) for side in find_more_trials(table, untuned)]
     over = _judge_over_all(table, above, confidence, unequal)
     table = withhold_unequal(table, *unequal)

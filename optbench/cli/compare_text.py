@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from optbench.analysis.folders import SECONDS, Comparison
-from optbench.analysis.measures import LOSS
 from optbench.analysis.verdicts import ALL
 from optbench.cli.console import command, filled, print_lines, write_plainly
 from optbench.contract.names import count_noun, join_names
@@ -42,8 +41,7 @@ def print_comparison(found: Comparison, strict: bool = False, steps: Sequence[Ro
         print_lines(f"{all_} identical")
     silent = same or found.by == SECONDS
     for problem, part in () if silent else rows.groupby("problem", sort=False):
-        by = " (by loss)" if part["measure"].iloc[0] == LOSS != found.judge_by else ""
-        print_lines(filled(f"{problem}{by}: {comparisons.describe_problem(part, single_pair)}", 2))
+        print_lines(filled(f"{problem}: {comparisons.describe_problem(part, single_pair)}", 2))
     for row in () if silent else table[table["problem"] == ALL].to_dict("records"):
         several = "" if single_pair or row["b"] != ALL else f" and {len(rows[['a', 'b']].drop_duplicates())} optimizers"
         problems = count_noun(int(row["blocks"]), "problem")

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.folders import SECONDS, SETTINGS, TUNED, Comparison
+from optbench.analysis.measures import LOSS
 from optbench.analysis.verdicts import ALL, LOSES, OPEN, TIE, WINS
 from optbench.contract.names import count_noun, join_names, join_with_and
 from optbench.wording import labels
@@ -109,7 +110,7 @@ def describe_sides(found: Comparison) -> Iterator[str]:
         what = f"{side['optimizer']} of {side['folder']}" if side["optimizer"] else side["folder"]
         yield f"{name}: {what} (optbench {side['optbench'] or 'of unknown version'}, {count_noun(side['runs'], 'run')})"
     by, seeds = found.by, _format_range(rows["seeds"], "seed")
-    measure = name_measure(found.judge_by)
+    measure = _name_measures(found)
     if by == SECONDS:
         cohorts = count_noun(int(rows["runs"].sum()), "cohort")
         yield f"compared: seconds of a run, by {cohorts} in common; {SECONDS_VARY}"
@@ -129,6 +130,14 @@ def describe_sides(found: Comparison) -> Iterator[str]:
         trials = f"{row['trials_a']:.0f} in A, {row['trials_b']:.0f} in B ({row['problem']}{more})"
         yield f"unequal trials: {trials}; {BEST_OF_MORE}"
     yield from (f"note: {line}" for line in found.differences)
+
+
+def _name_measures(found: Comparison) -> str:
+    """Return the measure in a sentence, with the problems on which the loss stands in for it."""
+    rows = found.rows[found.rows["measure"] != found.judge_by]
+    if 0 < len(rows) == len(found.rows):
+        return name_measure(LOSS)
+    return name_measure(found.judge_by) + (f" ({join_names([*rows['problem'].unique()])} by loss)" if len(rows) else "")
 
 
 def _format_range(values: pd.Series, word: str = "") -> str:

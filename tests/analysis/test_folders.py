@@ -220,6 +220,22 @@ def test_the_luck_of_the_search_tells_no_identical_runs_apart():
     assert (rows["verdict"] == "tie").all() and (rows[["low", "high"]] == 1).all(axis=None)
 
 
+def test_the_luck_of_the_search_is_the_same_for_a_rule_that_is_unchanged():
+    """Its reports may differ in their last bits; that they are equal, while another setting is not, is not enough."""
+    runs = staged_table(lambda p, name, rate, *_: abs(math.log(rate / 0.1)), blocks=4, final=4, report=24)
+    report, other = runs["stage"] == "report", (runs["stage"] == "screen") & (runs["lr"] == 0.3)
+    rounded = runs.assign(
+        loss_final=runs["loss_final"] * (1 + 1e-15 * report), log_tail=runs["log_tail"] + 1e-9 * report
+    )
+    row = compare_tables(runs, rounded, by="tuned", above=0.0).iloc[0]
+    assert row[["low", "high", "verdict", "regression"]].tolist() == [1, 1, "tie", "ruled out"] and row["identical"] < 1
+    changed = runs.assign(log_tail=runs["log_tail"] + other)
+    row = compare_tables(runs, changed, by="tuned").iloc[0]
+    assert row["identical"] == 1 and row["low"] < 0.9 and row["high"] > 1.1
+    fewer = rounded[~(other & (runs["block"] == 0))].reset_index(drop=True)
+    assert compare_tables(runs, fewer, by="tuned")["low"][0] < 0.9
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("by", ["tuned", "settings"])
 def test_runs_that_differ_are_never_called_identical(by):

@@ -65,7 +65,8 @@ def test_a_folder_with_itself(run):
     assert code == 0 and not err
     lines = out.splitlines()
     assert lines[0].startswith(f"A: old (optbench {optbench.__version__}, 48 runs)") and lines[1].startswith("B: old")
-    assert "the same settings in both, 2 a row, by expected samples to a target, on the 6 seeds on which both" in out
+    measure = "expected samples to a target (quadratic(dim=4) by loss)"
+    assert f"the same settings in both, 2 a row, by {measure}, on the 6 seeds on which both" in " ".join(out.split())
     assert "all 48 pairs of runs are identical" in out and "note: " not in out
     assert "no regression above 0% is shown" in out
 
@@ -216,6 +217,18 @@ def test_two_settings_of_one_rule_have_two_names(run, tmp_path, monkeypatch):
     assert "gd: lr 0.0001 in A, 0.0001 and 0.0003 in B" in same.differences
 
 
+def test_the_measure_is_said_once():
+    """In the header, with the problems on which the loss stands in."""
+    one = {"a": "gd", "b": "gd", "blocks": 20, "seeds": 20, "trials_a": 4, "trials_b": 4}
+    table = pd.DataFrame([one | {"problem": "p", "measure": "time"}, one | {"problem": "q", "measure": "loss"}])
+    sides = [{"folder": name, "optimizer": None, "optbench": "1", "runs": 9} for name in "ab"]
+    time, loss = "expected samples to a target", "the loss at the end of a run, above the minimum"
+    for rows, words in ((table, f"{time} (q by loss)"), (table[:1], time), (table[1:], loss)):
+        found = Comparison(rows, "tuned", judge_by="time", in_common=True, sides=sides)
+        said = list(comparisons.describe_sides(found))[2]
+        assert said == f"compared: each side as it was tuned, by {words}, on 20 seeds in common that chose nothing"
+
+
 def test_seconds_get_a_ratio_and_no_verdict(run, folders):
     """Two sweeps of one code under another load: whatever the factor, nothing is shown."""
     code, out, _ = run("old", "new", "--cost", "seconds")
@@ -339,7 +352,9 @@ def test_a_staged_sweep_is_compared_as_it_was_tuned(tmp_path):
     assert found.by == "tuned" and (table["blocks"] == 20).all() and (table["seeds"] == 20).all()
     assert (table["ratio"] == 1.0).all() and (table["regression"] == "ruled out").all()
     said = list(comparisons.describe_sides(found))[2]
-    assert said.endswith(" as it was tuned, by expected samples to a target, on 20 seeds in common that chose nothing")
+    assert said.endswith(
+        " by the loss at the end of a run, above the minimum, on 20 seeds in common that chose nothing"
+    )
     table = optbench.compare(results, results, by="settings").table
     assert (table["seeds"] == 3).all() and (table["runs"] == 6).all() and isinstance(table, pd.DataFrame)
 
