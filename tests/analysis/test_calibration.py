@@ -53,6 +53,8 @@ LEFT = 2
 POWER = {1.2: (0.05, 0.6), 1.5: (0.3, 0.9), 2.0: (0.6, 1.0)}
 COMMON = 150
 """Sweeps whose recommended settings report in common."""
+COMPARED = 300
+"""Pairs of sweeps, by two versions of one optimizer."""
 
 
 def most(share, total):
@@ -404,6 +406,39 @@ def test_the_best_is_in_the_set_of_those_that_may_be_best(measure):
         table = judge_in_common(each, FIRST, np.log(1.1) * np.array([0, 1, 1, 1, 1]))
         lost = table[(table["a"] == 0) & (table["verdict"] == "loses")]["sweep"].nunique()
         assert lost <= most(0.05, COMMON), cell
+
+
+@functools.cache
+def told_of_versions(blocks, factor=1.0):
+    """Return by cell the verdicts on A beside B, which draw the same grids and whose runs differ, by time."""
+    design, found = shipped("default.toml")._replace(blocks=blocks), {}
+    for place, cell in enumerate(CELLS):
+        runs, rng, sides = archive()[cell], np.random.default_rng([18, place, blocks]), []
+        offsets = draw_offsets(runs, COMPARED * blocks, design, rng).reshape(COMPARED, blocks, -1)
+        for _ in "AB":
+            tuning = draw_seeds(COMPARED * blocks, design.screen + design.race, runs.seeds, rng)
+            common = rng.integers(runs.seeds, size=(COMPARED, design.final + design.report))
+            tuning = tuning.reshape(COMPARED, blocks, -1)
+            sides.append(report_in_common(runs, "time", tuning, common, offsets, design))
+        found[cell] = judge_in_common(sides, FIRST, np.log(factor) * np.array([0, 1]), most=20)["verdict"].to_numpy()
+    return found
+
+
+@pytest.mark.slow
+def test_two_versions_are_told_apart_as_the_docs_say():
+    """With other random numbers alone in at most 5%; one that is slower by a factor, in most pairs."""
+    text, words = " ".join((Path(__file__).parents[2] / "docs" / "verdicts.md").read_text("utf-8").split()), []
+    for blocks in (4, 8):
+        null = {cell: told(verdict).sum() for cell, verdict in told_of_versions(blocks).items()}
+        assert max(null.values()) <= most(0.05, COMPARED), null
+        shares = [
+            100 * np.mean([verdict == "wins" for verdict in told_of_versions(blocks, factor).values()])
+            for factor in (2.0, 12.0)
+        ]
+        share = 100 * sum(null.values()) / (COMPARED * len(null))
+        words.append(f"{share:.1f}% with {blocks} blocks, a factor of 2 in {shares[0]:.0f}%, 12 in {shares[1]:.0f}%")
+    for part in words:
+        assert part in text, f"docs/verdicts.md must say: {words}"
 
 
 def test_the_docs_say_what_was_measured():
