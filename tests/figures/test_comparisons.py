@@ -20,8 +20,7 @@ MANY = tuple(f"rule_{place}" for place in range(12))
 
 
 def results_of(**given) -> Results:
-    tables = make_tables(**{**SMALL, **given})
-    return Results(*(tables[name] for name in ("runs", "curves", "timings", "problems", "landscapes", "provenance")))
+    return Results(**make_tables(**SMALL | given))
 
 
 def tuned(runs) -> Results:

@@ -16,9 +16,7 @@ SMALL = {"schedules": ("constant",), "rates": (0.01, 0.1, 3.0), "points": 30, "s
 
 
 def data_of(problems=TWO, optimizers=("gd", "<$나"), **given):
-    tables = make_tables(problems, optimizers, **{**SMALL, **given})
-    names = ("runs", "curves", "timings", "problems", "landscapes", "provenance")
-    return data.report_data(Results(*(tables[name] for name in names)))
+    return data.report_data(Results(**make_tables(problems, optimizers, **SMALL | given)))
 
 
 @pytest.fixture(scope="module")

@@ -42,9 +42,8 @@ def test_short_schedules_stand_in_full(large):
 
 
 def test_what_is_cut_is_never_the_own_optimizer(monkeypatch):
-    parts = make_tables(["breast_cancer"], FIELD, (16,), rates=(0.01, 0.1), seeds=range(5), points=6, epochs=8)
-    names = ("runs", "curves", "timings", "problems", "landscapes", "provenance")
-    results = Results(*(parts[name] for name in names))
+    few = {"rates": (0.01, 0.1), "seeds": range(5), "points": 6, "epochs": 8}
+    results = Results(**make_tables(["breast_cancer"], FIELD, (16,), **few))
     ranked = results.ranking("loss").sort_values("value")["optimizer"].tolist()
     last, ink = ranked[-1], (0x12 / 255, 0x34 / 255, 0x56 / 255)
     for mine in (results.labeled({last: "Ours"}, {last: "#123456"}), results):
