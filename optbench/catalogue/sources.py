@@ -20,16 +20,9 @@ from optbench.contract.errors import PluginError
 
 _HERE = Path(__file__).parent
 _DECORATORS = {
-    "optimizer": "optimizers",
-    "wrapper": "wrappers",
-    "schedule": "schedules",
-    "schedule_wrapper": "schedule_wrappers",
-    "problem": "problems",
-    "problem_wrapper": "problem_wrappers",
+    kind: f"{kind}s" for kind in ("optimizer", "wrapper", "schedule", "schedule_wrapper", "problem", "problem_wrapper")
 }
-_CALLS = {"variant": "optimizers", "Baseline": "baselines"} | dict.fromkeys(
-    ("torch_optimizer", "optax_optimizer"), "optimizers"
-)
+_CALLS = {"Baseline": "baselines"} | dict.fromkeys(("variant", "torch_optimizer", "optax_optimizer"), "optimizers")
 REGISTRIES = (*_DECORATORS.values(), "baselines")
 """The kinds of names: the fields of the catalogue."""
 

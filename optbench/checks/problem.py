@@ -195,17 +195,8 @@ def _check_compiled_once(problem: Problem) -> None:
 FIRST = (_check_start, _check_in_python, _check_compilation)
 """If one of these fails, the others cannot run."""
 CHECKS = (
-    *FIRST,
-    _check_writes,
-    _check_gradient,
-    _check_minimum,
-    _check_runs,
-    _check_float32,
-    _check_nan,
-    _check_evaluate,
-    _check_batches,
-    _check_drawn_labels,
-    _check_compiled_once,
-)
+    *FIRST, _check_writes, _check_gradient, _check_minimum, _check_runs, _check_float32, _check_nan, _check_evaluate,
+    _check_batches, _check_drawn_labels, _check_compiled_once,
+)  # fmt: skip
 QUICK = (_check_start,)
 """Those that compile nothing and take a moment."""

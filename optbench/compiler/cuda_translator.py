@@ -17,22 +17,7 @@ from optbench.compiler import cuda, cuda_inside
 from optbench.compiler.translator import Translator, module_attribute
 from optbench.contract.types import DtypeName
 
-_FUNCTIONS = [
-    "sqrt",
-    "exp",
-    "expm1",
-    "log",
-    "log1p",
-    "sin",
-    "cos",
-    "tan",
-    "tanh",
-    "sinh",
-    "cosh",
-    "atan",
-    "atan2",
-    "floor",
-]
+_FUNCTIONS = "sqrt exp expm1 log log1p sin cos tan tanh sinh cosh atan atan2 floor".split()
 
 
 def _replaced() -> dict:

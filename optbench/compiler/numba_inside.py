@@ -475,8 +475,7 @@ def multiply(context: Any, a: Any, b: Any, out: Any) -> tuple[Any, Callable] | N
         gemm = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.IntType(32), kinds), "numba_xxgemm")
         letter = byte(ord("d" if out.dtype == types.float64 else "s"))
         builder.call(
-            gemm,
-            [letter, right[0], left[0], columns, rows, inner, one, *right[1:], *left[1:], zero, result, distance],
+            gemm, [letter, right[0], left[0], columns, rows, inner, one, *right[1:], *left[1:], zero, result, distance]
         )
         return context.get_dummy_value()
 

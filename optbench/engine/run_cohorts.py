@@ -21,9 +21,7 @@ def run(
 
 
 def run_together(
-    cohorts: Sequence[Cohort],
-    progress: Callable[[int], None] = lambda run_steps: None,
-    stop: Callable[[], bool] = bool,
+    cohorts: Sequence[Cohort], progress: Callable[[int], None] = lambda run_steps: None, stop: Callable[[], bool] = bool
 ) -> list[CohortOutcome]:
     """Run cohorts that differ in nothing but seed, start and lanes: in one launch on a GPU, in turn on the CPU.
 

@@ -68,11 +68,7 @@ def _parse_shard(shard: str) -> tuple[int, int]:
 
 
 def merge_folders(
-    folders: Sequence[Path],
-    out: Path,
-    plugins: Sequence[str | Path],
-    command: str,
-    warn: Callable[[str], None],
+    folders: Sequence[Path], out: Path, plugins: Sequence[str | Path], command: str, warn: Callable[[str], None]
 ) -> int:
     """Copy the cohorts of the folders into ``out``, and write its tables from those that there are. No cohort runs.
 

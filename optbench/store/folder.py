@@ -28,15 +28,7 @@ from optbench.plan.planned_cohorts import PlannedCohort, plan_cohort
 from optbench.plan.spec import COMMON_STAGES, STAGE_SEEDS, Spec
 from optbench.plan.spec_files import make_spec, named_files, parse_spec, read_spec, refuse_unnamed
 from optbench.store import final_tables, schemas
-from optbench.store.atomic_files import (
-    SCRATCH,
-    Note,
-    flush_to_disk,
-    folder_lock,
-    read_bytes,
-    refuse_links,
-    write_text,
-)
+from optbench.store.atomic_files import SCRATCH, Note, flush_to_disk, folder_lock, read_bytes, refuse_links, write_text
 from optbench.store.cohort_files import TABLES, CohortFiles, DamagedFile, compose_tables, encode_cohorts
 from optbench.store.manifest import DamagedManifest, Entry, Manifest, digest_of, read_manifest
 from optbench.store.rows import make_failed_tables, shorten_reason

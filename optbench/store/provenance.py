@@ -41,7 +41,7 @@ def make_provenance(command: str, plan: Plan) -> dict[str, Any]:
         **({"incumbents": list(plan.incumbents)} if plan.incumbents else {}),
         **({"shard": plan.shard} if plan.shard else {}),
         **({"given": given} if (given := _find_given(spec)) else {}),
-        **({} if spec.trials is None else _record_trials(plan)),
+        **({} if spec.trials is None else {"trials": spec.trials, "searched": plan.searched, "ranges": spec.ranges}),
     }
 
 
@@ -51,12 +51,6 @@ def _find_given(spec: Spec) -> dict[str, str]:
     return {
         name: text for name, text in zip(bare, spec.optimizers, strict=True) if name != text and bare.count(name) == 1
     }
-
-
-def _record_trials(plan: Plan) -> dict[str, Any]:
-    """Return the number of trials, and from which ranges they are drawn, as keys of provenance.json."""
-    spec = plan.spec
-    return {"trials": spec.trials, "searched": plan.searched, "ranges": spec.ranges}
 
 
 def describe_budget(spec: Spec) -> str:
