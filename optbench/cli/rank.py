@@ -23,7 +23,7 @@ from optbench.cli.options import (
 )
 from optbench.cli.output import NO, print_json
 from optbench.cli.progress import make_progress
-from optbench.contract.errors import OptbenchError
+from optbench.contract.errors import OptbenchError, shown
 
 if TYPE_CHECKING:
     from optbench.analysis.answer import Answer
@@ -107,10 +107,10 @@ def rank(
     standings: list[Standing] = []
     try:
         with handle_signals(on_kill=stopping.print_exit_text):
-            for each in optimizers:
+            read = [newcomers.Newcomer.read(each, plugin or ()) for each in optimizers]
+            entries = [newcomers.enter(each, folder, against, options.isolation, warn, fast) for each in read]
+            for entry in entries:
                 with make_progress() as watch:
-                    newcomer = newcomers.Newcomer.read(each, plugin or ())
-                    entry = newcomers.enter(newcomer, folder, against, options.isolation, warn, fast)
                     if above is not None and not entry.against:
                         raise OptbenchError("--fail-above needs a reference: --against OPTIMIZER")
                     own = entry.usual_out if out is None else Path(out)
@@ -156,11 +156,16 @@ def rank(
 
 
 def _split_folder(given: list[str]) -> tuple[list[str], Path | None]:
-    """Return the optimizers that were named, and the folder that may stand behind them; None for the atlas."""
+    """Return the optimizers that were named, and the folder that may stand behind them; None for the atlas.
+
+    Raises OptbenchError for what stands twice.
+    """
     last = Path(given[-1])
-    if len(given) > 1 and (last.is_dir() or (not last.suffix and len(last.parts) > 1)):
-        return given[:-1], last
-    return given, None
+    has_folder = len(given) > 1 and (last.is_dir() or (not last.suffix and "/" in given[-1]))
+    optimizers = given[:-1] if has_folder else given
+    if twice := [each for each in optimizers if optimizers.count(each) > 1 or (has_folder and each == given[-1])]:
+        raise OptbenchError(f"{shown(twice[0])} stands twice: name it once")
+    return optimizers, last if has_folder else None
 
 
 def _find_worse(placing: Placing, above: float) -> list[dict[str, Any]]:

@@ -47,15 +47,21 @@ def test_keep_adds_its_runs_to_the_sweep(small_sweep, run):
     (["lion", "SWEEP", "--fast"], "a fast ranking is one on a part of the atlas: leave the folder out"),
     (["sophia_g", "--fast"], "most problems of the atlas draw none: rank it in a sweep on problems that do"),
     (["adam", "nowhere"], "unknown optimizer 'nowhere'"),
+    (["lazy.py", "nowhere"], "unknown optimizer 'nowhere'"),
+    (["adam", "./nowhere/"], "no folder, and so no finished sweep, in 'nowhere'"),
+    (["gd", "gd"], "'gd' stands twice: name it once"),
+    (["gd", "SWEEP", "SWEEP"], "stands twice: name it once"),
     (["gd", "SWEEP", "--fail-above", "x"], "--fail-above: 'x' must be a share such as 5% or 0.05"),
 ])  # fmt: skip
 def test_what_cannot_be_ranked_is_one_line(small_sweep, run, arguments, message):
+    Path("lazy.py").write_text(RULE.format(name="lazy"))
     Path("two.py").write_text(RULE.format(name="lazy") + RULE.format(name="other"))
     Path("none.py").write_text("x = 1\n")
     Path("broken.py").write_text("1 / 0\n")
     code, _, errors = run("rank", *[small_sweep if each == "SWEEP" else each for each in arguments])
     assert code == 2
     assert message in errors
+    assert not Path("ranked").exists()
 
 
 @pytest.mark.parametrize(("result", "code", "message"), [
