@@ -21,7 +21,7 @@ from optbench.atlas.kinds import KINDS, find_kind
 from optbench.catalogue import loader
 from optbench.contract.arguments import Count, Real, checked
 from optbench.contract.errors import OptbenchError, unknown
-from optbench.contract.names import split_levels
+from optbench.contract.names import fill_defaults, split_levels
 from optbench.plan.data_sweep import design_sweep
 from optbench.results.results import load
 from optbench.translation.setting import Setting, describe_in_torch, find_equal
@@ -251,11 +251,15 @@ def tabulate(costs: pd.DataFrame) -> pd.DataFrame:
 def find_family(problem: str, known: Iterable[str]) -> list[str]:
     """Return the problems of the same name, whatever their parameters; else of the same one inside, else of its kind.
 
-    known: those of the atlas. Raises OptbenchError for an unknown problem, and where there is none.
+    known: those of the atlas. Raises OptbenchError for an unknown problem or parameter, and where there is none.
     """
-    own, problems = [name for name, _ in split_levels(problem)], loader.load_all(()).problems
-    if own[-1] not in problems:
-        raise unknown("problem", own[-1], problems)
+    catalogue, typed = loader.load_all(()), split_levels(problem)
+    own = [name for name, _ in typed]
+    for place, (name, given) in enumerate(typed, 1):
+        there = catalogue.problems if place == len(typed) else catalogue.problem_wrappers
+        if name not in there:
+            raise unknown("problem", name, there)
+        fill_defaults("problem", name, given, there[name].parameters)
     levels = {each: [name for name, _ in split_levels(each)] for each in known}
     found = [each for each, names in levels.items() if names == own]
     found = found or [each for each, names in levels.items() if names[-1] == own[-1]]

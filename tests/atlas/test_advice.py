@@ -153,3 +153,18 @@ def test_the_next_step_is_a_sweep_of_the_three_that_a_shell_takes(given, command
     assert set(given.values()) <= set(words)
     code, _, errors = command(*words, "--dry-run")
     assert code == 0, errors
+
+
+@pytest.mark.parametrize(("problem", "message"), [
+    ("mlp(hidde=3)", "unknown parameter of problem mlp 'hidde': did you mean 'hidden'"),
+    ("noizy(mlp)", "unknown problem 'noizy': did you mean 'noisy'"),
+])  # fmt: skip
+def test_a_problem_that_no_sweep_could_run_is_refused(problem, message):
+    with pytest.raises(OptbenchError, match=message):
+        advisor.advise(problem)
+
+
+def test_the_sweep_that_is_printed_runs_as_it_is(command):
+    out = command("advise", "--problem", "convolution(channels=(4, 8))")[1]
+    line = next(line for line in out.splitlines() if "optbench sweep " in line)
+    assert command(*shlex.split(line)[1:], "--dry-run")[0] == 0
