@@ -64,7 +64,8 @@ class Advised:
     table: pd.DataFrame
     """A row an optimizer: place, optimizer, schedule, batch_size, lr, lr_low and lr_high (rates from which to which the
     value stays within a factor of 1.5), ratio (to the best, the geometric mean over the problems, each at most 10),
-    worst (the largest ratio, inf where it was not tried), and torch, what that is in PyTorch."""
+    worst (the largest ratio, inf where it was not tried), limit ("low" or "high" where the rate is at that end of those
+    tried on some problem, else ""), and torch, what that is in PyTorch."""
     problems: tuple[str, ...]
     """The problems of the atlas that it rests on."""
     record: pd.DataFrame
@@ -244,8 +245,23 @@ def tabulate(costs: pd.DataFrame) -> pd.DataFrame:
         gaps = (~close).cumsum()
         close = by_rate.index[close & (gaps == gaps[setting[-1]])]
         numbers = close[0], close[-1], math.exp(means[setting]), math.exp(costs[setting].max())
-        rows.append((place, *setting, *numbers, describe_in_torch(_make_setting(setting))))
-    return pd.DataFrame(rows, columns=["place", *_SETTING, "lr", "lr_low", "lr_high", "ratio", "worst", "torch"])
+        limit = _find_limit(costs[setting[:-1]], setting[-1])
+        rows.append((place, *setting, *numbers, limit, describe_in_torch(_make_setting(setting))))
+    names = ["place", *_SETTING, "lr", "lr_low", "lr_high", "ratio", "worst", "limit", "torch"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _find_limit(by_rate: pd.DataFrame, lr: float) -> str:
+    """Return the end of the search, "low" or "high", at which a rate is the best of what was tried on some problem.
+
+    by_rate: the costs, a row a problem, a column a rate. "" where a worse one was tried on both sides of it.
+    """
+    at = list(by_rate.columns).index(lr)
+    best = by_rate[by_rate[lr] <= by_rate.min(axis=1)]
+    for side, beyond in (("high", at + 1), ("low", at - 1)):
+        if 0 <= beyond < len(RATES) and np.isinf(best.iloc[:, beyond]).any():
+            return side
+    return ""
 
 
 def find_family(problem: str, known: Iterable[str]) -> list[str]:

@@ -41,8 +41,8 @@ def advise(
     advised from the others. Give one of --problem, --data and --kind.
 
     JSON: "table" (a row an optimizer: place, optimizer, schedule, batch_size, lr, lr_low, lr_high, ratio, worst,
-    torch), "problems" (those that it rests on) and "record" (a row a problem: first, three, always, the same _tuned,
-    and kind). A number that is not finite is null.
+    limit, torch), "problems" (those that it rests on) and "record" (a row a problem: first, three, always, the same
+    _tuned, and kind). A number that is not finite is null.
     """
     from optbench.atlas.advisor import advise as find_advice
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -52,6 +52,7 @@ def write_advice(about: About, table: pd.DataFrame, record: pd.DataFrame, width:
     heads = ("try first", "schedule", "batch", "rate", "as good", "from the best", "at worst")
     lines = [*wrap(f"For {about.title}:", width), "", *_lay_out(heads, rows, width), ""]
     lines += [f"{row.place} {row.torch}" for row in table.itertuples()]
+    lines += [part for row in table.itertuples() if row.limit for part in wrap(_describe_limit(row), width)]
     lines += ["", *(part for text in describe_record(record) for part in wrap(text, width)), ""]
     lines += _lay_out(RECORD_HEADINGS, count_record(record), width)
     lines += ["", "A script of PyTorch for the first:", f"    {write_command(table.iloc[0])}"]
@@ -59,6 +60,13 @@ def write_advice(about: About, table: pd.DataFrame, record: pd.DataFrame, width:
         words = ["optbench", "sweep", *about.where, "--optimizers", ", ".join(table["optimizer"])]
         lines += ["To tune these three yourself:", f"    {shlex.join(words)}"]
     return "\n".join([*lines, "", *(part for text in describe_basis(about) for part in wrap(text, width))])
+
+
+def _describe_limit(row: Any) -> str:
+    """Return that a rate is at an end of those that were tried. row: of the table."""
+    end, more = ("upper", "higher") if row.limit == "high" else ("lower", "lower")
+    rate = f"{row.place} {row.optimizer}: rate {number(row.lr)}"
+    return f"{rate} is at the {end} end of those tried on some problem; a {more} one may be better."
 
 
 def _lay_out(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[str]:

@@ -40,6 +40,13 @@ def test_the_settings_with_the_least_mean_logarithm_come_first(costs):
     assert np.isinf(costs.at_rate.loc["a", ("muon", "constant", 16, 1.0)])  # not tried
 
 
+def test_a_rate_at_an_end_of_those_tried_is_said(costs):
+    found = advisor.tabulate(costs.at_rate.loc[["c"]])
+    assert found.set_index("optimizer")["limit"].to_dict() == {"muon": "high", "adamw": "low", "gd": "high"}
+    text = advice_texts.write_advice(advice_texts.About("c", ("c",), None, None), found, advisor.advise("mlp").record)
+    assert "1 muon: rate 0.1 is at the upper end of those tried on some problem; a higher" in text
+
+
 def test_a_tie_goes_to_the_smaller_worst_ratio():
     columns = pd.MultiIndex.from_tuples(
         [("adamw", "constant", 16, 0.1), ("gd", "constant", 16, 0.1)],
