@@ -337,7 +337,7 @@ def _reason_words(left_out: Mapping[str, str]) -> str:
     groups: dict[str, list[str]] = {}
     for name, reason in left_out.items():
         groups.setdefault(reason, []).append(name)
-    return "; ".join(f"{name_some(names)} ({reason})" for reason, names in groups.items())
+    return ", ".join(f"{name_some(names)} ({reason})" for reason, names in groups.items())
 
 
 def _target_text(raw: Raw, y: np.ndarray, classes: int, labels: tuple[str, ...]) -> str:

@@ -50,6 +50,7 @@ def design_sweep(
     chosen = _find_networks(catalogue, model) if model else _choose_problems(loaded.classes)
     problems, short = _add_data(given.get("problems", chosen), text, catalogue.problems)
     classes = _have_classes(problems, loaded.classes, catalogue.problems)
+    of_numbers = "test_loss" if model or "problems" in given else "r2"  # which not all problems have
     design = {
         "problems": problems,
         "labels": short,
@@ -57,7 +58,7 @@ def design_sweep(
         "batch_sizes": [size for size in sizes if size < rows] or "full",
         "schedules": ["constant", "cosine"],
         "learning_rates": "1e-3:1:4",
-        "choose_by": ["test_accuracy" if classes else "test_loss", "time"],
+        "choose_by": ["test_accuracy" if classes else of_numbers, "time"],
         "blocks": 8,
         "holdout": 1 if given.get("folds") in (None, 1) else 4,  # folds are judged by what their blocks report
         "widen": 2,

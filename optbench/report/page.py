@@ -39,7 +39,7 @@ from optbench.results.results import Results, load, with_plain_labels
 from optbench.run.chosen import format_hyperparameters
 from optbench.wording import answers, labels
 from optbench.wording.certainty import state_length
-from optbench.wording.conclusion import conclude
+from optbench.wording.conclusion import choose_model, conclude
 from optbench.wording.decision_texts import describe_decisions
 from optbench.wording.eager_steps import describe_eager
 from optbench.wording.failed_runs import describe_failures
@@ -256,8 +256,8 @@ class Page:
         if not led:
             return {}
         problem = max(led, key=lambda each: sizes[each] if pd.notna(sizes[each]) else 0)
-        if sweep.answer.is_one_table and answers.compare_models(sweep.answer):
-            problem = min(led, key=lambda each: sweep.answer.rows(each)["value"].min())
+        if (model := choose_model(sweep.answer)) in led:
+            problem = model
         found = self.describe_setting(find_start(sweep.answer, problem) or {})
         setting = f"{found['rest']}, {found['rate']}"
         code = next(iter(found["codes"]), None)

@@ -30,6 +30,7 @@ from optbench.store.cohort_files import DamagedFile
 from optbench.store.final_tables import TableReader
 from optbench.store.unknown_minima import fill_unknown
 from optbench.wording.answers import list_own_data
+from optbench.wording.conclusion import choose_model
 from optbench.wording.headlines import headline
 from optbench.wording.labels import name_of, write_math
 from optbench.wording.latex import build_results_table
@@ -342,7 +343,8 @@ class Results(Tables):
         """Return the recommended setting of a problem: its values, its code, and the model that it trains.
 
         Args:
-            problem: its name, or that of its kind, such as "mlp"; None: the only one of the sweep.
+            problem: its name, or that of its kind, such as "mlp"; None: the only one of the sweep, or of the models of
+                your table the one that the answer recommends.
             optimizer: None: what the answer says to start with: the first of the winners, or on your table the quickest
                 of the settings that may be best.
             judge_by: as in ``verdicts``.
@@ -359,7 +361,10 @@ class Results(Tables):
             Best(rosenbrock, gd, lr=0.001, batch_size=full, schedule=constant, epochs=50)
         """
         runs = drop_lost_runs(self.runs)
-        name = choose_problem(problem, {each: self.label_of(each) for each in self.runs["problem"].unique()})
+        names = {each: self.label_of(each) for each in self.runs["problem"].unique()}
+        if problem is None and len(names) > 1 and not runs.empty:
+            problem = choose_model(ask(self, judge_by)) or None
+        name = choose_problem(problem, names)
         own = runs[runs["problem"] == name]
         if own.empty:
             raise OptbenchError(f"best: no run of {shown(name)} has ended")

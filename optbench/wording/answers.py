@@ -56,9 +56,9 @@ def compare_models(answer: Answer) -> str:
         f"{name} {labels.number(row.value)} [{labels.number(row.low)}, {labels.number(row.high)}]"
         for name, row in zip(called, rows.itertuples(), strict=True)
     ]
-    listed = f"{unit} of the best of each: {', '.join(texts)}"
     apart = rows["high"].iloc[0] < rows["low"].iloc[1:].min()
-    return f"{f'{called.iloc[0]} is better' if apart else 'Nothing is told apart'} on this table: {listed}"
+    better = called.iloc[0] if apart else "Neither model" if len(rows) == 2 else "No model"
+    return f"{better} is {'' if apart else 'shown to be '}better on this table ({unit}: {', '.join(texts)})"
 
 
 def describe_problem(answer: Answer, problem: str) -> str:

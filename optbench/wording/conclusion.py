@@ -27,12 +27,26 @@ def conclude(answer: Answer) -> str:
     if len(problems) > 1 and not all(learns_from_table(answer, each) for each in problems):
         text = "" if answer.tables.incumbents else _conclude_over(answer, problems)
         return f"In short: {text}." if text else ""
-    starts = [each for problem in problems if (each := _conclude_on(answer, problem))]
-    if not starts:
+    if (model := choose_model(answer)) and not answer.tables.incumbents:
+        problems = [model]
+    texts = [*filter(None, (_conclude_on(answer, problem) for problem in problems))]
+    return f"In short: {'; '.join(texts)}." if texts else ""
+
+
+def choose_model(answer: Answer) -> str:
+    """Return the model of a table whose setting to start with has the lowest value; "" where values do not compare."""
+    if not compare_models(answer):
         return ""
-    if compare_models(answer) and not answer.tables.incumbents:
-        starts = [min(starts)]
-    return f"In short: {'; '.join(text for _, text in starts)}."
+    return min(answer.best["problem"].unique(), key=lambda problem: _find_value(answer, problem))
+
+
+def _find_value(answer: Answer, problem: str) -> float:
+    """Return the value of what to start with on a problem; infinity where there is nothing."""
+    row, quicker = find_start(answer, problem), None
+    if learns_from_table(answer, problem) and not find_kept(answer, problem):
+        quicker = find_quicker(answer, problem)
+    values = answer.rows(problem).set_index("optimizer")["value"]
+    return math.inf if row is None else float(quicker.value if quicker else values[row["optimizer"]])
 
 
 def _conclude_over(answer: Answer, problems: Sequence[str]) -> str:
@@ -52,32 +66,34 @@ def _conclude_over(answer: Answer, problems: Sequence[str]) -> str:
     return f"on these problems, start with {', '.join(parts)}"
 
 
-def _conclude_on(answer: Answer, problem: str) -> tuple[float, str] | None:
-    """Return the value of what to start with on a problem, and a sentence without its end; None where there is none."""
+def _conclude_on(answer: Answer, problem: str) -> str:
+    """Return a sentence on a problem without its end; "" where there is nothing to start with."""
     row, firsts = find_start(answer, problem), answer.candidates(problem)
     if row is None or not firsts:
-        return None
+        return ""
     where = f"on {answer.label(problem)}, " * (answer.best["problem"].nunique() > 1)
     if problem in answer.unlearned:
-        return math.inf, f"{where}nothing is better than a constant answer"
-    values = answer.rows(problem).set_index("optimizer")["value"]
-    if kept := find_kept(answer, problem):
-        return values[kept], f"{where}keep what you have"
-    quicker = find_quicker(answer, problem) if learns_from_table(answer, problem) else None
-    value = quicker.value if quicker else values[row["optimizer"]]
+        return f"{where}nothing is better than a constant answer"
+    if find_kept(answer, problem):
+        return f"{where}keep what you have"
+    values, value = answer.rows(problem).set_index("optimizer")["value"], _find_value(answer, problem)
     start = f"{where}start with {_say_setting(answer, row)}"
     mine = next(iter(answer.tables.incumbents), "")
     if math.isfinite(values.get(mine, math.nan)):
         luck = ", which may be luck" * (mine in firsts)
         beside = f"{_say_value(answer, problem, value)}, {_say_value(answer, problem, values[mine])} with what you have"
-        return value, f"{start} ({beside}{luck})"
+        return f"{start} ({beside}{luck})"
     others = len(values) - 1
     shown = "nothing tried is shown to be better"
     if len(firsts) == 1 and others:
         shown = f"it is shown to be better than {'the other one' if others == 1 else f'the {others} others'}"
+    elif len(firsts) == len(values) and not answer.list_open(problem):
+        shown = f"{'both' if others == 1 else f'all {len(values)}'} optimizers are equal within 10%"
     if name_unit(answer, problem) in (SAMPLES, PLAIN_LOSS):
-        return value, f"{start}; {shown}"
-    return value, f"{start} ({_say_value(answer, problem, value, ' of the test rows wrong')}); {shown}"
+        return f"{start}; {shown}"
+    constant = answer.constant_of(problem) if name_unit(answer, problem) == ERRORS else math.nan
+    beside = f", {100 * constant:.2g}% if one always says the most frequent class" if math.isfinite(constant) else ""
+    return f"{start} ({_say_value(answer, problem, value, ' of the test rows wrong')}{beside}); {shown}"
 
 
 def _say_setting(answer: Answer, row: Mapping) -> str:
@@ -92,4 +108,6 @@ def _say_setting(answer: Answer, row: Mapping) -> str:
 def _say_value(answer: Answer, problem: str, value: float, wrong: str = " wrong") -> str:
     """Return a value that verdicts are about, in words: "2.9% wrong", "loss 0.31"."""
     unit = name_unit(answer, problem)
-    return f"{100 * value:.2g}%{wrong}" if unit == ERRORS else f"{unit} {labels.number(value)}"
+    if unit == ERRORS:
+        return f"{100 * value:.2g}%{wrong}"
+    return f"R2 {labels.number(1 - value, 2)}" if answer.judge_by == "r2" else f"{unit} {labels.number(value)}"

@@ -150,7 +150,8 @@ def _explain(answer: Answer, problems: Sequence[str]) -> str:
     if any(len(answer.list_open(problem)) > len(answer.list_close(problem)) for problem in problems):
         texts.append("May be best: not told apart")
     if any(len(answer.firsts(problem)) - len(answer.list_open(problem)) > 1 for problem in problems):
-        texts[-1] += " (=: equal within 10%)"
+        many = any(len(answer.candidates(problem)) > FEW for problem in problems)
+        texts[-1] += f" (=: equal within 10%{'; +2: two more' * many})"
     if any(pair_behind(answer, problem) for problem in problems):
         whose = "the samples" if units == [SAMPLES] else "the value"
         texts.append(

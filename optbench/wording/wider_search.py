@@ -36,8 +36,11 @@ def name_limits(edges: pd.DataFrame, problem: str, optimizer: str) -> str:
 def name_ends(edges: pd.DataFrame, pairs: Iterable[tuple[str, str]]) -> str:
     """Return at which ends the settings of some problems and optimizers lie: "rate at the upper end"."""
     rows = [row for pair in pairs for row in _select(edges, *pair).drop_duplicates("parameter").to_dict("records")]
-    ends = dict.fromkeys(f"{_WORDS.get(row['parameter'], row['parameter'])} {_ENDS[row['side']]}" for row in rows)
-    return join_with_and([*ends]) if ends else ""
+    sides: dict[str, list[str]] = {}
+    for row in rows:
+        sides.setdefault(_WORDS.get(row["parameter"], row["parameter"]), []).append(_ENDS[row["side"]])
+    ends = [f"{word} {each[0] if len({*each}) == 1 else 'at either end'}" for word, each in sides.items()]
+    return join_with_and(ends) if ends else ""
 
 
 def _select(edges: pd.DataFrame, problem: str, optimizer: str) -> pd.DataFrame:

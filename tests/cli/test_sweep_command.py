@@ -264,7 +264,7 @@ def test_the_sweep_of_a_table(run):
     assert said.startswith("customers.csv: 54 training, 18 validation and 18 test rows, 2 features, target column ")
     assert "columns left out: id (numbers the rows)" in said
     assert "status has 3 classes: softmax regression and an MLP, 2 epochs each, judged by test_accuracy" in said
-    assert " softmax errors 0." in said and "on this table: errors of the best of each: " in said
+    assert " softmax errors 0." in said and "better on this table (errors: " in said
     runs = Path("mine/runs.parquet").read_bytes()
     assert run(*command)[0] == 0 and Path("mine/runs.parquet").read_bytes() == runs
     code, out, err = run("sweep", "--data", "customers.csv", "--target", "status", "--dry-run")

@@ -85,7 +85,7 @@ def test_features_are_those_of_scikit_learn(missing, ending):
         told = [fill, f"missing texts are a level of their own: port ({holes})"]
     ports = 3 + (missing != "drop")
     told.append(f"texts as columns of 0 and 1, one for each level: port ({ports}), sex (2), class (3)")
-    assert d.notes == (*told, "columns left out: fare2 (as asked); id (numbers the rows); unit (constant)")
+    assert d.notes == (*told, "columns left out: fare2 (as asked), id (numbers the rows), unit (constant)")
     assert "; ".join(d.notes) in d.text and d.text.endswith("numbers standardized by the training rows")
 
 
@@ -216,7 +216,7 @@ def test_constant_and_wide_tables():
     wide = pd.DataFrame(RNG.standard_normal((20, 1500)), columns=[f"gene {i}" for i in range(1500)])
     wide.assign(same=0.1, gone=np.nan, y=wide["gene 0"] > 0).to_parquet("wide.parquet")
     d = datasets.load("wide.parquet")
-    assert d.x.shape == (12, 1500) and "columns left out: gone (no values); same (constant)" in d.text
+    assert d.x.shape == (12, 1500) and "columns left out: gone (no values), same (constant)" in d.text
     assert d.classes == 2 and "1 is True" in d.text
     d = datasets.load(save_arrays(np.full((20, 2), 0.1), np.arange(20) / 3))
     assert d.x.shape == (12, 2) and np.abs(d.x).max() < 1e-12 and np.abs(d.x_test).max() < 1e-12

@@ -41,7 +41,7 @@ def problems_of(spec):
     [
         ("status", ["softmax", "mlp"], "test_accuracy", "status has 3 classes: softmax regression and an MLP, "),
         ("plan", ["logistic", "mlp"], "test_accuracy", "plan has 2 classes: logistic regression and an MLP, "),
-        (None, ["least_squares", "mlp"], "test_loss", "price is a number: least squares "),
+        (None, ["least_squares", "mlp"], "r2", "price is a number: least squares "),
     ],
 )
 def test_the_target_chooses_problems_and_measure(target, problems, measure, words):
@@ -53,7 +53,7 @@ def test_the_target_chooses_problems_and_measure(target, problems, measure, word
     assert parse_spec(spec.to_toml()) == spec
     *facts, kind = describe_sweep(spec)
     assert kind.startswith(words) and kind.endswith(f"60 epochs each, judged by {measure}")
-    assert "customer_id (numbers the rows); name (200 different texts); day (dates or times, " in " ".join(facts)
+    assert "customer_id (numbers the rows), name (200 different texts), day (dates or times, " in " ".join(facts)
 
 
 @pytest.mark.parametrize(

@@ -133,14 +133,14 @@ def test_measures_that_were_asked_for_are_told_and_values_stand_where_the_rankin
     assert describe_measure(answer).startswith("Compared by 1 - macro F1 on test data.")
 
 
-@pytest.mark.parametrize(("shift", "words"), [(0.0, "Nothing is told apart"), (0.3, "p is better")])
+@pytest.mark.parametrize(("shift", "words"), [(0.0, "Neither model is shown to be better"), (0.3, "p is better")])
 def test_models_of_one_table_are_compared_and_not_ranked(shift, words):
     runs = planted(["gd", "adam"])
     noise = 0.01 * np.random.default_rng(0).standard_normal(len(runs))
     runs["test_accuracy"] = 0.9 + noise - shift * (runs["problem"] == "q")
     facts = pd.DataFrame({"problem": ["p", "q"], "constant_answer": "yes", "digest": "d", "data": "mine.csv: 9 rows"})
     text = compare_models(answer_of(runs, [], "test_accuracy", problems=facts))
-    assert text.startswith(f"{words} on this table: errors of the best of each: ") and "rank" not in text
+    assert text.startswith(f"{words} on this table (errors: ") and "rank" not in text
     other = answer_of(runs, [], "test_accuracy", problems=facts.assign(digest=["d", "e"]))
     assert describe_order(other) == ""
 
