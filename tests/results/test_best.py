@@ -56,6 +56,16 @@ def test_it_is_the_setting_of_the_winner(results):
     assert again.status == "ok"
 
 
+def test_of_the_models_of_a_table_it_is_the_one_that_the_answer_names(table):
+    rows = table[1][["age", "spent"]].dropna()
+    rows["bill"] = 2 * rows["age"] + rows["spent"]
+    found = optbench.sweep(data=rows, target="bill", optimizers=["gd", "momentum"], **SMALL | {"epochs": 60})
+    said = " ".join(str(found).split()).partition("In short: on ")[2]
+    best = found.best()
+    assert found.judge_by == "r2" and {"least_squares", "mlp"} == {*map(found.label_of, found.runs["problem"].unique())}
+    assert said.startswith(f"{found.label_of(best.problem)}, start with {best.optimizer} at learning rate {best.lr:g}")
+
+
 @pytest.mark.parametrize("seed", [0, slow(3)])
 def test_a_model_is_the_sweeps_run_of_that_seed(results, table, seed):
     """And predicts for rows of the user's table what the run was measured by."""
