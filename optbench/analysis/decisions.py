@@ -26,6 +26,8 @@ NEAR, POINTS = 1.1, 0.01
 """How far from the best rate others are as good: a ratio, or a share of errors."""
 _LEAST = 2
 """Runs of a bin of rates, and bins beside that of the best."""
+_LOSSES = 2.0
+"""The factor in the loss within which rates that err as often are as good."""
 _BIN = math.log(3)
 """The width of a bin of rates, in logarithms."""
 _STEADY = 0.9
@@ -157,7 +159,12 @@ def find_seconds(answer: Answer, problem: str) -> Seconds | None:
 
 
 def find_kept(answer: Answer, problem: str) -> str:
-    """Return what the user has, where it may be the best of a problem and is within a factor of NEAR of it; else ""."""
+    """Return what the user has, where it may be the best of a problem and is within a factor of NEAR of it; else "".
+
+    Nothing is to be kept where nobody is better than a constant answer.
+    """
+    if problem in answer.unlearned:
+        return ""
     candidates, values = answer.candidates(problem), answer.rows(problem).set_index("optimizer")["value"]
     near = [name for name in answer.tables.incumbents if name in candidates and values[name] <= NEAR * values.min()]
     return min(near, key=values.__getitem__, default="")
@@ -215,6 +222,9 @@ def find_good_rates(answer: Answer, problem: str) -> Rates | None:
     if len(means) <= _LEAST:
         return None
     good = means["value"] <= means["value"].min() + (POINTS if points else math.log(NEAR))
+    if points:  # a network may be right as often with weights that have blown up
+        losses = _bin_rates(answer, row, column=_name_loss(answer.runs)).reindex(means.index)["value"]
+        good &= losses <= losses[good].min() + math.log(_LOSSES)
     place = int(np.argmin(means["value"]))
     first = last = place
     while first > 0 and good.iloc[first - 1]:
@@ -257,16 +267,24 @@ def _find_difference(one: str, other: str) -> tuple[str, object, object] | None:
     return (keys[0], values[0].get(keys[0]), values[1].get(keys[0])) if len(keys) == 1 else None
 
 
+def _name_loss(runs: pd.DataFrame) -> str:
+    """Return the column of the loss that runs end with: on validation data, where they have it."""
+    name = "validation_loss_final"
+    return name if name in runs and runs[name].notna().any() else "loss_final"
+
+
 def _bin_rates(
-    answer: Answer, row: Mapping, scale: Callable[[pd.Series], pd.Series] = lambda value: value
+    answer: Answer, row: Mapping, scale: Callable[[pd.Series], pd.Series] = lambda value: value, column: str = ""
 ) -> pd.DataFrame:
     """Return the tuning runs at a row's setting but for its rate, by bin of rates: value (mean), low, high, count.
 
-    scale: what the mean is taken of, a function of the logarithm. Bins with a single run are left out.
+    scale: what the mean is taken of, a function of the logarithm. column: of which; by default of what verdicts are
+    about. Bins with a single run are left out.
     """
     coded = answer.coded
     tuning = coded.stage == TUNES
-    runs = answer.runs.iloc[coded.row[tuning]].assign(value=coded.judged[tuning])
+    runs = answer.runs.iloc[coded.row[tuning]]
+    runs = runs.assign(value=np.log(runs[column]) if column else coded.judged[tuning])
     for key in ("problem", "optimizer", "batch_size", "schedule"):
         runs = runs[runs[key] == row[key]]
     bins = runs[["lr"]].assign(bin=np.round(np.log(runs["lr"]) / _BIN), value=scale(runs["value"])).dropna()

@@ -46,7 +46,7 @@ class Incumbent:
         lane, schedule = self.lane, self.lane.schedule
         name = names.parse(self.optimizer.name)[1][names.INNER]
         text = f"what you have: {name}, lr={names.number_text(lane.lr)}, batch {self.batch_size}, {schedule.text}"
-        text += "" if self.epochs is None else f", epochs {self.epochs:g}"
+        text += ", as many epochs as the others" if self.epochs is None else f", epochs {self.epochs:g}"
         if isinstance(self.optimizer, Eager):  # its name says what it is
             return text
         setting = Setting(find_base(self.optimizer), lane.hyperparameters, lane.lr, schedule, self.batch_size, epochs=1)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from optbench.analysis import hyperparameter_columns
@@ -211,7 +212,8 @@ def make_best(
     size: int | str = "full" if row["full_batch"] else int(row["batch_size"])
     schedule, dtype = str(row["schedule"]), str(row["dtype"])
     folds = count_folds(runs)
-    its_own = [row.get(name) == value for name, value in zip(edges["parameter"], edges["value"], strict=True)]
+    pairs = zip(edges["parameter"], edges["value"], strict=True)
+    its_own = np.array([row.get(name) == value for name, value in pairs], bool)
     limits = describe_limits(edges[its_own], problem, optimizer)
     return Best(
         problem, loader.base_name(optimizer), rate, size, schedule, values, budget, dtype, folds, digest, codes, limits

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from optbench.analysis import varied_hyperparameters
 from optbench.analysis.answer import Answer
 from optbench.analysis.decisions import find_kept, find_quicker, find_start, learns_from_table
+from optbench.contract.columns import is_gain
 from optbench.wording import labels
 from optbench.wording.answers import compare_models
 from optbench.wording.headlines import rank_candidates
-from optbench.wording.judged import ERRORS, FEW_PROBLEMS, PLAIN_LOSS, SAMPLES, name_unit
+from optbench.wording.judged import ERRORS, FEW_PROBLEMS, PLAIN_LOSS, SAMPLES, name_metric, name_unit
 
 
 def conclude(answer: Answer) -> str:
@@ -73,7 +74,8 @@ def _conclude_on(answer: Answer, problem: str) -> str:
         return ""
     where = f"on {answer.label(problem)}, " * (answer.best["problem"].nunique() > 1)
     if problem in answer.unlearned:
-        return f"{where}nothing is better than a constant answer"
+        always = _say_value(answer, problem, answer.constant_of(problem))
+        return f"{where}nothing is shown to be better than a constant answer ({always}{_say_own(answer, problem)})"
     if find_kept(answer, problem):
         return f"{where}keep what you have"
     values, value = answer.rows(problem).set_index("optimizer")["value"], _find_value(answer, problem)
@@ -81,8 +83,7 @@ def _conclude_on(answer: Answer, problem: str) -> str:
     mine = next(iter(answer.tables.incumbents), "")
     if math.isfinite(values.get(mine, math.nan)):
         luck = ", which may be luck" * (mine in firsts)
-        beside = f"{_say_value(answer, problem, value)}, {_say_value(answer, problem, values[mine])} with what you have"
-        return f"{start} ({beside}{luck})"
+        return f"{start} ({_say_value(answer, problem, value)}{_say_own(answer, problem)}{luck})"
     others = len(values) - 1
     shown = "nothing tried is shown to be better"
     if len(firsts) == 1 and others:
@@ -94,6 +95,15 @@ def _conclude_on(answer: Answer, problem: str) -> str:
     constant = answer.constant_of(problem) if name_unit(answer, problem) == ERRORS else math.nan
     beside = f", {100 * constant:.2g}% if one always says the most frequent class" if math.isfinite(constant) else ""
     return f"{start} ({_say_value(answer, problem, value, ' of the test rows wrong')}{beside}); {shown}"
+
+
+def _say_own(answer: Answer, problem: str) -> str:
+    """Return the value of what the user has, "; with what you have 9.2% wrong"; "" where there is none."""
+    mine = next(iter(answer.tables.incumbents), "")
+    value = answer.rows(problem).set_index("optimizer")["value"].get(mine, math.nan)
+    if not math.isfinite(value):
+        return ""
+    return f"; with what you have {_say_value(answer, problem, value)}"
 
 
 def _say_setting(answer: Answer, row: Mapping) -> str:
@@ -110,4 +120,6 @@ def _say_value(answer: Answer, problem: str, value: float, wrong: str = " wrong"
     unit = name_unit(answer, problem)
     if unit == ERRORS:
         return f"{100 * value:.2g}%{wrong}"
-    return f"R2 {labels.number(1 - value, 2)}" if answer.judge_by == "r2" else f"{unit} {labels.number(value)}"
+    if is_gain(answer.judge_by) and unit not in (SAMPLES, PLAIN_LOSS):
+        return f"{name_metric(answer.judge_by, problem in answer.macro, '', '')} {labels.number(1 - value)}"
+    return f"{unit} {labels.number(value)}"

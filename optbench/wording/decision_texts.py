@@ -117,10 +117,13 @@ def _describe_quicker(answer: Answer, problem: str) -> list[str]:
         return []
     seconds = [_write_seconds(each) for each in (quicker.seconds, quicker.recommended_seconds)]
     value, lowest = (labels.number(each, 3) for each in (quicker.value, quicker.recommended_value))
+    lead = f"which has the lowest value ({lowest}) and is not shown to be better"
+    if quicker.recommended_value >= quicker.value:  # each is measured where it was compared with its like
+        lead = f"which is not shown to be better ({lowest})"
     return [
         f"training takes about {seconds[0]} with {write_setting(answer, quicker.setting)} "
         f"({name_unit(answer, problem)} {value}), {seconds[1]} with {write_setting(answer, quicker.recommended)}, "
-        f"which has the lowest value ({lowest}) and is not shown to be better{_ESTIMATED}"
+        f"{lead}{_ESTIMATED}"
     ]
 
 

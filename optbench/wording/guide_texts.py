@@ -123,8 +123,8 @@ def describe_section(name: str, answer: Answer, table: pd.DataFrame) -> list[str
             "Each row is an optimizer, the best mean rank first; each column a kind of problem",
             f"A number says how many times the {unit} of a problem's best optimizer it takes, each tuned: a geometric "
             "mean over the problems of the kind",
-            "Colors say what is shown, not how large the number is: an optimizer may be the best where none is shown to "
-            "be more than 5% ahead of it, and of two with the same number the noisier is less often shown to be behind",
+            "Colors say what is shown, not how large the number is: an optimizer may be the best where none is shown "
+            "to be more than 5% ahead of it, and of two with like numbers the noisier is less often shown to be behind",
         ],
         "kinds": [
             "A problem is open where several optimizers may be the best; a kind is, too, where nobody may be on all of "

@@ -112,7 +112,8 @@ def compare_with_incumbent(answer: Answer) -> str:
                 f"{answer.label(leader)} {verb} {_invert(pair)} the {unit} of what you have on {name}{perhaps}"
             )
         if lengths := find_lengths(answer, problem):
-            text = f"what you have runs {labels.number(lengths[0])} epochs, the others {labels.number(lengths[1])}"
+            own, others = map(labels.number, lengths)
+            text = f"what you have runs {own} epochs, the others {others} (--epochs {own}: all of them as long)"
             ran.setdefault(text, []).append(name)
     found += [f"{text} on {join_with_and(where)}" for text, where in ends.items()]
     found += [f"{text}{f' on {join_with_and(where)}' * (len(ran) > 1)}" for text, where in ran.items()]

@@ -50,6 +50,15 @@ def test_the_range_of_rates_that_are_as_good(first, last):
     assert (rates.low, rates.high) == (RATES[first], RATES[last]) and not rates.points
 
 
+def test_rates_that_err_as_seldom_and_blow_the_loss_up_are_none_of_them():
+    """All rates are right on 90%; the loss is 1 up to the sixth rate, and 100 beyond."""
+    runs = staged_table(lambda *_: 0.0, rates=RATES, blocks=4)
+    runs["loss_final"] = np.where(runs["lr"] <= RATES[5], 1.0, 100.0)
+    runs["test_accuracy"] = 0.9 + 1e-3 * np.array([math.sin(17 * seed) for seed in runs["seed"]])
+    rates = find_good_rates(answer_of(runs, [], "test_accuracy", choose_by=("test_accuracy",)), "p")
+    assert rates.points and (rates.low, rates.high) == (RATES[0], RATES[5])
+
+
 def test_one_good_rate_is_no_range_that_leaves_it_out():
     """On the first screen another rate was lucky: a range without the recommended rate is no advice."""
 
@@ -148,7 +157,7 @@ def test_what_may_be_best_and_has_a_much_higher_value_is_neither_kept_nor_starte
     assert find_kept(answer, "p") == "" and find_start(answer, "p")["optimizer"] == "adam"
     title = "Nothing is shown to be better than what you have on p (though adam has 0."
     assert text.startswith(title) and " its loss) In short: " in text
-    assert re.search(r"In short: start with adam at .* with what you have, which may be luck\)", text)
+    assert re.search(r"In short: start with adam at .*; with what you have loss \S+, which may be luck\)", text)
 
 
 @pytest.mark.parametrize("kept", [True, False])

@@ -159,7 +159,9 @@ def test_runs_of_a_length_of_their_own(tmp_path):
     run = found.runs[found.runs["optimizer"] == "variant(momentum)"].iloc[0]
     setting = {"lr": 0.1, "batch_size": 4, "schedule": "cosine", "epochs": 9, "seed": int(run["seed"])}
     assert run["loss_final"] == pytest.approx(optbench.minimize(DATA, optimizer="momentum", **setting).fun, rel=1e-12)
-    assert headline(found.ask()).endswith("; what you have runs 9 epochs, the others 4")
+    assert headline(found.ask()).endswith(
+        "; what you have runs 9 epochs, the others 4 (--epochs 9: all of them as long)"
+    )
     again = optbench.sweep(tmp_path / "chosen.toml", seeds=1, workers=1).runs
     assert dict(zip(again["optimizer"], again["epochs"], strict=True)) == {"gd": 4, "variant(momentum)": 9}
 
@@ -194,14 +196,22 @@ def test_a_batch_size_is_asked_for_where_there_are_several():
 )
 def test_a_line_says_what_was_understood(have, in_torch):
     (note,) = plan_of(have=f"{have}, batch 4, cosine").notes
-    assert note.startswith(f"what you have: {have}, batch 4, cosine(final=0.0): ") and note.endswith(in_torch)
+    assert note.startswith(
+        f"what you have: {have}, batch 4, cosine(final=0.0), as many epochs as the others: "
+    ) and note.endswith(in_torch)
 
 
 @pytest.mark.parametrize(
     ("have", "meant"),
     [
-        ("SGD(lr=0.01, momentum=0.9), batch 4", "heavy_ball, lr=0.01, batch 4, constant: torch.optim.SGD(lr=0.01, mom"),
-        ("AdamW(eps=1e-6), b4, lr=0.01", "adamw(eps=1e-06), lr=0.01, batch 4, constant: torch.optim.AdamW("),
+        (
+            "SGD(lr=0.01, momentum=0.9), batch 4",
+            "heavy_ball, lr=0.01, batch 4, constant, as many epochs",
+        ),
+        (
+            "AdamW(eps=1e-6), b4, lr=0.01",
+            "adamw(eps=1e-06), lr=0.01, batch 4, constant, as many epochs",
+        ),
         ("SGD(momentum=0.9, nesterov=True), b4, lr=0.01", "nesterov, lr=0.1, batch 4"),
     ],
 )

@@ -50,6 +50,10 @@ def test_it_is_the_setting_of_the_winner(results):
     assert all(word in best.code("pytorch") for word in ("customers.csv", "SimpleImputer"))
     assert "\noptimizer = optax." in best.code("optax")
     assert results.best("least_squares", "momentum").optimizer == "momentum"
+    one = optbench.sweep(
+        problems="rosenbrock", optimizers=["gd"], learning_rates=[0.001], batch_sizes="full", steps=5, seeds=2
+    )
+    assert one.best().limits == "", "nothing is at a limit of one rate"
     assert results.best_params[best.problem] == best.params
     assert best.params["optimizer"] == best.optimizer
     again = optbench.minimize("rosenbrock", **results.best("rosenbrock").params)
