@@ -481,11 +481,9 @@ def _signature_parts(
     taken = next((key for key in values if columns.is_taken(key)), None)
     if taken:
         raise PluginError(f"{owner}: {taken!r} is the name of a column of the tables; choose another")
-    taken = next(
-        (key for key in (*slots, *values, *stages) if key in {*STEP_INPUTS, *RANDOM, KEY, *Sizes._fields}), None
-    )
+    taken = next((key for key in (*slots, *values, *stages) if key in {*STEP_INPUTS, KEY, *GIVEN}), None)
     if taken:
-        raise PluginError(f"{owner}: {taken!r} is a number that a rule may ask for; choose another name")
+        raise PluginError(f"{owner}: {taken!r} is what a rule may ask for, behind lr; choose another name")
     idle = next((name for name in stages if name not in scalars), None)
     if idle:
         raise PluginError(f"{owner}: {idle!r} is computed but is no argument of the rule")

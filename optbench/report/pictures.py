@@ -56,11 +56,16 @@ def _caption_curves(data: ReportData, problem: str) -> str:
         "evaluations are close together in the last fifth of a run, a line ends at the mean over them. Markers only "
         "distinguish the lines; names stand in the order of their ends. What verdicts judge is marked: the target, or "
         "the last fifth of a run in gray.",
-        "Verdicts and their ratios are over blocks, each with a setting of its own, and may order the lines otherwise."
+        f"Verdicts and their ratios are geometric means over {_name_units(data)}, and may order the lines otherwise."
         if data.answer.drawn_anew
         else "",
         _describe_colors(data, problem, "Gray: the medians of the others."),
     )
+
+
+def _name_units(data: ReportData) -> str:
+    """Return what verdicts are means over: seeds in common, or blocks that tune by themselves."""
+    return "seeds in common" if data.answer.in_common else "blocks, each with a setting of its own"
 
 
 def _caption_rates(data: ReportData, problem: str) -> str:

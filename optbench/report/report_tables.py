@@ -386,17 +386,14 @@ LATEX = {
     },
 }  # fmt: skip
 """The columns of each table in LaTeX, with their headings; settings have hyperparameters besides."""
-_OVER_BLOCKS, _OF_SETTINGS = (
-    "over blocks of seeds, as in results.tex",
-    "over the fresh seeds of the recommended setting",
-)
+_AS_RESULTS, _OF_SETTINGS = "as in results.tex", "over the fresh seeds of the recommended setting"
 ABOUT = {
-    "winners": f"value, low and high are {_OVER_BLOCKS}; ratio is the rival's over the winner's; samples are expected "
+    "winners": f"value, low and high are {_AS_RESULTS}; ratio is the rival's over the winner's; samples are expected "
     f"ones, {_OF_SETTINGS}",
-    "settings": f"median, low and high are {_OF_SETTINGS}, so they differ from results.tex, which is over blocks",
+    "settings": f"median, low and high are {_OF_SETTINGS}; results.tex has geometric means",
     "verdicts": "ratio, low and high are b over a; the intervals of a problem hold at once",
-    "ranking": f"value, low and high are {_OVER_BLOCKS}, infinite where no run reaches the target, and bounds where "
-    "none does in some block (unreached of them), in the rows all the mean rank; ratio is that of values over the "
+    "ranking": f"value, low and high are {_AS_RESULTS}, infinite where no run reaches the target, and bounds where "
+    "some seed or block misses it (unreached of them), in the rows all the mean rank; ratio is that of values over the "
     "first's; seconds are of training, without evaluations; memory is bytes of state for each parameter",
     "costs": f"expected samples until so much of the first gap is left, {_OF_SETTINGS}",
 }

@@ -122,7 +122,10 @@ def describe_sides(found: Comparison) -> Iterator[str]:
         yield f"compared: each side as it was tuned, by {measure}, {blocks}on {seeds} in common that chose nothing"
     if by != SECONDS:
         which = "for all rows at once" if len(rows) > 1 else "of one row"
-        yield f"intervals of {100 * found.level:.4g}%, {which}"
+        a, b = found.sides
+        pair = by == TUNED and a["folder"] == b["folder"]
+        beside = "; the answer's are for all comparisons with the best: choose beforehand which to quote" * pair
+        yield f"intervals of {100 * found.level:.4g}%, {which}{beside}"
     unequal = rows[(rows["trials_a"] != rows["trials_b"]) & ~rows[["a", "b"]].isin(found.untuned).any(axis=1)]
     if len(unequal) and by == TUNED:
         row = unequal.iloc[0]

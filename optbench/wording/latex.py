@@ -141,7 +141,7 @@ def _write_cell(row: pd.Series, mark: str) -> tuple[str, str]:
 
 
 def bounded(row: Mapping, text: str) -> str:
-    """Return a number in LaTeX, as a bound where in some block no run reached the target; "never" where none did.
+    """Return a number in LaTeX, as a bound where some seed or block missed the target; "never" where all did.
 
     row: of `Answer.ranking`.
     """
@@ -191,7 +191,8 @@ def _write_caption(answer: Answer, names: list[str], total: int) -> str:
     if (shown["reached"] == 0).any():
         text += " never: no run reached the target."
     if ((shown["unreached"] > 0) & (shown["reached"] > 0)).any():
-        text += " ${>}$: a bound, as in some block no run reached the target."
+        missed = "on some seed the target was missed" if answer.in_common else "in some block no run reached the target"
+        text += f" ${{>}}$: a bound, as {missed}."
     limits = shown.loc[shown["limit"], ["problem", "optimizer"]].itertuples(index=False)
     where = [
         f"{answer.label(name)} on {answer.label(problem)} ({name_limits(answer.edges, problem, name)})"
