@@ -68,8 +68,9 @@ def test_the_answer_that_the_readme_quotes_is_that_of_the_committed_report():
     quoted, *_ = re.findall(r"^```text\n(.*?)^```$", TEXT, flags=re.M | re.S)  # the others: tests/test_docs.py
     answer = (ROOT / "reports" / "sweep" / "answer.txt").read_text(encoding="utf-8")
     assert quoted in answer
-    headline = " ".join(answer.split("\n\n")[0].split())
-    assert headline in " ".join((ROOT / "reports" / "sweep" / "report" / "index.html").read_text("utf-8").split())
+    page = " ".join((ROOT / "reports" / "sweep" / "report" / "index.html").read_text("utf-8").split())
+    title, in_short = " ".join(answer.split("\n\n")[0].split()).split(" In short: ")
+    assert title in page and f"In short: {in_short}" in page
 
 
 def test_the_examples_of_the_pages_are_those_of_the_committed_sweep():
