@@ -177,6 +177,7 @@ def test_the_reference_is_among_those_on_fresh_seeds(small_sweep, workplace, mon
     assert set(found.confirmed["b"]) == {"momentum"}
 
 
+@pytest.mark.slow
 def test_versions_of_an_optimizer_are_counted_and_told(small_sweep, workplace):
     file = Path("clone.py")
     for every in (1, 2):

@@ -91,6 +91,7 @@ def test_initialization_has_the_spread_it_says(initialization, deviation):
     assert (bias == 0).all() and (last_bias == 0).all()
 
 
+@pytest.mark.slow
 def test_layers_before_a_normalization_are_scale_invariant():
     """f(c w) = f(w), so the gradient is orthogonal to w, and that at c w is 1/c of it."""
     problem = problem_of("scale_invariant_mlp(hidden=(20, 20))")
