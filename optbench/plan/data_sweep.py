@@ -8,6 +8,8 @@ from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from optbench import datasets
 from optbench.catalogue import loader
 from optbench.contract import names
@@ -30,6 +32,8 @@ _WORDS = {
 _WORK = 1.5e6
 _MOST_EPOCHS = 60
 _FEW_ROWS = 2000
+_MOST_ROWS = 0.9
+"""The share of one class from which accuracy says little."""
 
 
 def design_sweep(
@@ -179,6 +183,10 @@ def describe_sweep(spec: Any) -> list[str]:
         data = datasets.load(text)
         if data.digest and data.preparation:
             lines += [*data.lines, _describe_kind(data.preparation, data.classes, problems, spec)]
+            usual = np.bincount(data.y.astype(int)).max() / len(data.y) if data.classes else 0.0
+            if usual >= _MOST_ROWS and spec.judge_by == "test_accuracy":
+                measures = "balanced_accuracy, f1 or auc" if data.classes == 2 else "balanced_accuracy or f1"
+                lines.append(f"one class has {usual:.0%} of the rows: --judge-by {measures} tells more than accuracy")
     return lines
 
 

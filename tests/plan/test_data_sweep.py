@@ -73,6 +73,15 @@ def test_what_is_a_class_and_what_a_number(values, problem):
         assert as_number.judge_by == "test_loss" and problems_of(as_number) == ["least_squares", "mlp"]
 
 
+@pytest.mark.parametrize(("rare", "told"), [(4, True), (24, False)])
+def test_a_rare_class_is_told_that_accuracy_says_little(rare, told):
+    table = X.assign(y=[int(i * rare // ROWS != (i + 1) * rare // ROWS) for i in range(ROWS)])
+    assert table["y"].sum() == rare
+    lines = describe_sweep(make_spec({"data": table}))
+    assert lines[-1].endswith("% of the rows: --judge-by balanced_accuracy, f1 or auc tells more than accuracy") == told
+    assert "tells more" not in " ".join(describe_sweep(make_spec({"data": table, "judge_by": "auc"})))
+
+
 def test_files_tables_and_pairs_are_the_same_data():
     specs = [
         make_spec({"data": CUSTOMERS, "target": "status"}),
