@@ -74,7 +74,7 @@ def name_unit(answer: Answer, problem: str) -> str:
         return SAMPLES if math.isfinite(answer.targets.get(problem, math.nan)) else PLAIN_LOSS
     if answer.judge_by == LOSS or problem in answer.without:
         return PLAIN_LOSS
-    return ERRORS if "accuracy" in answer.judge_by else name_metric(answer.judge_by, problem in answer.macro)
+    return ERRORS if "accuracy" in answer.judge_by else name_metric(answer.judge_by, problem in answer.macro, where="")
 
 
 def name_goal(answer: Answer, problem: str) -> str:

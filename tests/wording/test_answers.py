@@ -128,7 +128,7 @@ def test_measures_that_were_asked_for_are_told_and_values_stand_where_the_rankin
     answer = answer_of(runs, [], "f1", choose_by=("f1", "test_loss"), problems=facts)
     assert [name_unit(other, "p") for other in answer.others.values()] == ["test loss"]
     value = answer.ranking.loc[answer.ranking["optimizer"] == "adam", "value"].iloc[0]
-    assert f"adam is best (1 - macro F1 on test data {value:.3g})" in describe_problem(answer, "p")
+    assert f"adam is best (1 - macro F1 {value:.3g})" in describe_problem(answer, "p")
     assert "× the 1 - macro F1" in describe_problem(answer, "p")
     assert describe_measure(answer).startswith("Compared by 1 - macro F1 on test data.")
 
