@@ -1,7 +1,13 @@
 """Run cohorts on the device that each names."""
 
+import ctypes
+import importlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import scipy
 
 from optbench.contract import process_state
 from optbench.contract.errors import in_one_line
@@ -9,9 +15,15 @@ from optbench.engine.cohort import Cohort
 from optbench.engine.outcome import CohortOutcome
 
 
-def run(
-    cohort: Cohort, progress: Callable[[int], None] = lambda run_steps: None, stop: Callable[[], bool] = bool
-) -> CohortOutcome:
+def _ignore(run_steps: int) -> None:
+    pass
+
+
+def _never() -> bool:
+    return False
+
+
+def run(cohort: Cohort, progress: Callable[[int], None] = _ignore, stop: Callable[[], bool] = _never) -> CohortOutcome:
     """Run all lanes of a cohort from the same start point on the same mini-batches.
 
     ``progress`` is called with the number of run-steps made; ``stop`` is asked about ten times a second whether to
@@ -21,7 +33,7 @@ def run(
 
 
 def run_together(
-    cohorts: Sequence[Cohort], progress: Callable[[int], None] = lambda run_steps: None, stop: Callable[[], bool] = bool
+    cohorts: Sequence[Cohort], progress: Callable[[int], None] = _ignore, stop: Callable[[], bool] = _never
 ) -> list[CohortOutcome]:
     """Run cohorts that differ in nothing but seed, start and lanes: in one launch on a GPU, in turn on the CPU.
 
@@ -67,7 +79,24 @@ def limited_threads() -> Iterator[None]:
 
     The limits are those of contract/process_state.py. They reach the BLAS libraries that are loaded by then.
     """
-    import scipy.linalg  # noqa: F401  whose BLAS numba calls at the first product of matrices
-
+    _load_blas()
     with process_state.limited_threads():
         yield
+
+
+@cache
+def _load_blas() -> None:
+    """Load SciPy's BLAS, which numba calls at the first product of matrices.
+
+    A wheel of SciPy has it as a file of its own, which loads in 2 ms. To import scipy.linalg, as elsewhere, takes 0.09
+    s, which is 5% of a single run in a new process (measured), and hangs in a process that was forked while another
+    thread imported.
+    """
+    files = list((Path(scipy.__file__).parents[1] / "scipy.libs").glob("libscipy_openblas*"))
+    try:
+        for file in files:
+            ctypes.CDLL(str(file))
+    except OSError:
+        files = []
+    if not files:
+        importlib.import_module("scipy.linalg")
