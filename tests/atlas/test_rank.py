@@ -147,6 +147,8 @@ def test_an_optimizer_of_the_sweep_is_placed_without_a_run(small_sweep, workplac
     pd.testing.assert_frame_equal(both[0], inverse[["ratio", "low", "high"]])
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_fresh_seeds_are_none_of_the_sweep_and_a_clone_stays_one(small_sweep, workplace):
     Path("clone.py").write_text(LAZY.replace("lazy", "clone").replace("n % 3 == 0", "n > 0").format(more=""))
     found = optbench.rank("clone.py", small_sweep, against="gd", confirm=True)
