@@ -48,13 +48,15 @@ class Quicker(NamedTuple):
     recommended_value: float
 
 
-class Seconds(NamedTuple):
-    """About how long the setting to start with and what the user has train in PyTorch, on one core."""
+class Start(NamedTuple):
+    """The setting to start with."""
 
     setting: dict
-    """The setting to start with, as a row of `best`."""
-    seconds: float
-    own: float
+    """It, as a row of `best`."""
+    value: float
+    """What verdicts are about: its expected value, such as the share of errors."""
+    quicker: Quicker | None = None
+    """Why it is not the recommended one, if so."""
 
 
 class Rates(NamedTuple):
@@ -130,32 +132,35 @@ def find_quicker(answer: Answer, problem: str) -> Quicker | None:
     return quickest if quickest and QUICKER * quickest.seconds < recommended < math.inf else None
 
 
-def find_start(answer: Answer, problem: str) -> dict | None:
-    """Return the setting to start with, as a row of `best`; None where nothing is recommended.
+def find_start(answer: Answer, problem: str) -> Start | None:
+    """Return the setting to start with; None where nothing is recommended.
 
     It is the recommended one; of a model of the user's table the quickest of those that may be best (`find_quicker`).
     What the user has stays where nothing is shown to be better, nor is anything much lower (`find_kept`).
     """
-    if kept := find_kept(answer, problem):
-        return _recommended(answer, problem, kept)
-    quicker = find_quicker(answer, problem) if learns_from_table(answer, problem) else None
-    return quicker.setting if quicker else _recommended(answer, problem)
+    kept = find_kept(answer, problem)
+    if not kept and learns_from_table(answer, problem) and (quicker := find_quicker(answer, problem)):
+        return Start(quicker.setting, quicker.value, quicker)
+    row = _recommended(answer, problem, kept)
+    if row is None:
+        return None
+    return Start(row, float(answer.rows(problem).set_index("optimizer")["value"][row["optimizer"]]))
 
 
-def find_seconds(answer: Answer, problem: str) -> Seconds | None:
-    """Return how long the setting to start with and what the user has, the first if there are several, train.
+def find_seconds(answer: Answer, problem: str) -> tuple[float, float] | None:
+    """Return about how long the setting to start with and what the user has train in PyTorch, on one core.
 
-    None where the user has nothing or is to keep it, and where a time is not known.
+    Where the user has several, the first one. None where there is none or it is to be kept, and where a time is not
+    known.
     """
     start, weights = find_start(answer, problem), answer.tables.problem(problem).get("dim", math.nan)
     mine = next((_recommended(answer, problem, name) for name in answer.tables.incumbents), None)
-    if start is None or mine is None or start["optimizer"] in answer.tables.incumbents:
+    if start is None or mine is None or start.setting["optimizer"] in answer.tables.incumbents:
         return None
     values = answer.rows(problem).set_index("optimizer")["value"]
-    quicker = find_quicker(answer, problem) if learns_from_table(answer, problem) else None
-    seconds = quicker.seconds if quicker else _train_seconds(answer, start, weights, values[start["optimizer"]])
-    own = _train_seconds(answer, mine, weights, values[mine["optimizer"]])
-    return Seconds(start, seconds, own) if 0 < seconds < math.inf and 0 < own < math.inf else None
+    pairs = (start.setting, start.value), (mine, values[mine["optimizer"]])
+    seconds, own = (_train_seconds(answer, row, weights, value) for row, value in pairs)
+    return (seconds, own) if 0 < seconds < math.inf and 0 < own < math.inf else None
 
 
 def find_kept(answer: Answer, problem: str) -> str:
@@ -214,9 +219,10 @@ def find_good_rates(answer: Answer, problem: str) -> Rates | None:
 
     It is that of the setting to start with.
     """
-    row = find_start(answer, problem)
-    if row is None:
+    start = find_start(answer, problem)
+    if start is None:
         return None
+    row = start.setting
     points = "accuracy" in answer.judge_by and problem not in answer.without
     means = _bin_rates(answer, row, np.exp) if points else _bin_rates(answer, row)
     if len(means) <= _LEAST:

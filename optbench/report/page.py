@@ -258,7 +258,7 @@ class Page:
         problem = max(led, key=lambda each: sizes[each] if pd.notna(sizes[each]) else 0)
         if (model := choose_model(sweep.answer)) in led:
             problem = model
-        found = self.describe_setting(find_start(sweep.answer, problem) or {})
+        found = self.describe_setting(start.setting if (start := find_start(sweep.answer, problem)) else {})
         setting = f"{found['rest']}, {found['rate']}"
         code = next(iter(found["codes"]), None)
         return found | {"problem": self.short[problem], "setting": setting, "code": code}

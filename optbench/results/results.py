@@ -373,7 +373,7 @@ class Results(Tables):
             start = find_start(answer, name) if answer.firsts(name) else None
             if start is None:
                 raise OptbenchError(f"best: every run of {shown(name)} has failed")
-            return make_best(start, own, digest, self.snippets, answer.edges)
+            return make_best(start.setting, own, digest, self.snippets, answer.edges)
         settings = answer.settings[answer.settings["problem"] == name]
         rows = settings[settings["optimizer"] == name_of(optimizer, self.labels)]
         if rows.empty:

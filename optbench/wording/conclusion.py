@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from optbench.analysis import varied_hyperparameters
 from optbench.analysis.answer import Answer
-from optbench.analysis.decisions import find_kept, find_quicker, find_start, learns_from_table
+from optbench.analysis.decisions import find_kept, find_start, learns_from_table
 from optbench.contract.columns import is_gain
 from optbench.wording import labels
 from optbench.wording.answers import compare_models
@@ -38,23 +38,15 @@ def choose_model(answer: Answer) -> str:
     """Return the model of a table whose setting to start with has the lowest value; "" where values do not compare."""
     if not compare_models(answer):
         return ""
-    return min(answer.best["problem"].unique(), key=lambda problem: _find_value(answer, problem))
-
-
-def _find_value(answer: Answer, problem: str) -> float:
-    """Return the value of what to start with on a problem; infinity where there is nothing."""
-    row, quicker = find_start(answer, problem), None
-    if learns_from_table(answer, problem) and not find_kept(answer, problem):
-        quicker = find_quicker(answer, problem)
-    values = answer.rows(problem).set_index("optimizer")["value"]
-    return math.inf if row is None else float(quicker.value if quicker else values[row["optimizer"]])
+    starts = {problem: find_start(answer, problem) for problem in answer.best["problem"].unique()}
+    return min(starts, key=lambda problem: start.value if (start := starts[problem]) else math.inf)
 
 
 def _conclude_over(answer: Answer, problems: Sequence[str]) -> str:
     """Return what is recommended on more than half of several problems: optimizer, batch sizes, schedule; or ""."""
     counts, nearest = rank_candidates(answer, problems)
     first = max(nearest, key=lambda name: counts[name], default="")
-    starts = [start for problem in problems if (start := find_start(answer, problem))]
+    starts = [start.setting for problem in problems if (start := find_start(answer, problem))]
     if not starts or 2 * counts[first] <= len(problems):
         return ""
     parts = [answer.label(first)]
@@ -69,8 +61,8 @@ def _conclude_over(answer: Answer, problems: Sequence[str]) -> str:
 
 def _conclude_on(answer: Answer, problem: str) -> str:
     """Return a sentence on a problem without its end; "" where there is nothing to start with."""
-    row, firsts = find_start(answer, problem), answer.candidates(problem)
-    if row is None or not firsts:
+    start, firsts = find_start(answer, problem), answer.candidates(problem)
+    if start is None or not firsts:
         return ""
     where = f"on {answer.label(problem)}, " * (answer.best["problem"].nunique() > 1)
     if problem in answer.unlearned:
@@ -78,23 +70,21 @@ def _conclude_on(answer: Answer, problem: str) -> str:
         return f"{where}nothing is shown to be better than a constant answer ({always}{_say_own(answer, problem)})"
     if find_kept(answer, problem):
         return f"{where}keep what you have"
-    values, value = answer.rows(problem).set_index("optimizer")["value"], _find_value(answer, problem)
-    start = f"{where}start with {_say_setting(answer, row)}"
-    mine = next(iter(answer.tables.incumbents), "")
-    if math.isfinite(values.get(mine, math.nan)):
-        luck = ", which may be luck" * (mine in firsts)
-        return f"{start} ({_say_value(answer, problem, value)}{_say_own(answer, problem)}{luck})"
-    others = len(values) - 1
+    text = f"{where}start with {_say_setting(answer, start.setting)}"
+    if own := _say_own(answer, problem):
+        luck = ", which may be luck" * (answer.tables.incumbents[0] in firsts)
+        return f"{text} ({_say_value(answer, problem, start.value)}{own}{luck})"
+    others = len(answer.rows(problem)) - 1
     shown = "nothing tried is shown to be better"
     if len(firsts) == 1 and others:
         shown = f"it is shown to be better than {'the other one' if others == 1 else f'the {others} others'}"
-    elif len(firsts) == len(values) and not answer.list_open(problem):
-        shown = f"{'both' if others == 1 else f'all {len(values)}'} optimizers are equal within 10%"
+    elif len(firsts) == others + 1 and not answer.list_open(problem):
+        shown = f"{'both' if others == 1 else f'all {others + 1}'} optimizers are equal within 10%"
     if name_unit(answer, problem) in (SAMPLES, PLAIN_LOSS):
-        return f"{start}; {shown}"
+        return f"{text}; {shown}"
     constant = answer.constant_of(problem) if name_unit(answer, problem) == ERRORS else math.nan
     beside = f", {100 * constant:.2g}% if one always says the most frequent class" if math.isfinite(constant) else ""
-    return f"{start} ({_say_value(answer, problem, value, ' of the test rows wrong')}{beside}); {shown}"
+    return f"{text} ({_say_value(answer, problem, start.value, ' of the test rows wrong')}{beside}); {shown}"
 
 
 def _say_own(answer: Answer, problem: str) -> str:

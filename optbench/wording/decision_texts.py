@@ -17,8 +17,8 @@ from optbench.analysis.decisions import (
     find_last_quarter,
     find_lengths,
     find_moved_rates,
-    find_quicker,
     find_seconds,
+    find_start,
     learns_from_table,
 )
 from optbench.wording import labels
@@ -93,10 +93,12 @@ def _describe_own(answer: Answer, problem: str) -> list[str]:
             f"its loss still falls by {100 * (1 - last.ratio):.0f}% in the last quarter of {labels.number(epochs)} "
             f"epochs: it may need longer runs ({option})"
         )
-    if times := find_seconds(answer, problem):
-        start = f", {write_setting(answer, times.setting)} in {_write_seconds(times.seconds)}"
-        again = bool(find_quicker(answer, problem))  # the next sentence says it
-        parts.append(f"what you have trains in about {_write_seconds(times.own)}{'' if again else start + _ESTIMATED}")
+    start, times = find_start(answer, problem), find_seconds(answer, problem)
+    if start and times:
+        seconds, own = map(_write_seconds, times)
+        # Of a quicker setting the next sentence has the time
+        beside = "" if start.quicker else f", {write_setting(answer, start.setting)} in {seconds}{_ESTIMATED}"
+        parts.append(f"what you have trains in about {own}{beside}")
     return parts
 
 
@@ -112,8 +114,8 @@ def _say_what_decides(answer: Answer, problem: str, mine: str) -> list[str]:
 
 def _describe_quicker(answer: Answer, problem: str) -> list[str]:
     """Return which setting has the lowest value where one starts with another that trains quicker, if so."""
-    quicker = find_quicker(answer, problem)
-    if quicker is None:
+    start = find_start(answer, problem)
+    if start is None or (quicker := start.quicker) is None:
         return []
     seconds = [_write_seconds(each) for each in (quicker.seconds, quicker.recommended_seconds)]
     value, lowest = (labels.number(each, 3) for each in (quicker.value, quicker.recommended_value))

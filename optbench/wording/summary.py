@@ -124,7 +124,7 @@ def _tabulate_problems(answer: Answer, problems: Sequence[str], width: int) -> l
         if any(cells):
             to_use[f"worst {of.removesuffix('_size')}"] = [cell or [NONE] for cell in cells]
     starred = [problem for problem, cell in settings.items() if cell[0].endswith("*")]
-    starts = [row for row in (find_start(answer, problem) for problem in starred) if row]
+    starts = [start.setting for problem in starred if (start := find_start(answer, problem))]
     ends = name_ends(answer.edges, [(row["problem"], row["optimizer"]) for row in starts])
     settings_table = [_explain_settings(to_use, ends), *lay_out(name | to_use, width)]
     if answer.ranking["optimizer"].nunique() == 1:
@@ -218,7 +218,7 @@ def _list_settings(answer: Answer) -> dict[str, Cell]:
     edges = best.merge(answer.edges[PAIR].drop_duplicates(), on=PAIR)
     at_limit = {*zip(edges["problem"], edges["optimizer"], edges["batch_size"], strict=True)}
     starts = [find_start(answer, problem) for problem in best["problem"].unique()]
-    for row in filter(None, starts):
+    for row in (start.setting for start in starts if start):
         star = "*" * ((row["problem"], row["optimizer"], row["batch_size"]) in at_limit)
         found[row["problem"]] = [f"{write_setting(answer, row)}{star}"]
     return found

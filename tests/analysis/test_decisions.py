@@ -131,7 +131,7 @@ def test_a_quicker_batch_size_that_is_not_told_apart():
 @pytest.mark.parametrize(("worse", "digest", "size"), [(1.05, "1f", 64), (3.0, "1f", 4), (1.05, "", 4)])
 def test_one_starts_with_the_quickest_that_may_be_best_on_a_table_of_ones_own(worse, digest, size):
     answer = planted_batches(worse, digest)
-    assert find_start(answer, "p")["batch_size"] == size
+    assert find_start(answer, "p").setting["batch_size"] == size
     text = " ".join(" ".join(summarize(answer)).split())
     assert f"adam b{size} 0.1" in text.partition("p: ")[0]
     assert (" with adam b64 0.1 (loss " in text) == (size == 64)
@@ -154,7 +154,7 @@ def test_what_may_be_best_and_has_a_much_higher_value_is_neither_kept_nor_starte
     values = answer.rows("p").set_index("optimizer")["value"]
     assert "gd" in answer.candidates("p") and values["gd"] > 1.5 * values["adam"]
     text = " ".join(" ".join(summarize(answer)).split())
-    assert find_kept(answer, "p") == "" and find_start(answer, "p")["optimizer"] == "adam"
+    assert find_kept(answer, "p") == "" and find_start(answer, "p").setting["optimizer"] == "adam"
     title = "Nothing is shown to be better than what you have on p (though adam has 0."
     assert text.startswith(title) and " its loss) In short: " in text
     assert re.search(r"In short: start with adam at .*; with what you have loss \S+, which may be luck\)", text)
@@ -172,7 +172,7 @@ def test_one_keeps_what_one_has_where_nothing_is_shown_to_be_better(kept):
     problems = pd.DataFrame([{"problem": "p", "dim": 500, "examples": 640, "constant_answer": 0.0, "digest": "1f"}])
     answer = answer_of(runs, [], "loss", problems=problems, incumbents=["gd"])
     text = " ".join(" ".join(summarize(answer)).split())
-    assert find_start(answer, "p")["optimizer"] == ("gd" if kept else "adam")
+    assert find_start(answer, "p").setting["optimizer"] == ("gd" if kept else "adam")
     assert ("In short: keep what you have." in text) == kept
     assert ("p: keep what you have, as nothing is shown to be better (loss " in text) == kept
     assert (re.search(r"p: loss \S+ with what you have, \S+ with adam", text) is not None) == (not kept)
@@ -195,9 +195,8 @@ def own_beside(own, epochs=10.0):
 def test_what_one_has_and_what_to_start_with_in_seconds(own):
     answer = own_beside(own)
     step = step_seconds(500, answer.runs["batch_size"].iloc[0])
-    found = find_seconds(answer, "p")
-    assert found.setting["optimizer"] == "adam"
-    assert (found.seconds, found.own) == pytest.approx((100 * step, own * step))
+    assert find_start(answer, "p").setting["optimizer"] == "adam"
+    assert find_seconds(answer, "p") == pytest.approx((100 * step, own * step))
     text = " ".join(" ".join(summarize(answer)).split())
     assert f"What you have trains in about {own * step:.2g} s, adam 0.1 in {100 * step:.2g} s (PyTorch" in text
 
@@ -214,7 +213,7 @@ def test_what_is_quicker_has_an_optimizer_that_may_be_best(monkeypatch):
     answer = planted_batches(1.05, "1f")
     several = {"optimizer": ["gd"], "batch_size": ["4", "64"]}
     monkeypatch.setattr(Answer, "candidates", lambda self, problem: several[self.of])
-    assert find_quicker(answer, "p") is None and find_start(answer, "p")["batch_size"] == 4
+    assert find_quicker(answer, "p") is None and find_start(answer, "p").setting["batch_size"] == 4
 
 
 def test_what_is_shown_to_be_worse_is_not_quicker():
