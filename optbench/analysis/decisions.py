@@ -230,7 +230,7 @@ def find_good_rates(answer: Answer, problem: str) -> Rates | None:
     good = means["value"] <= means["value"].min() + (POINTS if points else math.log(NEAR))
     if points:  # a network may be right as often with weights that have blown up
         losses = _bin_rates(answer, row, column=_name_loss(answer.runs)).reindex(means.index)["value"]
-        good &= losses <= losses[good].min() + math.log(_LOSSES)
+        good &= losses <= _LOSSES * losses[good].min()
     place = int(np.argmin(means["value"]))
     first = last = place
     while first > 0 and good.iloc[first - 1]:
@@ -284,13 +284,13 @@ def _bin_rates(
 ) -> pd.DataFrame:
     """Return the tuning runs at a row's setting but for its rate, by bin of rates: value (mean), low, high, count.
 
-    scale: what the mean is taken of, a function of the logarithm. column: of which; by default of what verdicts are
-    about. Bins with a single run are left out.
+    scale: what the mean is taken of, a function of the logarithm of what verdicts are about. column: one of the runs in
+    its place, such as a loss. Bins with a single run are left out.
     """
     coded = answer.coded
     tuning = coded.stage == TUNES
     runs = answer.runs.iloc[coded.row[tuning]]
-    runs = runs.assign(value=np.log(runs[column]) if column else coded.judged[tuning])
+    runs = runs.assign(value=runs[column] if column else coded.judged[tuning])
     for key in ("problem", "optimizer", "batch_size", "schedule"):
         runs = runs[runs[key] == row[key]]
     bins = runs[["lr"]].assign(bin=np.round(np.log(runs["lr"]) / _BIN), value=scale(runs["value"])).dropna()
