@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.answer import Answer
+from optbench.analysis.answer import PAIR, Answer
 from optbench.analysis.measures import TIME
 from optbench.analysis.protocol import TUNES
 from optbench.contract.errors import OptbenchError
@@ -145,6 +145,19 @@ def find_start(answer: Answer, problem: str) -> Start | None:
     if row is None:
         return None
     return Start(row, float(answer.rows(problem).set_index("optimizer")["value"][row["optimizer"]]))
+
+
+def list_starts_at_limit(answer: Answer) -> dict[str, dict]:
+    """Return by problem the settings to start with that lie at a limit of the search."""
+    keys = [*PAIR, "batch_size"]
+    recommended = answer.best.merge(answer.edges[PAIR].drop_duplicates(), on=PAIR)
+    at_limit = {*zip(*(recommended[key] for key in keys), strict=True)}
+    starts = {problem: find_start(answer, problem) for problem in answer.best["problem"].unique()}
+    return {
+        problem: start.setting
+        for problem, start in starts.items()
+        if start and tuple(start.setting[key] for key in keys) in at_limit
+    }
 
 
 def find_seconds(answer: Answer, problem: str) -> tuple[float, float] | None:

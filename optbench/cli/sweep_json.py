@@ -69,7 +69,11 @@ def label_variant(name: str, labels: Mapping[str, str]) -> str:
 
 
 def list_next_steps(answer: Answer) -> list[tuple[str, str]]:
-    """Return what would tell more: sentences, each with the command that does it, or ""; nothing of a part."""
+    """Return what would tell more, the most useful first: sentences, each with its command, or ""; nothing of a part.
+
+    A wider search comes first where it may change what to start with.
+    """
+    from optbench.analysis.decisions import list_starts_at_limit
     from optbench.contract.names import join_names
     from optbench.run.processes import DIED
     from optbench.wording.certainty import advise_measure, advise_more_runs, say_measure, say_more_runs
@@ -87,9 +91,11 @@ def list_next_steps(answer: Answer) -> list[tuple[str, str]]:
         again = shlex.join(["optbench", "sweep", str(directory / "spec.toml"), "--out", str(directory)])
         text = f"{len(died):,} runs of {where} died of a signal; this runs them again"
         steps.append((text, f"{again} --retry-failed"))
-    more = advise_more_runs(answer, results.timings, directory, made)[:1]
-    wider = advise_wider_search(edges, directory, made)
-    steps += [(say_measure(answer, each), shlex.join(each.command)) for each in advise_measure(answer, directory)]
-    steps += [(say_more_runs(answer, each), shlex.join(each.command)) for each in more]
-    steps += [(f"{say_wider_search(each, answer.label)}; wider", shlex.join(each.command)) for each in wider]
-    return steps
+    more = [(say_measure(answer, each), shlex.join(each.command)) for each in advise_measure(answer, directory)]
+    blocks = advise_more_runs(answer, results.timings, directory, made)[:1]
+    more += [(say_more_runs(answer, each), shlex.join(each.command)) for each in blocks]
+    wider = [
+        (f"{say_wider_search(each, answer.label)}; this searches wider", shlex.join(each.command))
+        for each in advise_wider_search(edges, directory, made)
+    ]
+    return [*steps, *wider, *more] if list_starts_at_limit(answer) else [*steps, *more, *wider]

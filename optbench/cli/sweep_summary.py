@@ -29,7 +29,9 @@ def print_summary(answer: Answer) -> None:
     for line in summarize(answer, console.width):
         print(line)
     paragraph("")
-    for text, line in list_next_steps(answer):
+    if steps := list_next_steps(answer):
+        paragraph("That is the answer. To know more, if you need to (the most useful first):")
+    for text, line in steps:
         paragraph(text + ":" * bool(line), hang=2)
         if line:
             command(line)

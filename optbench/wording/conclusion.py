@@ -64,7 +64,8 @@ def _conclude_on(answer: Answer, problem: str) -> str:
     start, firsts = find_start(answer, problem), answer.candidates(problem)
     if start is None or not firsts:
         return ""
-    where = f"on {answer.label(problem)}, " * (answer.best["problem"].nunique() > 1)
+    what = "for the model" if answer.is_one_table else "on"
+    where = f"{what} {answer.label(problem)}, " * (answer.best["problem"].nunique() > 1)
     if problem in answer.unlearned:
         always = _say_value(answer, problem, answer.constant_of(problem))
         return f"{where}nothing is shown to be better than a constant answer ({always}{_say_own(answer, problem)})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -28,15 +28,15 @@ from optbench.wording.judged import (
 NAMED = 2
 """Optimizers that a line names; of more it says how many."""
 MORE = 1.25
-"""By this factor another choice must cost more than that of the optimizer to be said to matter more; a choice."""
+"""By this factor another choice must cost more than that of the optimizer to come first in the title; a choice."""
 
 
 def headline(answer: Answer, short: bool = False, levels: bool = True, without: Collection[str] = ()) -> str:
     """Return the title of a sweep: the most useful thing that it shows.
 
-    From 20 problems on the tested order of the optimizers; before, whether batch size and schedule matter more than
-    the optimizer, with what the worst choice costs (`weigh`), and which optimizer may be best on most problems; short:
-    only the first of the two. Of models of one table, which is better. levels: False leaves batch size and schedule
+    From 20 problems on the tested order of the optimizers; before, what the worst batch size and schedule cost, where
+    that is more than the worst optimizer costs (`weigh`), and which optimizer may be best on most problems; short: only
+    the first of the two. Of models of one table, which is better. levels: False leaves batch size and schedule
     out; without: problems that it says nothing of. Of an unfinished sweep it begins with what there is so far.
     """
     title = _find_title(answer, short, levels, without)
@@ -71,15 +71,24 @@ def _find_title(answer: Answer, short: bool, levels: bool, without: Collection[s
         return models
     if tested := "" if without else tested_over_all(answer):
         return f"{tested}, by signed ranks"
-    found = [f"{of} ({format_ratio(cost)}×)" for of, cost in costs.items() if cost >= MORE * costs["optimizer"]]
     best = _name_best(answer, problems)
+    found = {of: cost for of, cost in costs.items() if cost >= MORE * costs["optimizer"]}
     if not found:
         return best
-    verb = "matters" if len(found) == 1 else "matter"
-    than = f" ({format_ratio(costs['optimizer'])}×)" * (costs["optimizer"] > 1)
-    matters = f"{join_with_and(found).capitalize()} {verb} more than the optimizer{than}"
+    worst = _name_worst(found | {"optimizer": costs["optimizer"]}, answer, problems)
     best = f"{best[0].lower()}{best[1:]}" if best.startswith(("All ", "No ")) else best
-    return matters if short else f"{matters}; {best}"
+    return worst if short else f"{worst}; {best}"
+
+
+def _name_worst(costs: Mapping[str, float], answer: Answer, problems: Sequence[str]) -> str:
+    """Return what the worst choices cost: "The worst batch size costs 5.4× the samples, the worst optimizer 2.2×"."""
+    units = {name_unit(answer, problem) for problem in problems}
+    verb = "costs" if units == {SAMPLES} else "has"
+    unit = f" the {units.pop()}" if len(units) == 1 else ""
+    mean = " on average" * (len(problems) > 1)
+    (first, most), *others = sorted(costs.items(), key=lambda each: -each[1])
+    rest = [f"the worst {of} {format_ratio(cost)}×" for of, cost in others if cost > 1]
+    return ", ".join([f"The worst {first} {verb} {format_ratio(most)}×{unit}{mean}", *rest])
 
 
 def compare_with_incumbent(answer: Answer) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.answer import PAIR, Answer
-from optbench.analysis.decisions import find_start
+from optbench.analysis.answer import Answer
+from optbench.analysis.decisions import find_start, list_starts_at_limit
 from optbench.analysis.verdicts import ALL
 from optbench.contract.names import count_noun, join_names
 from optbench.wording import labels
@@ -123,9 +123,8 @@ def _tabulate_problems(answer: Answer, problems: Sequence[str], width: int) -> l
         cells = [_list_worst(each, problem) for problem in problems]
         if any(cells):
             to_use[f"worst {of.removesuffix('_size')}"] = [cell or [NONE] for cell in cells]
-    starred = [problem for problem, cell in settings.items() if cell[0].endswith("*")]
-    starts = [start.setting for problem in starred if (start := find_start(answer, problem))]
-    ends = name_ends(answer.edges, [(row["problem"], row["optimizer"]) for row in starts])
+    starred = list_starts_at_limit(answer).values()
+    ends = name_ends(answer.edges, [(row["problem"], row["optimizer"]) for row in starred])
     settings_table = [_explain_settings(to_use, ends), *lay_out(name | to_use, width)]
     if answer.ranking["optimizer"].nunique() == 1:
         return [settings_table]
@@ -214,14 +213,13 @@ def _list_worst(answer: Answer, problem: str) -> Cell:
 
 def _list_settings(answer: Answer) -> dict[str, Cell]:
     """Return by problem the setting to start with, with a star where it lies at a limit of the search."""
-    best, found = answer.best, dict[str, Cell]()
-    edges = best.merge(answer.edges[PAIR].drop_duplicates(), on=PAIR)
-    at_limit = {*zip(edges["problem"], edges["optimizer"], edges["batch_size"], strict=True)}
-    starts = [find_start(answer, problem) for problem in best["problem"].unique()]
-    for row in (start.setting for start in starts if start):
-        star = "*" * ((row["problem"], row["optimizer"], row["batch_size"]) in at_limit)
-        found[row["problem"]] = [f"{write_setting(answer, row)}{star}"]
-    return found
+    problems = [*answer.best["problem"].unique()]
+    starts, at_limit = [find_start(answer, problem) for problem in problems], list_starts_at_limit(answer)
+    return {
+        problem: [f"{write_setting(answer, start.setting)}{'*' * (problem in at_limit)}"]
+        for problem, start in zip(problems, starts, strict=True)
+        if start
+    }
 
 
 def _tabulate_levels(answer: Answer, width: int) -> list[list[str]]:

@@ -1,6 +1,7 @@
 """Commands for programs: with --json one JSON value on standard output, and an exit code that says how it ended."""
 
 import json
+import math
 import re
 import shlex
 import subprocess
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from command_cases import SMALL
 from quick import slow
-from staged import with_effects
+from staged import answer_of, staged_table, with_effects
 from synthetic import make_tables, write_folder
 
 import optbench
@@ -135,6 +136,19 @@ def test_runs_that_died_of_a_signal_run_again_and_are_not_searched_wider(run):
     assert steps[0][0].startswith(f"{lost.sum()} runs of rosenbrock with gd, rosenbrock with momentum died of a signal")
     assert steps[0][1] == "optbench sweep a/spec.toml --out a --retry-failed"
     assert not [line for _, line in steps if "--lr" in line]
+
+
+@pytest.mark.parametrize(("best", "first"), [(0.1, "the open pair"), (1.0, "at the upper end of the search")])
+def test_a_wider_search_comes_first_where_what_to_start_with_lies_at_its_limit(best, first):
+    """adam and gd are open on p; on q, where adam is best by far, gd always lies at the upper limit."""
+
+    def value(problem, optimizer, rate, stage, block, seed):
+        off = abs(math.log10(rate / (best if optimizer == "adam" else 1.0 if problem == "q" else 0.1)))
+        return off + 3 * (problem == "q" and optimizer == "gd") + math.sin(17 * seed + len(optimizer))
+
+    table = staged_table(value, ("adam", "gd"), rates=(0.01, 0.1, 1.0), blocks=8, problems=("p", "q"), holdout=3)
+    steps = list_next_steps(answer_of(table, [], "loss"))
+    assert len(steps) == 2 and steps[0][0].startswith(first)
 
 
 def test_a_dry_run_counts_in_json(run):

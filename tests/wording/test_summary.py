@@ -46,8 +46,8 @@ def seven():
 def test_seven_problems_have_a_line_each_in_both_tables(seven):
     lines = summarize(seven, 80)
     assert len(lines) <= 26 and max(map(len, lines)) <= 80
-    title = "Batch size (20×) and schedule (4×) matter more than the optimizer (3×); nesterov"
-    assert lines[:2] == [title, "  is best on all 7 problems"]
+    title = "The worst batch size has 20× the loss on average, the worst schedule 4×, the"
+    assert lines[:2] == [title, "  worst optimizer 3×; nesterov is best on all 7 problems"]
     assert lines[2:4] == ["In short: on these problems, start with nesterov, batch size 16, schedule", "  inverse."]
     (optimizers, settings) = (line.split() for line in lines if line.startswith("quadratic "))
     assert optimizers[:5] == ["quadratic", "loss", "nesterov", "momentum", "~1.2×"], "both end at a limit"
