@@ -94,7 +94,8 @@ class Verdict:
 
     verdict: `holds`, `does not hold`, `depends` (some settings speak for the claim and some against it) or
     `undecided` (no two settings contradict each other, and not all decide). on: what it depends on, or what is
-    undecided, with the numbers that show it; settings: the same as rows, (verdict, setting, number with its interval).
+    undecided, with the numbers that show it; settings: the same as rows, (verdict, setting, number with its interval);
+    where: the same in one line, without the numbers.
     effect, low, high: the measured number and its 95% interval over seeds; measure: what it is; answer: both in a
     sentence. kind: whether it is an estimate, a number without chance, or the largest difference of an identity;
     without chance all three numbers are equal.
@@ -110,6 +111,7 @@ class Verdict:
     detail: str = ""
     kind: Kind = ESTIMATE
     settings: tuple[Row, ...] = ()
+    where: str = ""
 
 
 class Criterion(Protocol):
@@ -130,6 +132,9 @@ class Criterion(Protocol):
 
     def rows(self, cells: Mapping) -> tuple[Row, ...]:
         """Return (verdict, setting, number with its interval) of each setting, those that agree first."""
+
+    def where(self, cells: Mapping) -> str:
+        """Return where a claim holds that depends or is undecided, and where not, in one line."""
 
 
 @dataclass(frozen=True)
@@ -196,8 +201,11 @@ class Claim:
         verdict, on = self.criterion.judge(measured.cells)
         kind = NUMBER if measured.exact and self.criterion.kind == ESTIMATE else self.criterion.kind
         rows = self.criterion.rows(measured.cells) if on else ()
+        where = self.criterion.where(measured.cells) if on else ""
         effect, low, high = map(float, measured.effect)
-        return Verdict(verdict, effect, low, high, measured.measure, measured.answer, on, measured.detail, kind, rows)
+        return Verdict(
+            verdict, effect, low, high, measured.measure, measured.answer, on, measured.detail, kind, rows, where
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

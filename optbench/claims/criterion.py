@@ -7,7 +7,7 @@ turn either way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import ClassVar
@@ -36,7 +36,10 @@ RULE = (
 """The rule of all criteria, which the page and the list of claims print once."""
 
 _COUNTS = {2: "Two", 3: "Three"}
-_ORDER = (HOLDS, FAILS, UNDECIDED)
+_BEGINS = {DEPENDS: "depends on", UNDECIDED: "undecided, by"}
+_WHERE = {HOLDS: "holds at", FAILS: "not at", UNDECIDED: "undecided at"}
+_LONGEST = 170
+"""Letters of the line on where a claim holds, which has room for two lines where it is presented."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +97,11 @@ class _Bounds:
     def rows(self, cells: Mapping[str, Interval]) -> tuple[Row, ...]:
         """Return (verdict, setting, number with its interval) of each setting, those that agree first."""
         rows = [(self._judge_one(*cell), name, self._interval_text(cell)) for name, cell in cells.items()]
-        return tuple(sorted(rows, key=lambda row: _ORDER.index(row[0])))
+        return tuple(sorted(rows, key=lambda row: [*_WHERE].index(row[0])))
+
+    def where(self, cells: Mapping[str, Interval]) -> str:
+        """Return where a claim holds that depends or is undecided, and where not, in one line."""
+        return where_text(self.judge(cells)[0], self.on, self.rows(cells))
 
     @property
     def _verb(self) -> str:
@@ -258,6 +265,31 @@ class Parts:
             for name, part in self.parts.items()
             for verdict, setting, number in part.rows(cells[name])
         )
+
+    def where(self, cells: Mapping[str, Mapping[str, Interval]]) -> str:
+        """Return which parts hold of a claim that depends or is undecided, and which do not, in one line."""
+        parts = (f"“{name}” {part.judge(cells[name])[0]}" for name, part in self.parts.items())
+        return f"{_BEGINS[self.judge(cells)[0]]} {self.on}: {'; '.join(parts)}"
+
+
+def where_text(verdict: Word, on: str, rows: Sequence[Row]) -> str:
+    """Return where a claim holds and where not: "depends on the batch size: holds at 16, 64; not at full".
+
+    on: what it depends on. Settings whose names are too many for a line are counted, and the first of them named.
+    """
+    mark = " / " if any(", " in name for _, name, _ in rows) else ", "
+    groups = {word: [name for each, name, _ in rows if each == word] for word in _WHERE}
+    line = ""
+    for most in (len(rows), 3, 2, 1, 0):
+        parts = []
+        for word, names in groups.items():
+            named = mark.join(names[:most]) if word != UNDECIDED or most == len(rows) else ""
+            counted = f"{len(names)} of {len(rows)}{f' ({named} …)' if named else ''}"
+            parts += [f"{_WHERE[word]} {named if named and len(names) <= most else counted}"] if names else []
+        line = f"{_BEGINS[verdict]} {on}: {'; '.join(parts)}"
+        if len(line) <= _LONGEST:
+            break
+    return line
 
 
 def _combine_verdicts(verdicts: list[Word]) -> Word:

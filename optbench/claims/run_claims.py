@@ -207,7 +207,8 @@ def _outcome_row(outcome: Outcome, paper: Paper) -> dict:
     claim, nothing = outcome.claim, {"verdict": None, "effect": math.nan, "low": math.nan, "high": math.nan}
     empty = nothing | dict.fromkeys(("measure", "answer", "on", "detail", "kind"), "")
     verdict = asdict(outcome.verdict) if outcome.verdict else empty
-    verdict.pop("settings", None)  # `on` has them in words
+    for name in ("settings", "where"):  # `on` has them in words
+        verdict.pop(name, None)
     return {
         "id": claim.id, "sentence": claim.sentence, "criterion": claim.criterion.sentence, **verdict,
         "error": outcome.error, "seconds": round(outcome.seconds, 3), "quick": outcome.quick,

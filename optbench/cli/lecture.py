@@ -153,7 +153,7 @@ def _make_table(outcomes: Sequence[Outcome]) -> Table:
         words = Text(f"{mark['symbol']} {mark['words']}", _COLORS.get(mark["words"], "bold"))
         words.append(f" ({item.seconds:.1f} s)\n", "dim")
         words.append(verdict.answer if verdict else item.error, "default")
-        if verdict and verdict.on:
-            words.append(f"\n{'depends on' if verdict.verdict == 'depends' else 'open'}: {verdict.on}", "dim")
+        if verdict and verdict.where:
+            words.append(f"\n{verdict.where}", "dim")
         table.add_row(item.claim.id, words)
     return table

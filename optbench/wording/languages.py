@@ -17,7 +17,7 @@ from optbench.contract.errors import unknown
 
 _GAP = re.compile(r"\{(\d+)\}")
 _WORD = re.compile("[A-Za-z]{2}")
-*_MARKS, _BLANK = (re.compile(rf"({mark})(?![^\[]*\])") for mark in (r"(?<=\.) ", "; ", ", ", " "))
+*_MARKS, _BLANK = (re.compile(rf"({mark})(?![^\[]*\]|[^(]*\))") for mark in (r"(?<=\.) ", "; ", ", ", " "))
 """What stands between sentences, parts of a list and words, but not within an interval's brackets."""
 
 
@@ -82,8 +82,8 @@ class Language:
 
     @cached_property
     def _patterns(self) -> list[tuple[re.Pattern, str]]:
-        """The English texts with gaps, each as a pattern and as it is; those with the most letters first."""
-        keys = sorted(filter(_GAP.search, self.texts), key=lambda key: -len(_GAP.sub("", key)))
+        """The English texts with gaps, each as a pattern and as it is; those that begin with words first, by length."""
+        keys = sorted(filter(_GAP.search, self.texts), key=lambda key: (bool(_GAP.match(key)), -len(_GAP.sub("", key))))
         return [(re.compile("(.*?)".join(map(re.escape, _GAP.split(key)[::2])), re.DOTALL), key) for key in keys]
 
 

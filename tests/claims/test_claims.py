@@ -189,7 +189,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
 def command(capsys, monkeypatch, tmp_path):
     """command(*arguments) -> (exit code, output, errors); the lecture has two planted claims."""
     monkeypatch.chdir(tmp_path)
-    claims = planted("A1"), planted("A2", FAILS)
+    claims = planted("A1"), planted("A2", DEPENDS)
     monkeypatch.setattr(lecture, "claims", lambda: claims)
 
     def call(*arguments):
@@ -207,8 +207,9 @@ def command(capsys, monkeypatch, tmp_path):
 
 def test_the_command_shows_the_verdicts_and_the_page(command, tmp_path):
     code, out, _ = command("--out", "here", "--quick")
-    assert code == 0 and "✓ holds" in out and "✗ does not hold" in out and "It is 2 units." in out
-    assert "2 claims: 1 holds, 1 does not hold; page: here/index.html It opens with a playground" in out
+    assert code == 0 and "✓ holds" in out and "◐ depends" in out and "It is 2 units." in out
+    assert "It is 2 units. depends on the setting: holds at a; not at b 2 claims" in out
+    assert "2 claims: 1 holds, 1 depends; page: here/index.html It opens with a playground" in out
     assert "A quick run" in (tmp_path / "here/index.html").read_text()
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from optbench.claims.claim import DEPENDS, FAILS, HOLDS, IDENTITY, UNDECIDED, exact
-from optbench.claims.criterion import Above, AtMost, Below, Identity, Parts, Within
+from optbench.claims.criterion import Above, AtMost, Below, Identity, Parts, Within, where_text
 
 RATIO = {"what": "the ratio", "limit": 1.0}
 GOOD, BAD, OPEN = (0.5, 0.4, 0.6), (2.0, 1.5, 3.0), (1.0, 0.8, 1.2)
@@ -73,6 +73,28 @@ def test_rows_name_every_setting_with_its_verdict_those_that_agree_first():
         (HOLDS, "two, b"),
         (FAILS, "two, a"),
     ]
+
+
+def test_one_line_says_on_what_a_claim_depends():
+    sizes = Below(**RATIO, each="each size", on="the batch size")
+    where = sizes.where({"16": GOOD, "full": BAD, "64": GOOD})
+    assert where == "depends on the batch size: holds at 16, 64; not at full"
+    assert sizes.where({"16": GOOD, "64": OPEN}) == "undecided, by the batch size: holds at 16; undecided at 64"
+    cells = {"one": {"all": GOOD}, "two": {"a": BAD, "b": GOOD}}
+    assert parts(needed=False).where(cells) == "depends on the part: “one” holds; “two” depends"
+
+
+def test_many_settings_are_counted_and_the_first_ones_named():
+    names = [f"a saddle, {place} off the ridge" for place in range(12)]
+    rows = [(word, name, "") for word, name in zip([HOLDS] * 5 + [FAILS] + [UNDECIDED] * 6, names, strict=True)]
+    assert where_text(DEPENDS, "the start", rows) == (
+        "depends on the start: holds at 5 of 12 (a saddle, 0 off the ridge / a saddle, 1 off the ridge …); "
+        "not at a saddle, 5 off the ridge; undecided at 6 of 12"
+    )
+    long = [(word, f"{name}, {'x' * 99}", "") for word, name, _ in rows]
+    assert where_text(DEPENDS, "the start", long) == (
+        "depends on the start: holds at 5 of 12; not at 1 of 12; undecided at 6 of 12"
+    )
 
 
 def test_a_changed_threshold_changes_the_sentence_and_the_verdict():

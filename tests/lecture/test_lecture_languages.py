@@ -12,6 +12,7 @@ import pytest
 from optbench import claims, figures, lecture
 from optbench.claims import claim_pages
 from optbench.claims.claim import Outcome, Verdict
+from optbench.claims.criterion import where_text
 from optbench.wording.languages import Language, read_language
 
 FOLDER = lecture.PAPER.languages
@@ -64,12 +65,26 @@ class Heard(Language):
         return super().markup(english, *values)
 
 
+def read_where(claim, verdict, on):
+    """Return the line on where a claim holds, from the text with the numbers that the committed report has."""
+    groups = {"it holds at": "holds", "not at": "does not hold", "undecided at": "undecided"}
+    rows = [
+        (groups[begin], name, number)
+        for begin, names in re.findall(r"(it holds at|not at|undecided at) (.+?)(?=; |$)", on)
+        for name, number in re.findall(r"(.+?) \(([^()]*)\)(?:, |$)", names)
+    ]
+    if rows:
+        return where_text(verdict, claim.criterion.on, rows)
+    return on and f"{'depends on' if verdict == 'depends' else 'undecided, by'} {on}"
+
+
 def outcomes():
     """The claims with what the committed report has measured, or without where there is none."""
     rows = {row["id"]: row for row in json.loads(REPORT.read_text(encoding="utf-8"))} if REPORT.exists() else {}
     for claim in lecture.claims():
         row = rows.get(claim.id, {"verdict": "holds", "answer": "", "on": "", "detail": ""})
         told = {name: row[name] for name in ("verdict", "answer", "on", "detail")}
+        told["where"] = read_where(claim, told["verdict"], told["on"])
         yield Outcome(claim, Verdict(effect=1, low=1, high=1, measure="", **told), 1.0, True)
 
 

@@ -16,6 +16,10 @@ LATIN = Language(
             "{1} takes {2} steps. It diverges.": "{1} post {2} gradus divergit.",
             "{1} at {2}": "{2}: {1}",
             "It is {1}.": "Est {1}.",
+            "not for {1}": "non: {1}",
+            "at {1} of {2}": "{2}/{1}",
+            "at {1} of {2} ({3} …)": "{2}/{1} ({3} …)",
+            "{1} examples against {2}": "{2}/{1} exempla",
             "It was {1}.": "Erat {1}{2}.",
         },
     },
@@ -32,6 +36,8 @@ LATIN = Language(
         ("It is network. It is 2 [1, 3].", "Est rete. Est 2 [1, 3]."),
         ("It is network at 0.5, 2 at 0.9.", "Est 0.5: rete, 0.9: 2."),
         ("network 2% [1, 3], 7", "rete 2% [1, 3], 7"),
+        ("not for 20 examples against 5", "non: 5/20 exempla"),  # what begins with words before what begins with a gap
+        ("at 3 of 6 (16, 64 …), 9", "6/3 (16, 64 …), 9"),  # a comma in brackets ends no part of a list
         ("It was 2.", "Erat 2{2}."),  # a mistake of the translator is seen, and stops nothing
         ("β = 0.9", "β = 0.9"),
         ("", ""),
