@@ -155,7 +155,8 @@ def _draw_again(outcome: Outcome, folder: Path, formats: Collection[str], langua
             mark = badge(outcome)
             run = f" ({language('quick run')})" if outcome.quick else ""
             verdict = f"{outcome.claim.id} {mark['symbol']} {language(mark['words'])}{run}"
-            make_slide(figure, verdict, language(outcome.claim.sentence))
+            measured = map(language, filter(None, (outcome.verdict.answer, outcome.verdict.where)))
+            make_slide(figure, verdict, language(outcome.claim.sentence), *measured)
             _save_figure(figure, folder / "slides" / outcome.claim.id, outcome.claim)
             _save_formats(figure, folder / "slides" / outcome.claim.id, outcome.claim, formats)
 

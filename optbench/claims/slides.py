@@ -23,8 +23,11 @@ LETTERS, TITLE = 18, 24
 _EDGE, _GAP = 0.3, 0.08
 
 
-def make_slide(figure: Figure, verdict: str, claim: str) -> None:
-    """Turn a drawn figure, whose first text is its title, into a slide with the verdict and the claim above it."""
+def make_slide(figure: Figure, verdict: str, claim: str, *measured: str) -> None:
+    """Turn a drawn figure, whose first text is its title, into a slide with the verdict and the claim above it.
+
+    measured: lines below the claim, the number and where the claim holds.
+    """
     _scale_lines(figure, SIZE[0] / figure.get_figwidth())
     for text in figure.findobj(Text):
         text.set(fontsize=LETTERS)
@@ -36,11 +39,13 @@ def make_slide(figure: Figure, verdict: str, claim: str) -> None:
         grid: Any = ax.get_gridspec()
         grid.update(wspace=None, hspace=None)
     figure.set_size_inches(SIZE)
-    top = _write_head(figure, [(verdict, LETTERS), (claim, TITLE), (title, LETTERS)])
+    top = _write_head(figure, [(verdict, LETTERS), (claim, TITLE), *((text, LETTERS) for text in (*measured, title))])
     figure.set_layout_engine("constrained", rect=(0, 0, 1, top), w_pad=0.12, h_pad=0.12)
     figure.draw_without_rendering()
     for ax in figure.axes:
         ax.title.set_text(_wrap(ax.get_title(), LETTERS, ax.bbox.width / figure.dpi))
+    figure.draw_without_rendering()
+    for ax in figure.axes:
         for axis in (ax.xaxis, ax.yaxis):
             _thin_numbers(axis)
 

@@ -288,16 +288,21 @@ def test_another_language_draws_figures_anew_and_measures_nothing_twice(tmp_path
     assert figure.read_bytes() == english and '<html lang="xx">' in (tmp_path / "index.html").read_text()
 
 
-def test_a_slide_has_the_verdict_and_the_claim_in_the_words_of_the_page(tmp_path, monkeypatch):
-    texts = {"depends": "varium", "quick run": "breve", "one & two are <three>": "unum duo tria"}
+def test_a_slide_has_the_verdict_the_claim_and_the_number_in_the_words_of_the_page(tmp_path, monkeypatch):
+    texts = {
+        "depends": "varium", "quick run": "breve", "one & two are <three>": "unum duo tria",
+        "It is {1} units.": "{1} partes.", "depends on the setting: holds at {1}; not at {2}": "varium {1} + {2}",
+    }  # fmt: skip
     latin = Language("la", "Latina", {"all": texts})
     claim, heads = planted("A1", DEPENDS), []
     monkeypatch.setattr(run_claims, "make_slide", lambda figure, *head: heads.append(head))
     for language, quick in ((latin, True), (latin, False), (PAPER.language, False)):
         run_claims.run([claim], tmp_path, Budget(quick), replace(PAPER, language=language, slides=True))
     assert heads == [
-        ("A1 ◐ varium (breve)", "unum duo tria"), ("A1 ◐ varium", "unum duo tria"), ("A1 ◐ depends", claim.sentence),
-    ]  # fmt: skip
+        ("A1 ◐ varium (breve)", "unum duo tria", "2 partes.", "varium a + b"),
+        ("A1 ◐ varium", "unum duo tria", "2 partes.", "varium a + b"),
+        ("A1 ◐ depends", claim.sentence, "It is 2 units.", "depends on the setting: holds at a; not at b"),
+    ]
 
 
 def test_claims_know_no_single_claim():

@@ -29,15 +29,15 @@ def shown_texts(figure):
 
 @pytest.mark.parametrize("name", ["B6", "C1.1", "C3.1"])
 def test_a_slide_has_large_letters_that_lie_apart_and_within_it(name):
-    rows, long = tables(name), "A claim of many words is written in several lines that fit. " * 3
+    rows, long = tables(name), "A claim of many words is written in several lines that fit. " * 2
     figure = drawn(CLAIMS[name], rows, CLAIMS[name].judge(rows))
     title = figure.texts[0].get_text()
     width = figure.axes[0].lines[0].get_linewidth() / figure.get_figwidth()
     with style.detached(), style.styled():
-        make_slide(figure, "A9 ✓ holds", long)
+        make_slide(figure, "A9 ◐ depends", long, "It is 2 units.", long)
         figure.draw_without_rendering()
-    head = [text.get_text().replace("\n", " ") for text in figure.texts[-3:]]
-    assert head == ["A9 ✓ holds", long.strip(), title]
+    head = [text.get_text().replace("\n", " ") for text in figure.texts[-5:]]
+    assert head == ["A9 ◐ depends", long.strip(), "It is 2 units.", long.strip(), title]
     assert figure.axes[0].lines[0].get_linewidth() / figure.get_figwidth() == pytest.approx(width)
     boxes = {text: text.get_window_extent() for text in shown_texts(figure)}
     assert len(boxes) > 10 and min(text.get_fontsize() for text in boxes) >= 18
