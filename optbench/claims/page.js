@@ -35,6 +35,25 @@
     else return;
     event.preventDefault();
   });
+  // An address that is no place on the page is a claim that is not there: say so, with those whose ids begin most like it.
+  const absent = document.getElementById("absent");
+  const explain = () => {
+    const asked = location.hash.slice(1).toUpperCase();
+    absent.hidden = !asked || asked.startsWith("?") || Boolean(document.getElementById(location.hash.slice(1)));
+    if (absent.hidden) return;
+    const alike = (id) => [...id].filter((_, place) => asked.startsWith(id.slice(0, place + 1))).length;
+    const most = Math.max(...articles.map(({ id }) => alike(id)));
+    const links = articles.filter(({ id }) => alike(id) === most).map(({ id }) => {
+      const link = Object.assign(document.createElement("a"), { href: `#${id}`, textContent: id });
+      return [link, " "];
+    });
+    absent.querySelector("code").textContent = location.hash.slice(1);
+    absent.querySelector("span").replaceChildren(...links.flat());
+    scrollTo(0, 0);
+  };
+  addEventListener("hashchange", explain);
+  explain();
+
   const focus = () => presented() && presented().focus();
   addEventListener("hashchange", focus);
   focus();

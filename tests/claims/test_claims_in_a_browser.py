@@ -99,6 +99,23 @@ def test_a_claim_is_presented_without_a_script(chromium, page):
         assert view.locator("#B2").is_visible() and not view.locator("#B1").is_visible()
 
 
+@pytest.mark.parametrize(
+    ("asked", "nearest"), [("#B9.9", "B1 B2 B3"), ("#b2", "B2"), ("#Z<b>", "A1 A2 B1 B2 B3"), ("#A1.1", "A1")]
+)
+def test_an_address_of_no_claim_names_the_nearest(chromium, page, asked, nearest):
+    with opened(chromium, page, asked) as view:
+        line = view.locator("#absent")
+        assert line.is_visible() and asked[1:2] in line.inner_text() and view.evaluate(SHOWN) == list(KINDS)
+        assert " ".join(line.locator("a").all_inner_texts()) == nearest and not line.locator("b").count()
+        line.locator("a").first.click()
+        assert view.evaluate(SHOWN) == nearest.split()[:1]
+        for known in ("", "handout", "at-A1", "?verdict=holds", "B2"):
+            view.evaluate("hash => { location.hash = hash; }", known)
+            view.wait_for_function("document.getElementById('absent').hidden")
+        view.evaluate("location.hash = 'C1'")
+        view.wait_for_function("scrollY === 0 && !document.getElementById('absent').hidden")
+
+
 def test_the_filter_shows_the_claims_of_a_verdict_and_stands_in_the_address(chromium, page):
     rows = "[...document.querySelectorAll('.overview tbody tr')].filter(each => each.offsetParent).length"
     with opened(chromium, page) as view:
