@@ -1,5 +1,6 @@
 """The notebooks for students in docs/exercises: their checks take the answers that they hide, and refuse wrong ones."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -59,13 +60,37 @@ def tasks(notebook):
     return [(sources[k - 1], match[1], sources[k + 1]) for k, match in enumerate(found) if match]
 
 
+def sentences(tree):
+    """Yield what a reader is told: messages of checks, docstrings, what is printed, and texts with numbers in them."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assert) and node.msg:
+            yield node.msg
+        elif isinstance(node, ast.JoinedStr) and any(isinstance(each, ast.FormattedValue) for each in node.values):
+            yield node
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            yield node.value
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "print":
+            yield from (each for each in node.args if isinstance(each, ast.Constant))
+
+
+def without_sentences(code):
+    """Return code without comments and the words of its sentences; of a text with numbers in it, these stay."""
+    tree = ast.parse(code)
+    for node in [*sentences(tree)]:
+        if isinstance(node, ast.JoinedStr):
+            node.values = sorted((each for each in node.values if isinstance(each, ast.FormattedValue)), key=ast.dump)
+        else:
+            node.value = ""
+    return ast.unparse(tree)
+
+
 def without_words(notebook):
-    """Return a notebook's code and formulas, those of its text too, without comments, docstrings and prose."""
+    """Return a notebook's code and formulas, those of its text too, without comments, sentences and prose."""
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     text = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
     answers = re.findall(r"```python\n(.*?)```", "\n".join(text), re.S)
     formulas = [sorted(re.findall(r"`[^`\n]+`|\$[^$]+\$", source)) for source in text]
-    return re.sub(r'"""[\s\S]*?"""|#.*', "", "\n".join(code + answers)), formulas
+    return [without_sentences(each) for each in code + answers], formulas
 
 
 def refusal(work, check, names):
@@ -112,5 +137,7 @@ def test_a_korean_notebook_has_the_code_and_the_formulas_of_the_english_one(name
     assert without_words(korean) == without_words(english)
     assert [cell.cell_type for cell in korean.cells] == [cell.cell_type for cell in english.cells]
     assert all(re.search("[가-힣]", cell.source) for cell in korean.cells if cell.cell_type == "markdown")
+    code = "\n".join(cell.source for cell in korean.cells if cell.cell_type == "code")
+    assert all(re.search("[가-힣]", ast.unparse(each)) for each in sentences(ast.parse(code)))
     text = "\n".join(cell.source for cell in korean.cells)
     assert len(tasks(english)) == text.count("<summary>힌트</summary>") == text.count("<summary>정답</summary>")
