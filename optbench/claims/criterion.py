@@ -275,8 +275,11 @@ class Parts:
 def where_text(verdict: Word, on: str, rows: Sequence[Row]) -> str:
     """Return where a claim holds and where not: "depends on the batch size: holds at 16, 64; not at full".
 
-    on: what it depends on. Settings whose names are too many for a line are counted, and the first of them named.
+    on: what it depends on. Settings whose names are too many for a line are counted, and the first of them named. ""
+    where all settings are undecided, which the verdict says.
     """
+    if {word for word, *_ in rows} == {UNDECIDED}:
+        return ""
     mark = " / " if any(", " in name for _, name, _ in rows) else ", "
     groups = {word: [name for each, name, _ in rows if each == word] for word in _WHERE}
     line = ""

@@ -80,6 +80,7 @@ def test_one_line_says_on_what_a_claim_depends():
     where = sizes.where({"16": GOOD, "full": BAD, "64": GOOD})
     assert where == "depends on the batch size: holds at 16, 64; not at full"
     assert sizes.where({"16": GOOD, "64": OPEN}) == "undecided, by the batch size: holds at 16; undecided at 64"
+    assert sizes.where({"16": OPEN, "64": OPEN}) == ""
     cells = {"one": {"all": GOOD}, "two": {"a": BAD, "b": GOOD}}
     assert parts(needed=False).where(cells) == "depends on the part: “one” holds; “two” depends"
 
