@@ -245,6 +245,23 @@ def stand(
     return Standing(placing, answer, versions, fresh)
 
 
+def place_together(entries: Sequence[Entry], standings: Sequence[Standing]) -> list[Standing]:
+    """Return where several optimizers stand, newcomers among each other, too.
+
+    standings: of these entries, each without the other newcomers; all have run, into their usual folders.
+    """
+    new = [entry for entry in entries if not entry.ran]
+    if not new or len(entries) == 1:
+        return [*standings]
+    known = entries[0].known
+    known = known.with_runs(known.runs[~known.runs["optimizer"].isin([each.name for each in new])])
+    answer = join_results(*(load(each.usual_out) for each in reversed(new)), known).ask()
+    return [
+        replace(found, placing=place(answer, each.name, each.against), answer=answer)
+        for each, found in zip(entries, standings, strict=True)
+    ]
+
+
 def keep(
     entry: Entry, folder: str | Path, out: str | Path, options: session.Options, *, command: str, tell: Tell
 ) -> None:

@@ -26,9 +26,11 @@ from optbench.cli.progress import make_progress
 from optbench.contract.errors import OptbenchError, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from optbench.analysis.answer import Answer
     from optbench.analysis.placing import Placing
-    from optbench.atlas.newcomers import Standing
+    from optbench.atlas.newcomers import Entry, Standing
 
 _LONG = 180
 """Seconds beyond which it is said how long ranking takes."""
@@ -109,6 +111,7 @@ def rank(
         with handle_signals(on_kill=stopping.print_exit_text):
             read = [newcomers.Newcomer.read(each, plugin or ()) for each in optimizers]
             entries = [newcomers.enter(each, folder, against, options.isolation, warn, fast) for each in read]
+            _refuse_same_names(entries)
             for entry in entries:
                 with make_progress() as watch:
                     if above is not None and not entry.against:
@@ -121,6 +124,8 @@ def rank(
                         print_estimate_if_long(entry.plan, session.checked_workers(workers), own, _LONG, ways)
                     found = newcomers.stand(entry, own, options, confirm, command=typed, watch=watch, tell=warn)
                 standings.append(found)
+            standings = newcomers.place_together(entries, standings)
+            found = standings[-1]
             placing, answer, page = found.placing, found.answer, None
             if (folder is not None if report is None else report) and not entry.ran:
                 text = rank_texts.write_text(placing, answer, found.list_notes())
@@ -166,6 +171,13 @@ def _split_folder(given: list[str]) -> tuple[list[str], Path | None]:
     if twice := [each for each in optimizers if optimizers.count(each) > 1 or (has_folder and each == given[-1])]:
         raise OptbenchError(f"{shown(twice[0])} stands twice: name it once")
     return optimizers, last if has_folder else None
+
+
+def _refuse_same_names(entries: Sequence[Entry]) -> None:
+    """Raise OptbenchError if two optimizers have one name, and so one folder."""
+    names = [entry.name for entry in entries]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise OptbenchError(f"two of them define {shown(twice[0])}: rename one, or rank one at a time")
 
 
 def _find_worse(placing: Placing, above: float) -> list[dict[str, Any]]:

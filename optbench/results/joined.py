@@ -1,4 +1,4 @@
-"""The results of two sweeps as those of one, such as of an optimizer beside the sweep that it is ranked in."""
+"""The results of several sweeps as those of one, such as of optimizers beside the sweep that they are ranked in."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -31,25 +31,29 @@ class _Readers:
             yield from each._source.points(run_ids)
 
 
-def join_results(new: Results, known: Results) -> Results:
+def join_results(*results: Results) -> Results:
     """Return the results of a finished sweep with those of optimizers that were added beside it, which come first.
 
-    What is added is looked at once more than the sweep. Where a minimum is not known, the smallest loss of both stands
-    for it. new, known: results of folders.
+    What is added is looked at once more than the sweep. Where a minimum is not known, the smallest loss of all stands
+    for it. results: of folders, the sweep's last.
     """
-    both = (new, known)
-    looked = [new.runs.assign(**{FIRST_LOOK: float(known.look + 1)}), known.runs]
+    *new, known = results
+    looked = [*(each.runs.assign(**{FIRST_LOOK: float(known.look + 1)}) for each in new), known.runs]
     names = ("timings", "landscapes", "paths", "snippets")
-    timings, landscapes, paths, snippets = (_concat([getattr(each, name) for each in both]) for name in names)
-    problems = _concat([known.problems, new.problems]).drop_duplicates("problem", ignore_index=True)
+    timings, landscapes, paths, snippets = (_concat([getattr(each, name) for each in results]) for name in names)
+    problems = _concat([known.problems, *(each.problems for each in new)]).drop_duplicates("problem", ignore_index=True)
     landscapes = landscapes.drop_duplicates(ignore_index=True)
-    made: dict[str, Any] = {**known.provenance, "command": new.command}
+    made: dict[str, Any] = {**known.provenance, "command": new[0].command}
     for key in ("labels", "plugins", "searched"):
-        if found := {**(new.provenance.get(key) or {}), **(known.provenance.get(key) or {})}:
-            made[key] = found
-    made["own"] = [*new.runs["optimizer"].unique(), *(known.provenance.get("own") or ())]
-    runs, source = _concat(looked), _Readers(both)
-    joined = Results(runs, None, timings, problems, landscapes, made, new.path, source, paths, snippets)
+        merged: dict[str, Any] = {}
+        for each in results:
+            merged |= each.provenance.get(key) or {}
+        if merged:
+            made[key] = merged
+    made["own"] = [*(name for each in new for name in each.runs["optimizer"].unique())]
+    made["own"] += known.provenance.get("own") or ()
+    runs, source = _concat(looked), _Readers(results)
+    joined = Results(runs, None, timings, problems, landscapes, made, new[0].path, source, paths, snippets)
     if STANDING_IN not in runs:
         return joined
     unknown = runs.loc[runs[STANDING_IN].notna(), "problem"].unique()

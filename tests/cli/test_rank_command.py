@@ -1,6 +1,7 @@
 """``optbench rank``: what it prints, writes and refuses."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -49,12 +50,14 @@ def test_keep_adds_its_runs_to_the_sweep(small_sweep, run):
     (["adam", "nowhere"], "unknown optimizer 'nowhere'"),
     (["lazy.py", "nowhere"], "unknown optimizer 'nowhere'"),
     (["adam", "./nowhere/"], "no folder, and so no finished sweep, in 'nowhere'"),
+    (["lazy.py", "lazy_too.py", "SWEEP"], "two of them define 'lazy': rename one, or rank one at a time"),
     (["gd", "gd"], "'gd' stands twice: name it once"),
     (["gd", "SWEEP", "SWEEP"], "stands twice: name it once"),
     (["gd", "SWEEP", "--fail-above", "x"], "--fail-above: 'x' must be a share such as 5% or 0.05"),
 ])  # fmt: skip
 def test_what_cannot_be_ranked_is_one_line(small_sweep, run, arguments, message):
     Path("lazy.py").write_text(RULE.format(name="lazy"))
+    Path("lazy_too.py").write_text(RULE.format(name="lazy"))
     Path("two.py").write_text(RULE.format(name="lazy") + RULE.format(name="other"))
     Path("none.py").write_text("x = 1\n")
     Path("broken.py").write_text("1 / 0\n")
@@ -123,6 +126,20 @@ def test_archived_optimizers_are_compared_without_a_run(command, tmp_path, monke
     counts = optbench.rank("adamw").pairs.query("b == 'lion' and problem != 'all'")["verdict"].value_counts()
     assert f"adamw beats lion on {counts.get('wins', 0)} of 28 problems and loses to it on {counts['loses']}; " in out
     assert found["rank"] == next(int(row[1]) for row in rows if row[0] == "lion")
+
+
+@pytest.mark.slow
+def test_two_rules_of_the_users_are_compared_with_each_other(small_sweep, run):
+    Path("two.py").write_text(RULE.format(name="lazy") + RULE.format(name="quick").replace("n % 3 == 0", "n > 0"))
+    code, out, _ = run("rank", "lazy", "quick", small_sweep, "--plugin", "two.py", "--no-report")
+    assert code == 0
+    loses, ratio = re.search(
+        r"lazy beats quick on 0 of 2 problems and loses to it on (\d); over all its ratio is ~?([\d.]+)", out
+    ).groups()
+    assert int(loses) >= 1 and 2 < float(ratio) < 4, "it needs three times the samples"
+    for name in ("lazy", "quick"):
+        counts = re.search(rf"{name} +\d \[\d–\d\] +(\d) +(\d) +(\d) +(\d) ", out).groups()
+        assert sum(map(int, counts)) == 3, "gd, momentum, and the other of the two"
 
 
 def test_the_second_line_counts_what_is_shown(command):
