@@ -72,7 +72,7 @@ def test_a_clone_is_hardly_ever_told_apart_and_its_rank_is_in_its_interval(probl
     assert (parts["verdict"][:, 4] == "wins").mean() >= 0.7, "it is twice as good as that one"
 
 
-@slow
+@pytest.mark.slow
 def test_over_all_problems_a_clone_is_hardly_ever_told_apart_and_its_rank_is_in_its_interval():
     found = [placed(problem) for problem in PROBLEMS]
     mean, error, freedom = (

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from quick import slow
 
 import optbench
 from optbench.contract.errors import OptbenchError
@@ -123,7 +122,8 @@ def test_a_rank_lies_between_those_it_loses_to_and_those_it_beats(adam):
         assert row["beats"] + row["ties"] + row["loses"] + row["open"] == row["optimizers"] - 1 == 2
 
 
-@slow
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:optimizer lazy")  # it drops a NaN gradient where it stands still
 def test_a_lazy_copy_of_gd_loses_to_it_and_a_clone_does_not(small_sweep, workplace):
     Path("lazy.py").write_text(LAZY.format(more=""))
     slow = optbench.rank("lazy.py", small_sweep, against="gd")
@@ -202,7 +202,7 @@ def test_a_damaged_count_begins_anew(tmp_path, damage):
     assert [count_versions("clone", "atlas", each) for each in ("a", "b")] == [1, 1]
 
 
-@slow
+@pytest.mark.slow
 def test_objects_are_ranked_as_well(small_sweep, workplace):
     @optbench.optimizer(source="gd of half the rate")
     def half(w, g, lr):
@@ -210,7 +210,7 @@ def test_objects_are_ranked_as_well(small_sweep, workplace):
 
     found = optbench.rank(half, optbench.load(small_sweep), against="")
     assert found.headline.startswith("half ranks ")
-    assert max(map(len, repr(found).splitlines())) <= 130
+    assert max(map(len, repr(found).split("\n\n")[1].splitlines())) <= 80
     assert "<pre>half ranks" in found._repr_html_()
 
 

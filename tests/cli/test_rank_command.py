@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from quick import slow
 
 import optbench
 
@@ -22,7 +21,7 @@ def {name}(w, g, n, lr):
 """
 
 
-@slow
+@pytest.mark.slow
 def test_keep_adds_its_runs_to_the_sweep(small_sweep, run):
     shutil.copytree(small_sweep, "copy")
     assert run("rank", "adam", "copy", "--out", "own", "--keep", "--no-report")[0] == 0
@@ -105,7 +104,7 @@ def test_exit_code_formats_and_json(small_sweep, run):
     assert "\\bottomrule" in out
 
 
-@slow
+@pytest.mark.slow
 def test_the_page_has_the_newcomer_in_front(small_sweep, run):
     code, out, _ = run("rank", "adam", small_sweep, "--out", "own")
     assert code == 0
