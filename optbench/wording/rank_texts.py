@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -14,14 +14,16 @@ from optbench.analysis.placing import Placing
 from optbench.analysis.verdicts import ALL, LOSES, OPEN, TIE, WINS
 from optbench.contract.names import join_names, join_with_and
 from optbench.wording.judged import SAMPLES, SIGNS, format_ends, format_ratio, name_certainty, name_unit
-from optbench.wording.labels import count_problems, shorten
+from optbench.wording.labels import count_problems, short_names
 from optbench.wording.latex import latex_escaped
 from optbench.wording.summary import lay_out
 
 _MOST = 6
 """Names that a sentence lists."""
-_NAME = 16
+_NAME = 20
 """Letters of a problem's name where the table is too wide."""
+_MISSED = "missed"
+"""What stands for the rank on a problem where no run of what is ranked reached the target."""
 COUNTS = {"beats": "+", "ties": "=", "loses": "-", "open": "?"}
 """The counts of a row, with what stands for each above a narrow column."""
 _VERBS = {WINS: "beats", TIE: "ties with", LOSES: "loses to"}
@@ -32,13 +34,20 @@ LEGEND = "+ beats, = ties with (within 10%), - loses to, ? open"
 def list_legend(lines: Sequence[str]) -> list[str]:
     """Return what the signs in the lines of a table mean."""
     signs = [f"{sign} {word}" for word, sign in SIGNS.items() if any(sign in line for line in lines)]
-    return [LEGEND, *([f"{', '.join(signs)}: a target was missed, or the search hit its limit"] if signs else [])]
+    bounds = f"{', '.join(signs)}: a target was missed, or the search hit its limit" if signs else ""
+    missed = "missed: none of its runs reached the target, so it has no rank there" if _MISSED in "".join(lines) else ""
+    return [*filter(None, [LEGEND, bounds, missed])]
 
 
 def headline_rank(placing: Placing, answer: Answer) -> str:
     """Return where it stands in one sentence: "mine ranks 2 of 6 [1–3] over 7 problems"."""
     row = placing.table.iloc[-1]
     rank, name = f"{row['rank']} of {row['optimizers']} {_ends(row)}", answer.label(placing.name)
+    if row["problem"] in _list_missed(placing, answer):
+        return (
+            f"{name} has no rank on {answer.label(row['problem'])}: no run of it reached the target; it loses to "
+            f"{row['loses']} of {row['optimizers'] - 1}"
+        )
     if row["problem"] != ALL:
         return f"{name} ranks {rank} on {answer.label(row['problem'])}"
     return f"{name} ranks {rank} over these {len(placing.table) - 1} problems"
@@ -85,6 +94,12 @@ def _count_shown(rows: pd.DataFrame) -> str:
     return f"Shown: it {join_with_and(parts)}" + f"; {rest} {'is' if rest == 1 else 'are'} open" * bool(rest) + "."
 
 
+def _list_missed(placing: Placing, answer: Answer) -> set[str]:
+    """Return the problems on which no run of what is ranked reached the target."""
+    rows = answer.ranking[answer.ranking["optimizer"] == placing.name]
+    return {*rows.loc[(rows["problem"] != ALL) & (rows["reached"] == 0), "problem"]}
+
+
 def _describe_misses(placing: Placing, answer: Answer) -> list[str]:
     """Return a sentence on the problems where no run reached the target, or every run failed; none without any."""
     rows = answer.ranking[(answer.ranking["optimizer"] == placing.name) & (answer.ranking["problem"] != ALL)]
@@ -125,10 +140,11 @@ def list_heads(placing: Placing, answer: Answer) -> list[str]:
 
 def list_cells(placing: Placing, answer: Answer) -> list[list[str]]:
     """Return the texts of each row of a table: problem, rank, counts, and ratios with their intervals."""
-    table = []
+    table, missed = [], _list_missed(placing, answer)
     for row in placing.table.to_dict("records"):
         best = f"{_write_ratio(row)} {answer.label(row['best'])}".strip()
-        cells = [answer.label(row["problem"]), f"{row['rank']} {_ends(row)}", *(str(row[key]) for key in COUNTS), best]
+        rank = _MISSED if row["problem"] in missed else f"{row['rank']} {_ends(row)}"
+        cells = [answer.label(row["problem"]), rank, *(str(row[key]) for key in COUNTS), best]
         table.append([*cells, _write_ratio(row, "against_")] if placing.against else cells)
     return table
 
@@ -136,21 +152,43 @@ def list_cells(placing: Placing, answer: Answer) -> list[list[str]]:
 def list_lines(placing: Placing, answer: Answer, width: int = 80) -> list[str]:
     """Return the lines of the table, the heads first, for so many columns.
 
-    Where they are too few, the ratio to the best rival is left out of some rows or its interval, and names are cut.
+    Where they are too few, the ratio to the best rival is left out of some rows or its interval, and names are cut in
+    their middle.
     """
-    heads = [{**COUNTS, BEST: "best rival"}.get(head, head) for head in list_heads(placing, answer)]
-    names, *others = zip(*list_cells(placing, answer), strict=True)
-    columns = [[[name, shorten(name, _NAME)] for name in names], *([[text] for text in each] for each in others)]
-    rivals = columns[2 + len(COUNTS)]
-    for cell, row in zip(rivals, placing.table.to_dict("records"), strict=True):
-        rival = answer.label(row["best"])
-        cell += [f"{cell[0].split(' ')[0]} {rival}", f"{cell[0].split(' ')[0]} {_cut_middle(rival)}"]
-    return lay_out(dict(zip(heads, columns, strict=True)), width)
+    heads = [{BEST: "best rival"}.get(head, head) for head in list_heads(placing, answer)]
+    _, ranks, *others = zip(*list_cells(placing, answer), strict=True)
+    counts, rivals, *against = [*zip(*others[: len(COUNTS)], strict=True)], *others[len(COUNTS) :]
+    names = short_names(placing.table["problem"], answer.label).values()
+    rows = placing.table.to_dict("records")
+    best = [[text, *_shorten_rival(text, answer.label(row["best"]))] for text, row in zip(rivals, rows, strict=True)]
+    for most in (None, _NAME):
+        columns = {
+            "problem": [[name if most is None else _cut_middle(name, most)] for name in names],
+            "rank": [[text] for text in ranks],
+            _align(COUNTS.values()): [[_align(each)] for each in counts],
+            "best rival": best,
+        }
+        if against:
+            columns[heads[-1] if most is None else _cut_middle(heads[-1], most)] = [[text] for text in against[0]]
+        if lines := lay_out(columns, width, whole=most is None):
+            break
+    return lines
 
 
-def _cut_middle(name: str) -> str:
-    """Return a name in nine letters at most: of schedule_free_adamw and schedule_free_sgd the ends differ."""
-    return name if len(name) <= 9 else f"{name[:3]}…{name[-5:]}"
+def _align(counts: Iterable[str]) -> str:
+    """Return the counts of a row, or their signs, in two letters each."""
+    return " ".join(f"{each:<2}" for each in counts).rstrip()
+
+
+def _shorten_rival(text: str, name: str) -> list[str]:
+    """Return shorter texts of the ratio to a rival: without its interval, and with less and less of its name."""
+    ratio = text.partition(" ")[0]
+    return [f"{ratio} {each}" for each in (name, _cut_middle(name, 9), _cut_middle(name, 8))]
+
+
+def _cut_middle(name: str, most: int) -> str:
+    """Return a name in so many letters at most: of schedule_free_adamw and schedule_free_sgd the ends differ."""
+    return name if len(name) <= most else f"{name[: (most - 2) // 2]}…{name[-(most // 2 + most % 2) :]}"
 
 
 def list_standings(placings: Sequence[Placing], answer: Answer, width: int = 80) -> list[str]:

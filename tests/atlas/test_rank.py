@@ -10,7 +10,10 @@ import pandas as pd
 import pytest
 
 import optbench
+from optbench.analysis.placing import place
+from optbench.atlas.archive import HERE
 from optbench.contract.errors import OptbenchError
+from optbench.wording.rank_texts import headline_rank
 
 LAZY = """
 from optbench import optimizer
@@ -120,6 +123,14 @@ def test_a_rank_lies_between_those_it_loses_to_and_those_it_beats(adam):
         assert row["rank_high"] == 1 + len(pairs) - (pairs["high"] < 1 / 1.05).sum() == 1 + len(pairs) - row["beats"]
         assert row["rank_low"] <= row["rank"] <= row["rank_high"]
         assert row["beats"] + row["ties"] + row["loses"] + row["open"] == row["optimizers"] - 1 == 2
+
+
+def test_who_never_reached_the_target_has_no_rank():
+    known = optbench.load(HERE)
+    answer = known.with_runs(known.runs[known.runs["problem"] == "nqm(dim=100)"].reset_index(drop=True)).ask()
+    text = headline_rank(place(answer, "adamw"), answer)
+    assert text == "adamw has no rank on nqm(dim=100): no run of it reached the target; it loses to 3 of 65"
+    assert headline_rank(place(answer, "momo_adam"), answer).startswith("momo_adam ranks 1 of 66 [")
 
 
 @pytest.mark.slow

@@ -156,7 +156,17 @@ def test_signs_and_missed_targets_are_explained(run):
     out = run("rank", "adamw")[1]
     assert "≥ at least, ≤ at most, ~ about: a target was missed" in out
     assert "Of adamw no run reached the target on 2 of 28 problems (nqm(dim=100), zipf_recall)." in out
+    assert "nqm missed 0 0 3 62" in out and "zipf_recall missed " in out and out.count(" missed ") == 2
+    assert "missed: none of its runs reached the target, so it has no rank there" in out
     assert "no run reached" not in run("rank", "gd", "--fast")[1]
+
+
+def test_names_of_problems_are_told_apart_in_80_columns(command):
+    lines = command("rank", "adamw")[1].split("\n\n")[1].splitlines()
+    assert max(map(len, lines)) <= 80
+    names = [line.split()[0] for line in lines[1:]]
+    assert len(set(names)) == 29 and {"matrix_factorization", "noisy(quadratic)", "char_transformer"} < set(names)
+    assert [name for name in names if "…" in name] == ["quadratic…n=10000.0)"], "beside quadratic"
 
 
 @pytest.mark.slow
