@@ -197,6 +197,7 @@ def _print_placing(found: Standing) -> None:
     first, *notes = rank_texts.describe_rank(placing, answer)
     head, *lines = map(write_plainly, rank_texts.list_lines(placing, answer))
     print_lines((rank_texts.headline_rank(placing, answer), "bold"), filled(first, 2), "", (head, "bold"), *lines)
+    notes += rank_texts.list_reference([placing], answer)
     print_lines("", *rank_texts.list_legend(lines), *(filled(note, 2) for note in notes), *found.list_notes())
 
 
@@ -207,4 +208,5 @@ def _print_several(placings: list[Placing], answer: Answer) -> None:
 
     head, *lines = map(write_plainly, rank_texts.list_standings(placings, answer))
     said = [*rank_texts.list_pairs(placings, answer), rank_texts.describe_several(placings)]
+    said += rank_texts.list_reference(placings, answer)
     print_lines((head, "bold"), *lines, "", *rank_texts.list_legend(lines), *(filled(each, 2) for each in said))

@@ -39,6 +39,19 @@ def list_legend(lines: Sequence[str]) -> list[str]:
     return [*filter(None, [LEGEND, bounds, missed])]
 
 
+def list_reference(placings: Sequence[Placing], answer: Answer) -> list[str]:
+    """Return a sentence on what the last column is beside, and how to name another; none without a reference."""
+    name = answer.label(_find_reference(placings))
+    text = f"The last column is beside {name}: --against, or against=, names another reference, and changes no rank."
+    return [text] if name else []
+
+
+def _find_reference(placings: Sequence[Placing]) -> str:
+    """Return the reference that most optimizers have, or are; "" for none."""
+    known = [each.against for each in placings if each.against]
+    return max(known, key=lambda name: sum(name in (each.name, each.against) for each in placings), default="")
+
+
 def headline_rank(placing: Placing, answer: Answer) -> str:
     """Return where it stands in one sentence: "mine ranks 2 of 6 [1–3] over 7 problems"."""
     row = placing.table.iloc[-1]
@@ -197,7 +210,7 @@ def list_standings(placings: Sequence[Placing], answer: Answer, width: int = 80)
     answer: has all of them, or labels alone.
     """
     placings = sorted(placings, key=lambda each: tuple(each.table[["rank", "ratio"]].iloc[-1]))
-    against = next((each.against for each in placings if each.against not in ("", placings[0].name)), "")
+    against = _find_reference(placings)
     rows = []
     for each in placings:
         _, rank, *cells = list_cells(each, answer)[-1]
@@ -209,7 +222,7 @@ def list_standings(placings: Sequence[Placing], answer: Answer, width: int = 80)
 
 
 def describe_several(placings: Sequence[Placing]) -> str:
-    """Return a sentence on what the rows of `list_standings` are about."""
+    """Return what the rows of `list_standings` are about."""
     count = len(placings[0].table) - 1
     scope = f"Over these {count} problems" if count else f"On {placings[0].table['problem'].iloc[0]}"
     return f"{scope}, each among all the others; ratios below 1 where the row's optimizer is better."
@@ -283,7 +296,8 @@ def write_text(placing: Placing, answer: Answer, more: Sequence[str] = ()) -> st
     """
     first, *notes = describe_rank(placing, answer)
     table = list_lines(placing, answer)
-    lines = [headline_rank(placing, answer), first, "", *table, "", *list_legend(table), *notes, *more]
+    lines = [headline_rank(placing, answer), first, "", *table, "", *list_legend(table)]
+    lines += [*notes, *list_reference([placing], answer), *more]
     return "\n".join(lines)
 
 

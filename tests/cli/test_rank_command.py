@@ -121,6 +121,9 @@ def test_archived_optimizers_are_compared_without_a_run(command, tmp_path, monke
     assert not Path("ranked").exists()
     rows = [line.split() for line in out.splitlines()[1:4]]
     assert {row[0] for row in rows} == {"adamw", "lion", "gd"}
+    assert out.splitlines()[0].endswith("to adamw")
+    assert "The last column is beside adamw: --against, or against=, names another reference" in out
+    assert all(row[-1] == "1" if row[0] == "adamw" else row[-1][-1] == "]" for row in rows)
     found = optbench.rank("lion").table.iloc[-1]
     counts = optbench.rank("adamw").pairs.query("b == 'lion' and problem != 'all'")["verdict"].value_counts()
     assert f"adamw beats lion on {counts.get('wins', 0)} of 28 problems and loses to it on {counts['loses']}; " in out
@@ -159,6 +162,14 @@ def test_signs_and_missed_targets_are_explained(run):
     assert "nqm missed 0 0 3 62" in out and "zipf_recall missed " in out and out.count(" missed ") == 2
     assert "missed: none of its runs reached the target, so it has no rank there" in out
     assert "no run reached" not in run("rank", "gd", "--fast")[1]
+
+
+def test_no_rank_depends_on_the_reference(run):
+    one, other = (run("rank", "lion", "--fast", *more)[1] for more in ([], ["--against", "gd"]))
+    assert "The last column is beside adamw: " in one and "The last column is beside gd: " in other
+    ranks = [re.findall(r" (\w+ \[\d+–\d+\]) ", text.partition(" beats, ")[0]) for text in (one, other)]
+    assert ranks[0] == ranks[1] and len(ranks[0]) == 10
+    assert "against=" not in run("rank", "lion", "--fast", "--format", "latex")[1]
 
 
 def test_names_of_problems_are_told_apart_in_80_columns(command):
