@@ -12,7 +12,7 @@ from optbench.catalogue.loader import Catalogue, find_base, name_variant
 from optbench.contract import names
 from optbench.contract.arguments import BatchSize, check
 from optbench.contract.eager import AnyOptimizer, Eager
-from optbench.contract.errors import OptbenchError, shown
+from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.optimizers import Baseline
 from optbench.contract.problems import Problem
 from optbench.engine.cohort import Lane, batch_size_of
@@ -102,6 +102,8 @@ def _read_setting(
             key, value = "epochs", words[0]
         elif part == "full" or (part[0] == "b" and part[1:].isdecimal()):
             key, value = "batch", part.removeprefix("b")
+        elif len(words) == 2 and words[0].isidentifier():  # no schedule is written like this
+            raise OptbenchError(f"have: {unknown('word', words[0], _WORDS)}")
         if key in found:
             raise OptbenchError(f"have: {shown(text)} has two of what may be its {key}: write {_EXAMPLE}")
         found[key] = value
