@@ -22,6 +22,7 @@ from optbench.contract.errors import OptbenchError, find_all, shown, unknown
 from optbench.contract.names import join_names, split_list
 from optbench.contract.paths import path_of
 from optbench.plan.display_names import to_canonical
+from optbench.plan.incumbents import YOURS
 from optbench.results.results import Results, load, share_labels
 from optbench.wording import labels
 from optbench.wording.caveats import warn_of_high_minima
@@ -200,6 +201,7 @@ def _drop_values(text: str, sides: tuple[Results, Results], tried: list[Tried], 
     written += [(_add_values(name, tried, place), name) for name, place in names]
     written += [(long, name) for place in places for name, long in sides[place].given.items()]
     written += [(name, name) for name, _ in names]
+    written += [(YOURS, sides[place].incumbents[0]) for place in places if len(sides[place].incumbents) == 1]
     return next((name for long, name in written if _normalize(long) == wanted), text)
 
 

@@ -83,6 +83,11 @@ def test_messages_have_the_names_that_texts_have(results):
         assert "variant(" not in str(error.value)
 
 
+def test_the_only_one_is_yours_in_a_comparison(results):
+    short, long = (optbench.compare(results, pair=(name, "gd")).table for name in ("yours", YOURS))
+    assert short.equals(long)
+
+
 def test_runs_that_failed_are_yours(results):
     failed = results.runs[results.runs["optimizer"] == YOURS].assign(status="failed", failure="no memory")
     (pair,) = describe_failures(failed, results.labels)
