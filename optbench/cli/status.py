@@ -29,6 +29,9 @@ def status(
         print_json(found.to_dict())
         return
     text = "finished" if found.finished else f"running ({found.stage})" if found.stage else "stopped"
+    if text == "stopped":
+        text += " before its first result" * (not any(done for done, _ in found.stages.values()))
+        text += "; the same command resumes it"
     if found.seconds_left is not None:
         text += f", about {format_duration(found.seconds_left)} left"
     if found.blocks:

@@ -40,8 +40,13 @@ class Progress:
 def read_progress(directory: Path) -> Progress:
     """Return how far the sweep of a results folder is. Raises OptbenchError if there is none, or it is damaged."""
     manifest = read_manifest(directory)
+    if manifest is None and CohortFiles(directory).folder.is_dir():
+        raise OptbenchError(f"the sweep in {str(directory)!r} has just begun: the same command resumes it")
     if manifest is None:
-        raise OptbenchError(f"no sweep in {str(directory)!r}: optbench sweep --out {directory} begins one")
+        raise OptbenchError(
+            f"no sweep in {str(directory)!r}: optbench sweep --out {directory} begins one; the command of one that was "
+            "stopped before its first run begins it again"
+        )
     there, stages = {*CohortFiles(directory).ids()}, dict[Stage, tuple[int, int]]()
     missing, ended = set[int](), set[int]()
     for entry in manifest.cohorts:

@@ -37,7 +37,7 @@ def stopped(tmp_path, monkeypatch):
 
 def test_a_stop_leaves_whole_blocks_and_the_best_so_far(run, stopped):
     code, out, err = run("status", "f")
-    assert (code, err) == (0, "") and "f: stopped; 2 of 4 blocks are whole" in out
+    assert (code, err) == (0, "") and "f: stopped; the same command resumes it; 2 of 4 blocks are whole" in out
     counts = stopped.groupby("stage").size()
     assert set(stopped["block"]) == {0, 1}
     assert f"race {counts['race']} of {counts['race']} " in out
@@ -59,9 +59,23 @@ def test_a_sweep_that_runs_says_what_and_how_long(run, stopped):
     assert found["stages"]["race"]["done"] == (stopped["stage"] == "race").sum()
 
 
+def test_a_sweep_that_was_stopped_at_once_is_resumed(run, tmp_path, monkeypatch):
+    def stop(self, cohorts, **limits):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SweepRun, "run", stop)
+        with pytest.raises(KeyboardInterrupt):
+            optbench.sweep(SPEC, out=tmp_path / "f", workers=1)
+    assert "f: stopped before its first result; the same command resumes it" in run("status", "f")[1]
+    assert optbench.sweep(SPEC, out="f", workers=1).missing == ""
+
+
 def test_without_a_sweep_it_is_one_line(run, tmp_path):
     (tmp_path / "torn").mkdir()
     (tmp_path / "torn" / "manifest.json").write_text("{")
     assert run("status", "torn")[0] == 2 and "damaged" in run("status", "torn")[2]
+    (tmp_path / "begun" / "cohorts").mkdir(parents=True)
+    assert "the sweep in 'begun' has just begun: the same command resumes it" in run("status", "begun")[2]
     code, out, err = run("status")
     assert (code, out) == (2, "") and "no sweep in 'results': optbench sweep --out results begins one" in err
