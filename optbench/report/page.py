@@ -417,9 +417,14 @@ def describe_problem(facts: dict) -> str:
 
 
 def list_provenance(provenance: dict) -> list[tuple[str, str]]:
-    """Return rows (key, text) of all that was recorded; of a group, such as versions, a row for each of its parts."""
+    """Return rows (key, text) of what was recorded; of a group, such as versions, a row for each of its parts.
+
+    Where data files lie on the disk of the sweep's author stays out of a page, which others get.
+    """
     rows: list[tuple[str, object]] = []
     for key, value in provenance.items():
+        if key == "data_files":
+            continue
         if isinstance(value, dict):
             rows += [(f"{key}: {name}", part) for name, part in value.items() if part != ""]
         else:

@@ -14,7 +14,10 @@ from optbench.catalogue import loader
 from optbench.catalogue.library_optimizers import find_unasked
 from optbench.contract.arguments import one_of
 from optbench.contract.errors import OptbenchError, shown, unknown
-from optbench.contract.names import number_text, parse, without_path
+from optbench.contract.names import number_text, parse, split_levels, without_path
+from optbench.contract.paths import is_file, path_of
+from optbench.datasets.copies import use_copies
+from optbench.datasets.files import is_path
 from optbench.results.models import Model
 from optbench.single.one_cohort import run_single
 from optbench.translation.libraries import TITLES
@@ -59,6 +62,8 @@ class Best:
     """Rows of the table ``snippets`` for this setting."""
     limits: str = field(default="", repr=False)
     """Which of its values lie at an end of the search, and what to try beyond, in words; "" where none does."""
+    places: Mapping[str, Path] = field(default_factory=dict, repr=False)
+    """Where the user's file lies, by its path in the problem's name; nothing where that path leads to it."""
 
     def __repr__(self) -> str:
         """Return problem, optimizer and all values in a line; below it what lies at an end of the search."""
@@ -132,7 +137,8 @@ class Best:
         self._refuse_unasked("fit", files)
         catalogue = loader.load_all(files)
         try:
-            problem = catalogue.problem(self.problem)
+            with use_copies(self.places):
+                problem = catalogue.problem(self.problem)
         except OptbenchError as error:
             run = "optbench.minimize(PROBLEM, **best.params) runs it"
             raise OptbenchError(f"fit: {error}; of one that was given as an object no code is kept: {run}") from None
@@ -190,13 +196,38 @@ def _shorten(names: Mapping[str, str]) -> dict[str, str]:
     return {name: label if label != name else short[name] for name, label in names.items()}
 
 
+def find_data(problem: str, recorded: Mapping[str, str], folder: str | Path | None) -> dict[str, Path]:
+    """Return where the file that a problem learns from lies if its path is relative, by that path.
+
+    It is where the sweep found it, or below the working directory, or, if both have moved, below a folder above the
+    results.
+
+    problem: its name; recorded: where the files of the sweep were, by their path; folder: of the results, if any.
+    """
+    data = split_levels(problem)[-1][1].get("data")
+    if not isinstance(data, str):
+        return {}
+    path = data if is_path(data) else str(parse(data)[1].get("path", ""))
+    if not path or path_of("data", path).is_absolute():
+        return {}
+    above = [] if folder is None else Path(folder).resolve().parents
+    places = [*([Path(recorded[path])] if path in recorded else []), *(each / path for each in (Path(), *above))]
+    found = next(filter(is_file, places), None)
+    return {} if found is None else {path: found}
+
+
 def make_best(
-    row: Mapping[str, Any], runs: pd.DataFrame, digest: str, snippets: pd.DataFrame, edges: pd.DataFrame
+    row: Mapping[str, Any],
+    runs: pd.DataFrame,
+    digest: str,
+    snippets: pd.DataFrame,
+    edges: pd.DataFrame,
+    places: Mapping[str, Path],
 ) -> Best:
     """Return a recommended setting.
 
     row: of `best_configurations`; runs, snippets: the tables of the sweep; digest: of the problem's file, or "";
-    edges: of the search, at which settings lie.
+    edges: of the search, at which settings lie; places: as of `find_data`.
     """
     same = (runs["problem"] == row["problem"]) & (runs["optimizer"] == row["optimizer"])
     same &= runs["batch_size"] == row["batch_size"]
@@ -216,5 +247,6 @@ def make_best(
     its_own = np.array([row.get(name) == value for name, value in pairs], bool)
     limits = describe_limits(edges[its_own], problem, optimizer)
     return Best(
-        problem, loader.base_name(optimizer), rate, size, schedule, values, budget, dtype, folds, digest, codes, limits
-    )
+        problem, loader.base_name(optimizer), rate, size, schedule, values, budget, dtype, folds, digest, codes, limits,
+        places,
+    )  # fmt: skip

@@ -24,7 +24,7 @@ from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, find_all, shown, unknown
 from optbench.contract.paths import path_of
 from optbench.plan.display_names import check_shown, find_name, read_labels
-from optbench.results.best import Best, choose_problem, make_best
+from optbench.results.best import Best, choose_problem, find_data, make_best
 from optbench.store.atomic_files import describe_writer
 from optbench.store.cohort_files import DamagedFile
 from optbench.store.final_tables import TableReader
@@ -369,16 +369,17 @@ class Results(Tables):
         if own.empty:
             raise OptbenchError(f"best: no run of {shown(name)} has ended")
         answer, digest = ask(self, judge_by), self.problem(name).get("digest") or ""
+        places = find_data(name, self.provenance.get("data_files") or {}, self.path)
         if optimizer is None:
             start = find_start(answer, name) if answer.firsts(name) else None
             if start is None:
                 raise OptbenchError(f"best: every run of {shown(name)} has failed")
-            return make_best(start.setting, own, digest, self.snippets, answer.edges)
+            return make_best(start.setting, own, digest, self.snippets, answer.edges, places)
         settings = answer.settings[answer.settings["problem"] == name]
         rows = settings[settings["optimizer"] == name_of(optimizer, self.labels)]
         if rows.empty:
             raise unknown("optimizer", optimizer, map(self.label_of, settings["optimizer"]))
-        return make_best(rows.iloc[0].to_dict(), own, digest, self.snippets, answer.edges)
+        return make_best(rows.iloc[0].to_dict(), own, digest, self.snippets, answer.edges, places)
 
     @property
     def best_params(self) -> dict[str, Any]:

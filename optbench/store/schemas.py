@@ -34,6 +34,7 @@ class _Provenance(BaseModel):
     report_seeds: dict[str, Annotated[int, Ge(1), Le(MOST_COMMON)]] = {}
     tuning_seeds: list[int] = []
     plugin_files: list[str] = []
+    data_files: dict[str, str] = {}
     plugins: dict[str, str] | None = None
     searched: dict[str, dict[str, str]] | None = None
     labels: dict[str, str] = {}

@@ -1,5 +1,7 @@
 """The recommended setting of a problem, and the model that it trains."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from sklearn.metrics import accuracy_score
 
 import optbench
 from optbench import Best, OptbenchError
+from optbench.report.page import list_provenance
 
 SMALL = {"learning_rates": [0.003, 0.03], "batch_sizes": [32], "schedules": ["cosine"], "epochs": 8, "seeds": 4}
 
@@ -37,6 +40,27 @@ def table(tmp_path_factory):
 def results(table):
     problems = [f"mlp(data='{table[0]}', hidden=(8,))", "least_squares", "rosenbrock"]
     return optbench.sweep(problems=problems, optimizers=["momentum", "adam_torch"], **SMALL)
+
+
+def test_the_data_of_a_relative_path_are_found_from_anywhere(table, tmp_path, monkeypatch):
+    for name in ("here", "away", "far"):
+        (tmp_path / name).mkdir()
+    shutil.copy(table[0], tmp_path / "here" / "customers.csv")
+    monkeypatch.chdir(tmp_path / "here")
+    optbench.sweep(problems="logistic(data=customers.csv)", optimizers="gd", **SMALL, out=tmp_path / "far" / "kept")
+    known = optbench.load("../far/kept").best().fit(seed=1).w
+    monkeypatch.chdir(tmp_path / "away")
+    shown = list_provenance(optbench.load("../far/kept").provenance)
+    assert str(tmp_path / "here") not in str(shown), "a page is for others"
+    assert (optbench.load("../far/kept").best().fit(seed=1).w == known).all()
+    shutil.move(tmp_path / "here" / "customers.csv", tmp_path / "far" / "customers.csv")
+    assert (optbench.load("../far/kept").best().fit(seed=1).w == known).all(), "both have moved"
+    (tmp_path / "far" / "customers.csv").unlink()
+    with pytest.raises(OptbenchError, match=r"fit: data set customers.csv: no such file in .*away"):
+        optbench.load("../far/kept").best().fit()
+    make_table(rows=300).to_csv("customers.csv", index=False)
+    with pytest.raises(OptbenchError, match="have changed since the sweep"):
+        optbench.load("../far/kept").best().fit()
 
 
 def test_it_is_the_setting_of_the_winner(results):
