@@ -413,18 +413,22 @@ class Answer:
         return table[[*PAIR, *setting, *VALUE, *LEAD, *targets]]
 
     def _compare_with_rival(self, problem: str, name: str) -> dict[str, Any]:
-        """Return the columns LEAD of a winner against its nearest rival: another in first place, or the best of others.
+        """Return the columns LEAD of a winner against a rival: the leader; of this one, what leaves first place open.
 
-        name: the winner, an optimizer.
+        Where nothing does, the leader is beside what ties with it, or else the best of the others. name: the winner, an
+        optimizer.
         """
         rows = self.rows(problem)
         others = rows.loc[(rows["optimizer"] != name) & (rows["state"] != FAILED) & (rows["trials"] != 0), "optimizer"]
         near = [other for other in self.firsts(problem) if other != name]
-        state = OPEN if self.list_open(problem) else TIE if near else WINS
-        lead = {"verdict": state if len(rows) > 1 else "alone", "rival": ""}
+        lead = {"verdict": WINS if len(rows) > 1 else "alone", "rival": ""}
         if others.empty:
             return lead | dict.fromkeys(("ratio", "ratio_low", "ratio_high"), np.nan)
-        lead["rival"] = near[0] if near else others.iloc[0]
+        lead["rival"] = others.iloc[0]
+        if near:
+            by_leader = self.list_open(problem) if name == self.leader(problem) else []
+            lead["rival"] = (by_leader or near)[0]
+            lead["verdict"] = OPEN if self._is_open(problem, name, lead["rival"]) else TIE
         pair = self.pairs[problem, name, lead["rival"]]
         numbers = {"ratio": pair.ratio, "ratio_low": pair.low, "ratio_high": pair.high}
         return lead | numbers | {"p_adjusted": pair.p_adjusted, "blocks_needed": pair.blocks_needed}

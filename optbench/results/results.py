@@ -312,9 +312,10 @@ class Results(Tables):
 
         Returns:
             A row a problem and optimizer that may be the best, and rows "all" if there are several problems: its
-            setting; value with its interval; verdict of first place ("wins", "tie", "open" or "alone"); the
-            nearest rival, with its ratio over this one, the interval, adjusted p and the blocks that would decide; and
-            the costs of the targets, as ``costs`` names them.
+            setting; value with its interval; verdict ("wins", "tie", "open" or "alone") beside a rival, with its ratio
+            over this one, the interval, adjusted p and the blocks that would decide; and the costs of the targets, as
+            ``costs`` names them. The rival is the first row of the problem; of that one, what leaves first place open,
+            else what ties with it, else the best of the others.
 
         Raises:
             OptbenchError: the measure does not exist.

@@ -142,6 +142,21 @@ def test_winners_have_setting_lead_and_verdict():
     assert row["batch_size"] == 16 and row["schedule"] == "constant" and row["p_adjusted"] < 0.001
 
 
+def test_verdicts_of_winners_are_those_of_their_pairs():
+    """adam is as good as gd on every seed, and lion varies: first place is open, and that pair is not."""
+
+    def value(problem, optimizer, rate, stage, block, seed):
+        noise = {"gd": 0.0, "adam": 0.001, "lion": 0.02 + 0.5 * math.sin(17 * seed)}
+        return 0.02 * math.sin(5 * seed) + noise[optimizer]
+
+    results = Results(staged_table(value, ["gd", "adam", "lion"], blocks=8, holdout=3), timings=TIMINGS)
+    pairs = {frozenset(row[["a", "b"]]): row["verdict"] for _, row in results.verdicts().iterrows()}
+    winners = results.winners()
+    rows = {row["optimizer"]: (row["verdict"], row["rival"]) for _, row in winners.iterrows()}
+    assert rows == {"gd": ("open", "lion"), "adam": ("tie", "gd"), "lion": ("open", "gd")}
+    assert all(pairs[frozenset((name, rival))] == verdict for name, (verdict, rival) in rows.items())
+
+
 def test_winners_of_what_never_ran_are_none():
     runs = runs_table([failure(seed=seed, status="failed") for seed in range(3)])
     results = Results(runs, pd.DataFrame(), TIMINGS)
