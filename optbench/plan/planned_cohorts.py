@@ -23,11 +23,13 @@ from optbench.contract.columns import FIRST_TARGET, SCORES
 from optbench.contract.eager import AnyOptimizer, Eager
 from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline
+from optbench.contract.paths import path_of
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
 from optbench.contract.source_code import SourceFile, files_digest
 from optbench.contract.types import Device, DtypeName, Stage
 from optbench.contract.version import __version__
+from optbench.datasets.copies import recorded_files
 from optbench.engine import settings
 from optbench.engine.batches import affordable_steps, steps_per_epoch
 from optbench.engine.cohort import Cohort, Lane
@@ -382,6 +384,14 @@ class Plan:
             for each in self.optimizers
             if each.name in given or any(str(of.file.resolve()) in files for of in each.origins)
         ]
+
+    @property
+    def data_files(self) -> dict[str, str]:
+        """Where the user's data files lie whose path is relative, by that path."""
+        names = {problem.digest: problem.name for problem in self.problems if problem.data is not None}
+        paths = {path for digest, name in names.items() for path in recorded_files(digest) if path in name}
+        places = {path: path_of("data", path) for path in sorted(paths)}
+        return {path: str(place.absolute()) for path, place in places.items() if not place.is_absolute()}
 
     @property
     def optimizers(self) -> list[AnyOptimizer]:

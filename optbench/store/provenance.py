@@ -13,7 +13,6 @@ from optbench.compiler.fastmath import FASTMATH
 from optbench.contract.problems import DIVERGENCE_FACTOR
 from optbench.contract.resources import cores
 from optbench.contract.version import __version__
-from optbench.datasets.copies import recorded_files
 from optbench.plan.display_names import without_numbers
 from optbench.plan.planned_cohorts import Plan
 from optbench.plan.spec import Spec
@@ -37,7 +36,7 @@ def make_provenance(command: str, plan: Plan) -> dict[str, Any]:
         "plugin_files": list(spec.plugins),
         "plugins": {origin.key: origin.sha256 for origin in plan.origins()},
         "data": {problem.name: problem.digest for problem in plan.problems if problem.data is not None},
-        **({"data_files": found} if (found := _find_data_files(plan)) else {}),
+        **({"data_files": plan.data_files} if plan.data_files else {}),
         **({"labels": dict(plan.labels)} if plan.labels else {}),
         **({"own": own} if (own := plan.own_optimizers) else {}),
         **({"incumbents": list(plan.incumbents)} if plan.incumbents else {}),
@@ -45,14 +44,6 @@ def make_provenance(command: str, plan: Plan) -> dict[str, Any]:
         **({"given": given} if (given := _find_given(spec)) else {}),
         **({} if spec.trials is None else {"trials": spec.trials, "searched": plan.searched, "ranges": spec.ranges}),
     }
-
-
-def _find_data_files(plan: Plan) -> dict[str, str]:
-    """Return where the user's data files lie whose path is relative, by that path."""
-    digests = {problem.digest: problem.name for problem in plan.problems if problem.data is not None}
-    paths = {path for digest, name in digests.items() for path in recorded_files(digest) if path in name}
-    places = {path: Path(path).expanduser() for path in sorted(paths)}
-    return {path: str(place.absolute()) for path, place in places.items() if not place.is_absolute()}
 
 
 def _find_given(spec: Spec) -> dict[str, str]:
