@@ -91,7 +91,7 @@ class Newcomer:
             hint = f"a class of PyTorch's kind is 'torch:Name(file={text})'"
             raise OptbenchError(f"{path.name} defines no optimizer; {hint}")
         if len(own) > 1:
-            raise OptbenchError(f"{path.name} defines {join_with_and(own)}: name one of them, and --plugin {text}")
+            raise OptbenchError(f"{path.name} defines {join_with_and(own)}: name one or several, and --plugin {text}")
         return cls(own[0], (*files, str(path)))
 
 

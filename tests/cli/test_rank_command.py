@@ -35,7 +35,7 @@ def test_keep_adds_its_runs_to_the_sweep(small_sweep, run):
     (["adamm", "SWEEP"], "unknown optimizer 'adamm': did you mean 'adam"),
     (["adam", "SWEEP", "--against", "adamw"], "unknown optimizer to rank against 'adamw'"),
     (["mine.py", "SWEEP"], "no file 'mine.py': name a Python file with an optimizer, or an optimizer"),
-    (["two.py", "SWEEP"], "two.py defines lazy and other: name one of them, and --plugin two.py"),
+    (["two.py", "SWEEP"], "two.py defines lazy and other: name one or several, and --plugin two.py"),
     (["none.py", "SWEEP"], "none.py defines no optimizer; a class of PyTorch's kind is 'torch:Name(file=none.py)'"),
     (["broken.py", "SWEEP"], "the plug-in broken.py does not load: ZeroDivisionError"),
     (["adam_*", "SWEEP"], "adam_* names 2 optimizers: rank one at a time"),
