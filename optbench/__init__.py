@@ -54,10 +54,7 @@ def __getattr__(name: str) -> object:
     if name in _ROOMS:
         return import_module(f"optbench.{name}")
     if name not in _API:
-        from optbench.contract.errors import REMOVED, describe_removed
-
-        way = f": {describe_removed(name)}" if name in REMOVED else ""
-        raise AttributeError(f"module 'optbench' has no attribute {name!r}{way}")
+        raise AttributeError(f"module 'optbench' has no attribute {name!r}")
     value = getattr(import_module(_API[name]), name)
     globals()[name] = value
     return value

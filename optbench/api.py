@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Unpack
 from optbench.catalogue import loader
 from optbench.contract.arguments import Count, checked, condition
 from optbench.contract.eager import AnyOptimizer
-from optbench.contract.errors import RENAMED, OptbenchError, unknown
+from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.paths import path_of
 from optbench.contract.problems import Family, Problem
@@ -183,8 +183,6 @@ def minimize(
         raise OptbenchError(
             "minimize: the method is called optimizer: SciPy's L-BFGS-B is 'lbfgs' here, its CG is 'cg'"
         )
-    if "deadline" in hyperparameters and "deadline" not in record.hyperparameters:
-        raise unknown("keyword", "deadline", ["run_timeout"])
     if "learning_rate" in hyperparameters and "learning_rate" not in record.hyperparameters:
         rate = hyperparameters.pop("learning_rate")
         if lr is not None:
@@ -382,9 +380,6 @@ def sweep(
     from optbench.run.time_limit import TimeLimit
     from optbench.store.folder import extend_spec
 
-    for old in ("budget", "stall"):  # keywords that are no keys of a spec
-        if old in keys:
-            raise unknown("keyword", old, [RENAMED[old]])
     folder = None if out is None else path_of("out", out)
     isolation, time = Isolation(isolate, worker_timeout), TimeLimit.of(time_limit)
     options = Options(workers, executor, scheduler, isolation, extend, retry_failed, time)

@@ -11,7 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from optbench.cli.examples import EXAMPLES
 from optbench.cli.output import EXIT_CODES
-from optbench.contract.errors import REMOVED, OptbenchError, describe_removed
+from optbench.contract.errors import OptbenchError
 from optbench.contract.names import COMMAS
 
 RUN, ASK, CATALOGUE, LECTURE = "Run", "Ask the results", "The catalogue", "The lecture and this machine"
@@ -21,14 +21,6 @@ WHERE, PAGE, INPUT, OUTPUT = "Where and how", "The report", "Input", "Output"
 CODE = "Code for another library"
 """The headings of the options that more than one command has."""
 _OTHERS = "Other"
-_GONE = {
-    ("sweep", "--budget"): "since 0.14 it is --time-limit",
-    ("sweep", "--deadline"): "since 0.14 it is --run-timeout",
-    ("sweep", "--stall"): "since 0.14 it is --worker-timeout",
-    ("check", "--stall"): "since 0.14 it is --check-timeout",
-    ("report", "--asv"): "asv publish makes the performance history",
-}
-"""Options of earlier versions, and what took their place."""
 _ELSEWHERE = {("report", "--latex"): "tables in LaTeX are --tables tex"}
 """Options that never were, and what does that."""
 _FEW = 4
@@ -50,14 +42,10 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments; refuse an option that is none with the one to take, and say where commas lack."""
-        known = {name for parameter in self.params for name in parameter.opts}
         for arg in args:
             option = arg.partition("=")[0]
-            if successor := (_GONE | _ELSEWHERE).get((self.name or "", option)):
+            if successor := _ELSEWHERE.get((self.name or "", option)):
                 raise OptbenchError(f"no option {option}: {successor}")
-            name = option.removeprefix("--").replace("-", "_")
-            if option.startswith("--") and name in REMOVED and option not in known:
-                raise OptbenchError(f"no option {option}: {describe_removed(name)}")
         try:
             return super().parse_args(ctx, args)
         except Exception as error:
@@ -106,9 +94,7 @@ class Commands(TyperGroup):
     """Commands under headings; ``help NAME`` is ``NAME --help``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Treat ``help COMMAND``, and no arguments, like ``--help``; refuse a command that is gone."""
-        if args and args[0] in REMOVED:
-            raise OptbenchError(f"no command {args[0]}: {describe_removed(args[0])}")
+        """Treat ``help COMMAND``, and no arguments, like ``--help``."""
         if args[:1] == ["help"]:
             args = [*(arg for arg in args[1:] if arg != "help"), "--help"]
         if not args and not ctx.resilient_parsing:

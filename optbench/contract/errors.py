@@ -13,28 +13,6 @@ _HEAD, _TAIL, _GAP = 600, 250, " ... "
 """Characters kept of a message that is too long: its start names the key, its end says how to mend it."""
 _SHOWN = 60
 """Characters of a value in a message."""
-RENAMED = {"budget": "time_limit", "deadline": "run_timeout", "stall": "worker_timeout"}
-"""Keywords and keys of a spec that had another name before 0.14, and their names since."""
-_FIT = "results.best(PROBLEM).fit() trains the recommended setting and predicts"
-_TABLE = "pandas.read_csv(FILE, ...).to_parquet('FILE.parquet') writes one that is taken"
-REMOVED = {
-    "OptbenchClassifier": _FIT,
-    "OptbenchRegressor": _FIT,
-    "decimal": f"a file has points: {_TABLE}",
-    "encoding": f"a file is in UTF-8: {_TABLE}",
-    "early_test_loss": "test_loss judges the end of runs: give them fewer epochs",
-    "importances": "optuna.importance takes the columns of results.runs",
-    "label": "labels = {name = 'Ours'} in the spec, or --label NAME=Ours",
-    "load_model": f"pickle keeps a model; {_FIT}",
-    "mapped": "logistic_model draws the same examples, in memory",
-    "predict": _FIT,
-    "sep": f"a .csv has commas, a .tsv tabs: {_TABLE}",
-    "stepper: device": "it takes arrays in the CPU's memory; sweeps run on a GPU, sweep --device cuda",
-    "stepper: threads": "each array is stepped by one thread",
-    "search": "trials are drawn by Sobol, and --widen goes on around the best",
-    "weigh_by": "over problems each weighs as one: name one problem of each kind",
-}
-"""Names, commands, options and keywords that 0.19 took out, and what to use instead."""
 
 
 class OptbenchError(ValueError):
@@ -152,11 +130,7 @@ def unknown(kind: str, name: Any, valid: Iterable[str], shown_by: str = "") -> O
     """
     valid = sorted(map(str, valid))
     name = name if isinstance(name, str) else shown(name)
-    if name in REMOVED and not kind.startswith("column"):  # a column may have any name
-        hint = describe_removed(name)
-    elif RENAMED.get(name) in valid:
-        hint = f"since 0.14 it is {RENAMED[name]!r}"
-    elif found := nearest(name, valid):
+    if found := nearest(name, valid):
         hint = f"did you mean {found!r}?"
     elif shown_by:
         hint = f"{shown_by!r} shows what there is"
@@ -170,11 +144,6 @@ def refuse_name(kind: str, name: str, hint: str) -> OptbenchError:
     error = OptbenchError(f"unknown {kind} {shown(name) if len(name) > _HEAD else repr(name)}: {hint}")
     error.unknown = kind
     return error
-
-
-def describe_removed(name: str) -> str:
-    """Return what to use in place of a name that 0.19 took out."""
-    return f"0.19 took it out: {REMOVED[name]}"
 
 
 def join_sentences(texts: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from optbench.catalogue import loader
 from optbench.compiler.scalar_rows import scalar_rows
 from optbench.contract import arguments
-from optbench.contract.errors import REMOVED, OptbenchError, describe_removed, shown
+from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.optimizers import ONE_EXAMPLE, Baseline, Optimizer, Sizes
 from optbench.engine import settings
 from optbench.engine.arrays import StepInputs
@@ -344,9 +344,6 @@ def stepper(
         >>> layer[0][0].round(3).tolist(), layer[1].round(3).tolist()
         ([-0.179, -0.179, -0.179], [-2.357, -2.357, -2.357])
     """
-    for key in (f"stepper: {name}" for name in hyperparameters):
-        if key in REMOVED:
-            raise OptbenchError(f"{key}: {describe_removed(key)}")
     record, values = loader.load_all(plugin).optimizer(optimizer)
     if not isinstance(record, Optimizer):
         why = "searches its own steps" if isinstance(record, Baseline) else "steps by itself"

@@ -47,9 +47,6 @@ _OTHERS = {
     "styled": "style",
 }
 
-_FORMER = {"critical_difference": "mean_ranks", "profiles": "runtimes"}
-"""Functions by the name that they had in 0.14 -> their name."""
-
 
 class _List:
     """The docstring of `Plot`: it lists the figures with their first lines, for which it loads them."""
@@ -75,7 +72,7 @@ class Plot:
         if name.startswith("_"):
             raise AttributeError(name)
         if name not in OF_RESULTS:
-            raise AttributeError(_describe_former(name) or str(unknown("figure", name, OF_RESULTS)))
+            raise AttributeError(str(unknown("figure", name, OF_RESULTS)))
         function = _load_function(name)
 
         @wraps(function)
@@ -98,11 +95,6 @@ class Plot:
 Plot.__doc__ = _List()  # type: ignore[assignment]
 
 
-def _describe_former(name: str) -> str:
-    """Return the message about a name that a function had before; "" for any other."""
-    return f"the figure {name} is called {_FORMER[name]} now" if name in _FORMER else ""
-
-
 def _load_function(name: str) -> Any:
     """Return a function of this package, whose module is imported now."""
     return getattr(import_module(f"{__name__}.{(OF_RESULTS | _OTHERS)[name]}"), name)
@@ -111,7 +103,7 @@ def _load_function(name: str) -> Any:
 def __getattr__(name: str) -> Any:
     """Return a function of this package, whose module is imported at its first use. Raises AttributeError."""
     if name not in OF_RESULTS and name not in _OTHERS:
-        raise AttributeError(_describe_former(name) or f"module {__name__!r} has no attribute {name!r}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = _load_function(name)
     return globals()[name]
 

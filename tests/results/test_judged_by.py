@@ -49,5 +49,5 @@ def test_folders_of_before_that_weighed_problems_are_read(folder, tmp_path):
         if word == "problem":
             assert read_spec(spec) == read_spec(folder / "spec.toml")
         else:
-            with pytest.raises(OptbenchError, match="'weigh_by': 0.19 took it out: over problems each weighs as one"):
+            with pytest.raises(OptbenchError, match="unknown key in .* 'weigh_by'"):
                 read_spec(spec)
