@@ -1,10 +1,7 @@
-"""Records of cohorts in a results folder: which are there, without some, and as versions before 0.19 wrote them."""
+"""Records of cohorts in a results folder: which are there, without some, and with another content."""
 
 import hashlib
-import json
 from pathlib import Path
-
-import pyarrow as pa
 
 from optbench.store.cohort_files import CohortFiles, Record, encode_cohorts
 
@@ -37,15 +34,3 @@ def keep(folder: Path, ids: list[str]) -> None:
 def seal(rest: bytes) -> bytes:
     """Return a record with these bytes behind its checksum."""
     return b"optbench cohort 1\n" + hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest
-
-
-def old_record(cohort_id: str, tables: dict[str, pa.Table]) -> bytes:
-    """Return a record whose tables are not compressed, which a version before 0.19 had in a file of its own."""
-    streams = {}
-    for name, table in tables.items():
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
-            writer.write_table(table)
-        streams[name] = sink.getvalue().to_pybytes()
-    lengths = {name: len(stream) for name, stream in streams.items()}
-    return seal(json.dumps({"cohort": cohort_id, "tables": lengths}).encode() + b"\n" + b"".join(streams.values()))

@@ -3,8 +3,7 @@
 A record is a line of magic, the sha256 of all behind it, a line of JSON (by the ids of its cohorts the rows that each
 has of every table, the lengths of the tables and of what they are compressed to), and the tables as Arrow streams, in
 which one cohort stands behind the other. A process that writes has a file of its own, and only appends to it: what
-kills it costs the record that it was writing. Of two records of a cohort the later one counts. Before 0.20 a record
-held one cohort, before 0.19 one file did, compressed column by column; they are read, too.
+kills it costs the record that it was writing. Of two records of a cohort the later one counts.
 """
 
 import hashlib
@@ -40,7 +39,7 @@ _AT_ONCE = 1 << 16
 """Rows written at a time: 5 MB of a curve, which stay in the L3 cache."""
 # Bytes of an Arrow stream: the length of the schema's message behind them
 _LENGTH = slice(4, 8)
-_ENDING, _OLD_ENDING = ".cohorts", ".cohort"
+_ENDING = ".cohorts"
 _WRONG = OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, MemoryError, RecursionError
 """What reading a record raises whose line of JSON says anything."""
 _FLUSH_SECONDS = 1.0
@@ -48,7 +47,7 @@ _FLUSH_SECONDS = 1.0
 _OPENED = 8
 """Records that stay in memory, checked: the next cohort is often in one of them."""
 _NAMED = 5
-"""The most damaged files that a message names; folders of before 0.19 have thousands of files."""
+"""The most damaged files that a message names."""
 
 
 class DamagedFile(OptbenchError):
@@ -99,19 +98,16 @@ class Record:
             head = json.loads(content[_START:at])
             lengths = head["tables"]
             size = sum(lengths.values())
-            self.end = at + head.get("compressed", size)
+            self.end = at + head["compressed"]
             if hashlib.sha256(content[_START : self.end]).hexdigest().encode() + b"\n" != content[len(_MAGIC) : _START]:
                 raise Damaged("its checksum is wrong")
-            body = memoryview(content)[at : self.end]
-            if "compressed" in head:
-                body = memoryview(pa.decompress(body, size, _CODEC))
-            if len(body) != size or min(lengths[name] for name in TABLES) <= 0:
+            body = memoryview(pa.decompress(memoryview(content)[at : self.end], size, _CODEC))
+            if self.end > len(content) or min(lengths[name] for name in TABLES) <= 0:
                 raise ValueError
             ends = dict(zip(lengths, accumulate(lengths.values()), strict=True))
             self._streams = {name: body[stop - lengths[name] : stop] for name, stop in ends.items()}
-            cohorts = head["cohorts"] if "cohorts" in head else {str(head["cohort"]): None}
-            self._rows = np.array([*cohorts.values()], np.uint32).reshape(-1, 3) if "cohorts" in head else None
-            self._places = {cohort_id: place for place, cohort_id in enumerate(cohorts)}
+            self._rows = np.array([*head["cohorts"].values()], np.uint32).reshape(-1, 3)
+            self._places = {cohort_id: place for place, cohort_id in enumerate(head["cohorts"])}
         except _WRONG:
             raise Damaged("its tables are not what it says") from None
         self._tables: dict[str, tuple[pa.Table, list[int]]] = {}
@@ -135,8 +131,7 @@ class Record:
         """Return the rows of a cohort in a table, which is read as a whole, once."""
         if name not in self._tables:
             table = _read_stream(self._streams[name])
-            counts = [len(table)] if self._rows is None else self._rows[:, TABLES.index(name)]
-            ends = np.cumsum(counts).tolist()
+            ends = np.cumsum(self._rows[:, TABLES.index(name)]).tolist()
             if ends[-1] != len(table):
                 raise Damaged(f"its table {name} has other rows than it says")
             self._tables[name] = table, ends
@@ -164,15 +159,14 @@ class CohortFiles:
         """The last records that were read."""
         self._own: Path | None = None
         self._flushed, self._lock = 0.0, threading.Lock()
-        endings = _OLD_ENDING, _ENDING
         try:
             with os.scandir(self.folder) as found:
-                paths = [Path(file.path) for file in found if file.name.endswith(endings) and file.is_file()]
+                paths = [Path(file.path) for file in found if file.name.endswith(_ENDING) and file.is_file()]
         except (FileNotFoundError, NotADirectoryError):
             paths = []
         except OSError as error:
             raise OptbenchError(f"cannot read {str(self.folder)!r}: {error.strerror}") from None
-        for path in sorted(paths, key=lambda path: (path.suffix, path.name)):
+        for path in sorted(paths):
             try:
                 self._find_records(path, read_bytes(path))
             except OSError as error:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from harness import execute, plan_of
 from quick import slow
-from records import finished, list_records, old_record
+from records import finished, list_records
 
 import optbench
 from optbench.contract.errors import OptbenchError
@@ -231,17 +231,6 @@ def test_a_damaged_file_is_named_set_aside_and_its_damage_run_again(damage, smal
     assert (tmp_path / "cohorts" / "damaged" / victim.name).read_bytes() == bad
     assert content(tmp_path) == content(small)
     assert len(finished(tmp_path)) == 24 and sorted(ran) == sorted(chain(*lost))
-
-
-def test_a_folder_with_a_file_for_each_cohort_is_gone_on_with(small, tmp_path, monkeypatch):
-    """So versions before 0.19 wrote them."""
-    files = CohortFiles(small)
-    (tmp_path / "cohorts").mkdir()
-    for each in files.ids()[1:]:
-        (tmp_path / "cohorts" / f"{each}.cohort").write_bytes(old_record(each, files.read(each)))
-    ran = count_saved(monkeypatch)
-    optbench.sweep(SMALL, out=tmp_path)
-    assert content(tmp_path) == content(small) and ran == files.ids()[:1]
 
 
 def test_tables_stand_in_the_order_of_the_plan(small):

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from records import finished, old_record
+from records import finished
 
 from optbench.store.cohort_files import CohortFiles, Record, encode_cohorts
 from optbench.store.rows import make_schema
@@ -102,20 +102,10 @@ def test_of_two_records_of_a_cohort_the_later_counts(tmp_path):
     assert files.content("a") == CohortFiles(tmp_path).content("a") == last
 
 
-def test_a_file_of_an_earlier_version_is_read(tmp_path):
-    files = _write(tmp_path, "a.cohort", old_record("a", _tables(5000)))
-    _assert_same(files.read("a"), _tables(5000))
-    files.save(encode_cohorts(["b"], _tables(1)))
-    assert finished(tmp_path) == ["a", "b"]
-    files = _write(tmp_path, "c.cohort", old_record("c", _tables(9))[:-1])
-    assert files.ids() == ["a", "b"] and "c.cohort (its checksum is wrong" in files.set_aside()
-    assert (files.folder / "damaged" / "c.cohort").exists()
-
-
 def test_of_many_damaged_files_the_first_are_named(tmp_path):
     for number in range(9):
-        files = _write(tmp_path, f"{number}.cohort", b"not a record")
+        files = _write(tmp_path, f"{number}.cohorts", b"not a record")
     assert files.describe_damage().count("it is no record") == 5
     text = files.set_aside()
-    assert "0.cohort (it is no record of a cohort, at byte 0)" in text and text.endswith(" and 4 more")
+    assert "0.cohorts (it is no record of a cohort, at byte 0)" in text and text.endswith(" and 4 more")
     assert len(list((files.folder / "damaged").iterdir())) == 9 and CohortFiles(tmp_path).damaged == {}

@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fuzzing import refusal
-from records import old_record
 from records import seal as seal_record
 
 import optbench
@@ -74,8 +73,8 @@ def head(key, value):
     """Something else in the line of JSON."""
 
     def change(first, tables):
-        line, _, rest = old_record(first, tables).split(b"\n", 2)[2].partition(b"\n")
-        return seal_record(json.dumps({**json.loads(line), key: value}).encode() + b"\n" + rest)
+        line, body = cohort_files.encode_cohorts([first], tables).split(b"\n", 3)[2:]
+        return seal_record(json.dumps({**json.loads(line), key: value}).encode() + b"\n" + body)
 
     return lambda folder: forge_cohort(folder, change)
 
@@ -107,10 +106,12 @@ def column(name, values):
 
 def garbage(first, tables):
     """Numbers of another kind where Arrow looks for the lengths of texts."""
-    line, _, streams = old_record(first, tables).split(b"\n", 2)[2].partition(b"\n")
-    broken = np.frombuffer(streams, np.uint8).copy()
+    line, body = cohort_files.encode_cohorts([first], tables).split(b"\n", 3)[2:]
+    head = json.loads(line)
+    broken = np.frombuffer(pa.decompress(body, sum(head["tables"].values()), "zstd"), np.uint8).copy()
     broken[len(broken) // 4 : len(broken) // 4 + 64] ^= 0x7F
-    return seal_record(line + b"\n" + broken.tobytes())
+    body = pa.compress(broken, "zstd", asbytes=True)
+    return seal_record(json.dumps({**head, "compressed": len(body)}).encode() + b"\n" + body)
 
 
 def parquet(name, change):
