@@ -8,7 +8,7 @@ The choices of all blocks meet on seeds that they have in common (``final``), th
 is recommended; it and its runner-up run on fresh seeds (``report``), which verdicts are about.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -101,7 +101,7 @@ def plan_widening(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     tried = runs[runs["stage"].isin([protocol.SCREEN, protocol.WIDEN])][keys]
     found = pd.DataFrame(near)[keys].drop_duplicates()
     found = found.merge(tried.assign(tried=True), on=keys, how="left")
-    return _plan_settings(plan, "widen", found[found["tried"].isna()].drop(columns="tried"))
+    return _plan_settings(plan, "widen", [found[found["tried"].isna()].drop(columns="tried")])
 
 
 def _select_own(plan: Plan, settings: pd.DataFrame) -> pd.DataFrame:
@@ -158,11 +158,7 @@ def plan_race(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
 
     runs: those of the screen.
     """
-    runs = drop_lost_runs(runs)
-    if runs.empty:
-        return []  # nothing ran
-    count = plan.spec.finalists
-    return _plan_settings(plan, "race", pd.concat([coded.name_finalists(count) for coded in _divide(plan, runs)]))
+    return _plan_settings(plan, "race", [coded.name_finalists(plan.spec.finalists) for coded in _divide(plan, runs)])
 
 
 def plan_holdout(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
@@ -170,10 +166,7 @@ def plan_holdout(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
 
     runs: those of the screen and the race.
     """
-    runs = drop_lost_runs(runs)
-    if runs.empty:
-        return []
-    return _plan_settings(plan, "holdout", pd.concat([coded.name_choices() for coded in _divide(plan, runs)]))
+    return _plan_settings(plan, "holdout", [coded.name_choices() for coded in _divide(plan, runs)])
 
 
 def plan_final(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
@@ -181,29 +174,20 @@ def plan_final(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
 
     runs: those of the screen and the race.
     """
-    runs = drop_lost_runs(runs)
-    if runs.empty:
-        return []
-    chosen = [coded.name_choices() for coded in _divide(plan, runs)]
-    return _plan_settings(plan, "final", pd.concat(chosen).assign(block=-1), stop=_count_first(plan))
+    chosen = [coded.name_choices().assign(block=-1) for coded in _divide(plan, runs)]
+    return _plan_settings(plan, "final", chosen, stop=_count_first(plan))
 
 
 def plan_end_of_final(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     """Return the rest of the last race: the best of its first quarter, on its other seeds. runs: all before."""
-    runs = drop_lost_runs(runs)
-    if runs.empty:
-        return []
     best = [coded.name_best_in_common(_LAST_RIVALS) for coded in _divide(plan, runs)]
-    return _plan_settings(plan, "final", pd.concat(best), start=_count_first(plan))
+    return _plan_settings(plan, "final", best, start=_count_first(plan))
 
 
 def plan_report(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     """Return the cohorts of the recommended settings and their runners-up, on fresh seeds. runs: all before."""
-    runs = drop_lost_runs(runs)
-    if runs.empty:
-        return []
     best = [coded.name_best_in_common(2) for coded in _divide(plan, runs)]
-    return _plan_settings(plan, "report", pd.concat(best), stop=FIRST_REPORTS)
+    return _plan_settings(plan, "report", best, stop=FIRST_REPORTS)
 
 
 def plan_more_reports(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
@@ -213,10 +197,7 @@ def plan_more_reports(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     what seems to be ahead, so verdicts stay valid (Stein 1945, Annals of Mathematical Statistics 16). An extension
     takes none away, as the spread beside another leader would.
     """
-    runs = drop_lost_runs(runs)
-    if runs.empty:
-        return []
-    found, needed = [], dict(plan.reported)
+    found, needed = list[pd.DataFrame](), dict(plan.reported)
     for coded in _divide(plan, runs):
         found.append(coded.name_best_in_common(1))
         for problem, count in count_report_seeds(coded).items():
@@ -224,11 +205,10 @@ def plan_more_reports(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     if plan.beside is not None:  # as many as those that it is compared with
         reported = plan.beside[plan.beside["stage"] == protocol.REPORT]
         needed = reported.groupby("problem")["seed"].nunique().to_dict()
-    best = pd.concat(found, ignore_index=True)
-    seeds = best["problem"].map(needed)
     planned = []
-    for count in seeds[seeds > FIRST_REPORTS].unique():
-        planned += _plan_settings(plan, "report", best[seeds == count], FIRST_REPORTS, int(count))
+    for seeds in sorted({each for each in needed.values() if each > FIRST_REPORTS}):
+        best = [each[each["problem"].map(needed) == seeds] for each in found]
+        planned += _plan_settings(plan, "report", best, FIRST_REPORTS, seeds)
     return planned
 
 
@@ -244,9 +224,12 @@ def _count_first(plan: Plan) -> int:
 def _divide(plan: Plan, runs: pd.DataFrame) -> Iterator[protocol.CodedRuns]:
     """Yield the runs that race and report, coded for each measure to choose by and each column of levels.
 
-    Optimizers choose by every measure; batch sizes and schedules, on the problems that have several, by the one that
-    verdicts are about.
+    Nothing where no run could run. Optimizers choose by every measure; batch sizes and schedules, on the problems that
+    have several, by the one that verdicts are about.
     """
+    runs = drop_lost_runs(runs)
+    if runs.empty:
+        return
     by, targets = plan.spec.judge_by, None
     for measure in plan.spec.choose_by:
         yield (coded := protocol.code_runs(runs, measure, judge_by=by))
@@ -321,15 +304,17 @@ def _select_evenly(
 
 
 def _plan_settings(
-    plan: Plan, stage: Stage, settings: pd.DataFrame, start: int = 0, stop: int | None = None
+    plan: Plan, stage: Stage, settings: Sequence[pd.DataFrame], start: int = 0, stop: int | None = None
 ) -> list[PlannedCohort]:
     """Return the cohorts of settings on the stage's seeds of their block: for each seed one with all that it can hold.
 
-    settings: distinct rows (problem, block, configuration); those of block -1 run on the seeds that all blocks have in
-    common, which `Spec.seeds_of` has as its first list. start, stop: the part of the seeds that is meant.
+    settings: rows (problem, block, configuration); those of block -1 run on the seeds that all blocks have in common,
+    which `Spec.seeds_of` has as its first list. start, stop: the part of the seeds that is meant.
     """
+    if not settings:
+        return []
     seeds = [each[start:stop] for each in plan.spec.seeds_of(stage)]
-    rows, places = find_places(plan, _select_own(plan, settings))
+    rows, places = find_places(plan, _select_own(plan, pd.concat(settings)))
     groups: dict[tuple, tuple[Cohort, list[Lane]]] = {}
     for row, (cohort, lane) in zip(rows.to_dict("records"), places, strict=True):
         groups.setdefault(tuple(row[key] for key in _KEYS), (cohort, []))[1].append(lane)
