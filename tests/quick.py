@@ -10,7 +10,9 @@ QUICK = {
 
 
 def slow(*values):
-    """Return a case of a parametrized test that runs in the slow part alone."""
+    """Return a case of a parametrized test that runs in the slow part alone; of a whole test it would make a value."""
+    if getattr(values[0], "__name__", "").startswith("test_"):
+        raise TypeError(f"{values[0].__name__}: a test that is slow as a whole is marked @pytest.mark.slow")
     return pytest.param(*values, marks=pytest.mark.slow)
 
 
