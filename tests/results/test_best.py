@@ -88,7 +88,7 @@ def test_of_the_models_of_a_table_it_is_the_one_that_the_answer_names(table):
     rows = table[1][["age", "spent"]].dropna()
     rows["bill"] = 2 * rows["age"] + rows["spent"]
     found = optbench.sweep(data=rows, target="bill", optimizers=["gd", "momentum"], **SMALL | {"epochs": 60})
-    said = " ".join(str(found).split()).partition("In short: on ")[2]
+    said = " ".join(str(found).split()).partition("In short: for the model ")[2]
     best = found.best()
     assert found.judge_by == "r2" and {"least_squares", "mlp"} == {*map(found.label_of, found.runs["problem"].unique())}
     assert said.startswith(f"{found.label_of(best.problem)}, start with {best.optimizer} at learning rate {best.lr:g}")
