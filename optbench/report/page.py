@@ -57,10 +57,7 @@ from optbench.wording.judged import (
     name_unit,
 )
 from optbench.wording.matrix import (
-    Matrix,
     build_matrix,
-    describe_usual_setting,
-    find_safe_default,
     list_factors,
     tell_ratio,
 )
@@ -184,7 +181,6 @@ class Page:
         self.legend = LEGEND
         every = (answer, *answer.levels.values())
         self.families = sum(each.verdicts.loc[each.verdicts["problem"] != ALL, "problem"].nunique() for each in every)
-        self.safe = {key: self.describe_default(view.answer, self.matrices[key]) for key, view in self.views.items()}
         looks = find_looks(sweep)
         self.forests = {key: build_forest(sweep, view.answer, looks) for key, view in self.views.items()}
         drawn = set().union(*(forest.drawn for forest in self.forests.values()))
@@ -232,18 +228,6 @@ class Page:
     def find_lacking(self, sweep: ReportData) -> Collection[str]:
         """Return the problems without a measure that is not the sweep's own. sweep: a view of `list_views`."""
         return sweep.answer.without if sweep.answer.judge_by != self.own else ()
-
-    def describe_default(self, answer: Answer, matrix: Matrix) -> dict:
-        """Return the optimizer that is never far from the leader, in texts; {} where there is none."""
-        found = find_safe_default(answer, matrix)
-        if not found:
-            return {}
-        name, worst = found
-        setting = describe_usual_setting(answer, name)
-        behind = matrix.behind[list(matrix.names).index(name)]
-        near = f"behind on {behind} of {matrix.judged}, but never beyond {tell_ratio(worst)} the leader"
-        near = near if behind else f"never more than {tell_ratio(worst)} the leader here"
-        return {"name": answer.label(name), "near": near, "setting": setting}
 
     def find_start(self, sweep: ReportData) -> dict:
         """Return one setting to begin with, of the problem with the most parameters; {} where nobody leads.

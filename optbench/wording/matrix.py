@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from optbench.analysis import best_of_n
 from optbench.analysis.answer import Answer
@@ -246,21 +245,3 @@ def _measure_tuning(answer: Answer) -> Factor | None:
     text = f"the best of {FEW} settings, not of {int(table['trials'].median())}"
     more = f"up to {tell_ratio(problems.max())}: {where}" if len(problems) > 1 else ""
     return Factor("Tuning", float(np.exp(np.log(ratios).mean())), text, more)
-
-
-def find_safe_default(answer: Answer, matrix: Matrix) -> tuple[str, float] | None:
-    """Return the optimizer whose worst ratio is the least, and that ratio; None where nothing was to be chosen."""
-    worst = {name: ratio for name, ratio in zip(matrix.names, matrix.worst, strict=True) if math.isfinite(ratio)}
-    if not worst or matrix.judged < 2 or len(matrix.names) < 2:
-        return None
-    name = min(worst, key=lambda each: worst[each])
-    return name, worst[name]
-
-
-def describe_usual_setting(answer: Answer, optimizer: str) -> str:
-    """Return the batch size and the schedule that an optimizer has on most problems: "batch 16, inverse"."""
-    rows: pd.DataFrame = answer.best[answer.best["optimizer"] == optimizer]
-    sizes = pd.Series([labels.batch_label(*pair) for pair in zip(rows["batch_size"], rows["full_batch"], strict=True)])
-    size, schedule = sizes.mode().iloc[0], rows["schedule"].mode().iloc[0]
-    names = labels.name_schedules(answer.runs["schedule"].unique())
-    return f"{'full batch' if size == 'full' else f'batch {size}'}, {names.get(schedule, schedule)}"

@@ -5,7 +5,7 @@ import math
 import pytest
 from staged import planted_sweep
 
-from optbench.wording.matrix import NOTHING, Matrix, build_matrix, find_safe_default, list_factors
+from optbench.wording.matrix import NOTHING, Matrix, build_matrix, list_factors
 
 
 def test_cells_have_the_planted_ratios_and_what_is_shown():
@@ -24,7 +24,6 @@ def test_cells_have_the_planted_ratios_and_what_is_shown():
     assert rows["worst of the 2"] == ["1.4×", "2×", "3×", "never"]
     assert rows["shown to be behind"] == ["1 of 2", "1 of 2", "1 of 2", "2 of 2"]
     assert rows["typical (median)"][0] == "1.2×"
-    assert find_safe_default(answer, matrix) == ("a", pytest.approx(1.4, rel=0.02))
     one = build_matrix(answer, without=["q"])  # what is not judged does not count
     assert one.summarize() == [] and one.worst[2] == pytest.approx(3, rel=0.02)
 
@@ -42,7 +41,6 @@ def test_one_optimizer_is_alone_and_nothing_is_summed_up():
     matrix = build_matrix(planted_sweep({"p": {"a": 1.0}}).answer)
     assert [cell.text for cell in matrix.cells["p"]] == ["alone"] and matrix.summarize() == []
     assert list_factors(planted_sweep({"p": {"a": 1.0}}).answer) == []
-    assert find_safe_default(planted_sweep({"p": {"a": 1.0}}).answer, matrix) is None
 
 
 def test_of_many_the_best_mean_rank_comes_first():
