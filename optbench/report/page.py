@@ -39,12 +39,13 @@ from optbench.results.results import Results, load, with_plain_labels
 from optbench.run.chosen import format_hyperparameters
 from optbench.wording import answers, labels
 from optbench.wording.certainty import state_length
-from optbench.wording.conclusion import choose_model, conclude
+from optbench.wording.conclusion import choose_model, conclude, say_start_value
 from optbench.wording.decision_texts import describe_decisions
 from optbench.wording.eager_steps import describe_eager
 from optbench.wording.failed_runs import describe_failures
 from optbench.wording.headlines import headline
 from optbench.wording.judged import (
+    FEW_PROBLEMS,
     PLAIN_LOSS,
     SAMPLES,
     describe_best,
@@ -202,7 +203,7 @@ class Page:
             }
             for problem, anchor in anchors.items()
         ]
-        self.start = {key: self.find_start(view) for key, view in self.views.items()}
+        self.starts = {key: self.list_starts(view) for key, view in self.views.items()}
         captions = Counter(figure["caption"] for each in self.problems for figure in each["figures"])
         self.notes = [caption for caption, count in captions.items() if count > 1]
         self.named = {figure["caption"]: figure["words"] for each in self.problems for figure in each["figures"]}
@@ -229,23 +230,27 @@ class Page:
         """Return the problems without a measure that is not the sweep's own. sweep: a view of `list_views`."""
         return sweep.answer.without if sweep.answer.judge_by != self.own else ()
 
-    def find_start(self, sweep: ReportData) -> dict:
-        """Return one setting to begin with, of the problem with the most parameters; {} where nobody leads.
+    def list_starts(self, sweep: ReportData) -> list[dict]:
+        """Return what to start with on each problem, as texts, its value and code; of many problems nothing.
 
-        Of models of one table that are compared by one measure it is that of the better one. sweep: a view of
-        `list_views`.
+        first: it is the recommended one of models of one table. sweep: a view of `list_views`.
         """
-        sizes = {problem: sweep.results.problem(problem).get("dim", math.nan) for problem in sweep.files}
-        led = [each for each in sizes if each not in self.find_lacking(sweep) and sweep.answer.leader(each)]
-        if not led:
-            return {}
-        problem = max(led, key=lambda each: sizes[each] if pd.notna(sizes[each]) else 0)
-        if (model := choose_model(sweep.answer)) in led:
-            problem = model
-        found = self.describe_setting(start.setting if (start := find_start(sweep.answer, problem)) else {})
-        setting = f"{found['rest']}, {found['rate']}"
-        code = next(iter(found["codes"]), None)
-        return found | {"problem": self.short[problem], "setting": setting, "code": code}
+        answer, found = sweep.answer, []
+        if len(sweep.files) >= FEW_PROBLEMS:
+            return []
+        model = choose_model(answer)
+        for problem in sweep.files:
+            start = find_start(answer, problem) if problem not in self.find_lacking(sweep) else None
+            if start is None or not answer.leader(problem) or problem in answer.unlearned:
+                continue
+            texts = self.describe_setting(start.setting)
+            more = {
+                "problem": self.short[problem],
+                "first": problem == model,
+                "value": say_start_value(answer, problem),
+            }
+            found.append(texts | more | {"code": next(iter(texts["codes"]), None)})
+        return found
 
     def describe_problem(self, problem: str, anchor: str) -> dict:
         """Return what a problem's section says: by each measure, in `views`, and `own`, that of the sweep.

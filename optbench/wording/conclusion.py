@@ -36,7 +36,7 @@ def conclude(answer: Answer) -> str:
 
 def choose_model(answer: Answer) -> str:
     """Return the model of a table whose setting to start with has the lowest value; "" where values do not compare."""
-    if not compare_models(answer):
+    if not answer.is_one_table or not compare_models(answer):
         return ""
     starts = {problem: find_start(answer, problem) for problem in answer.best["problem"].unique()}
     return min(starts, key=lambda problem: start.value if (start := starts[problem]) else math.inf)
@@ -72,9 +72,8 @@ def _conclude_on(answer: Answer, problem: str) -> str:
     if find_kept(answer, problem):
         return f"{where}keep what you have"
     text = f"{where}start with {_say_setting(answer, start.setting)}"
-    if own := _say_own(answer, problem):
-        luck = ", which may be luck" * (answer.tables.incumbents[0] in firsts)
-        return f"{text} ({_say_value(answer, problem, start.value)}{own}{luck})"
+    if _say_own(answer, problem):
+        return f"{text} ({say_start_value(answer, problem)})"
     others = len(answer.rows(problem)) - 1
     shown = "nothing tried is shown to be better"
     if len(firsts) == 1 and others:
@@ -86,6 +85,18 @@ def _conclude_on(answer: Answer, problem: str) -> str:
     constant = answer.constant_of(problem) if name_unit(answer, problem) == ERRORS else math.nan
     beside = f", {100 * constant:.2g}% if one always says the most frequent class" if math.isfinite(constant) else ""
     return f"{text} ({_say_value(answer, problem, start.value, ' of the test rows wrong')}{beside}); {shown}"
+
+
+def say_start_value(answer: Answer, problem: str) -> str:
+    """Return the value of what to start with, and of what the user has: "2.8% wrong; with what you have 34% wrong".
+
+    "" where nothing is to start with, and for samples and losses with nothing beside them.
+    """
+    start, own = find_start(answer, problem), "" if find_kept(answer, problem) else _say_own(answer, problem)
+    if start is None or (not own and name_unit(answer, problem) in (SAMPLES, PLAIN_LOSS)):
+        return ""
+    luck = ", which may be luck" * bool(own and answer.tables.incumbents[0] in answer.candidates(problem))
+    return f"{_say_value(answer, problem, start.value)}{own}{luck}"
 
 
 def _say_own(answer: Answer, problem: str) -> str:

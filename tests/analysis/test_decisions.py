@@ -22,6 +22,7 @@ from optbench.analysis.decisions import (
 )
 from optbench.results.results import Results
 from optbench.wording import decision_texts
+from optbench.wording.conclusion import say_start_value
 from optbench.wording.summary import summarize
 
 RATES = tuple(float(rate) for rate in np.geomspace(1e-4, 1.0, 9))
@@ -159,6 +160,7 @@ def test_what_may_be_best_and_has_a_much_higher_value_is_neither_kept_nor_starte
     title = "Nothing is shown to be better than what you have on p (though adam has 0."
     assert text.startswith(title) and " its loss) In short: " in text
     assert re.search(r"In short: start with adam at .*; with what you have loss \S+, which may be luck\)", text)
+    assert f"({say_start_value(answer, 'p')})." in text, "the page's card has it, too"
 
 
 @pytest.mark.parametrize("kept", [True, False])
