@@ -121,7 +121,7 @@ def select_batch_runs(
     return chosen[sizes > 1]
 
 
-def critical_batch_size(times: pd.DataFrame, confidence: float = 0.95) -> Scaling:
+def critical_batch_size(times: pd.DataFrame) -> Scaling:
     """Fit S(B) = S_min (1 + B_crit / B) to the median steps of each batch size, with a bootstrap over seeds.
 
     The fit is least squares of the relative error, (S(B) / S - 1)^2 summed over sizes, as steps range over decades and
@@ -141,7 +141,7 @@ def critical_batch_size(times: pd.DataFrame, confidence: float = 0.95) -> Scalin
         raise OptbenchError("critical_batch_size: every batch size needs a run on each of the same seeds")
     values, size = table.to_numpy(), table.columns.to_numpy(dtype=np.float64)
     fits = _fit_scaling(size, _resample_medians(values, resample_counts(len(values))))
-    critical, steps_left, examples = (percentile_interval(column, confidence) for column in fits.T)
+    critical, steps_left, examples = map(percentile_interval, fits.T)
     return Scaling(critical, steps_left, examples, int(np.isfinite(np.median(values, axis=0)).sum()))
 
 

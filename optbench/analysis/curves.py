@@ -22,7 +22,6 @@ def curve_bands(
     runs: pd.DataFrame,
     column: str = "train_loss",
     by: Sequence[str] = ("problem", "optimizer"),
-    confidence: float = 0.95,
     minima: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Return the median and interval of a column of `curves` over the seeds of each group, at every evaluated step.
@@ -66,7 +65,7 @@ def curve_bands(
     place = (start[group][:, None] + np.arange(values.shape[1]))[there]
     drawn = kept[place]
     place = (np.cumsum(kept) - 1)[place[drawn]]
-    median, low, high, coverage, n = grouped_intervals(values[there][drawn], place, int(kept.sum()), confidence)
+    median, low, high, coverage, n = grouped_intervals(values[there][drawn], place, int(kept.sum()))
     clock = rows[["step", "epoch", "samples"]].iloc[first[kept]].reset_index(drop=True)
     table = pd.concat([names.take(owner[kept]).reset_index(drop=True), clock], axis=1)
     return table.assign(median=median, low=low, high=high, coverage=coverage, n=n)

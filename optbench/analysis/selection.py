@@ -44,7 +44,6 @@ def best_configurations(
     runs: pd.DataFrame,
     tuning_seeds: Iterable[int],
     by: Sequence[str] = ("problem", "optimizer"),
-    confidence: float = 0.95,
     choose_by: str | None = None,
     coded: CodedRuns | None = None,
 ) -> pd.DataFrame:
@@ -116,10 +115,10 @@ def best_configurations(
     if owner is not None and count_folds(runs):
         used, at = _nest_folds(runs, choose_by or LOSS, used, at, group[code], group[rows])
     at, measured = at[used], runs.loc[used]
-    median, low, high, coverage, n = grouped_intervals(value[used], at, len(rows), confidence)
+    median, low, high, coverage, n = grouped_intervals(value[used], at, len(rows))
     if choose_by is not None and (sampling := _find_sampling(runs, choose_by, value, used, at, len(rows))) is not None:
         with np.errstate(divide="ignore"):
-            ends = widen_intervals(np.log(median), np.log(low), np.log(high), sampling, confidence)
+            ends = widen_intervals(np.log(median), np.log(low), np.log(high), sampling)
         low, high = np.exp(ends)
     failures, unfinished = (
         np.bincount(at, weights=each[used], minlength=len(rows)).astype(int) for each in (bad, late)

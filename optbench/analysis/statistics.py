@@ -166,12 +166,12 @@ def ert_interval(costs: ArrayLike, reached: ArrayLike) -> Interval:
     return bootstrap_interval(pairs, lambda rows: ert(rows[:, 0], rows[:, 1] > 0))
 
 
-def fastest_rate(times: pd.DataFrame, clock: str = "samples") -> float:
-    """Return the rate with the lowest expected running time; on ties, or if none reaches the target, the smallest.
+def fastest_rate(times: pd.DataFrame) -> float:
+    """Return the rate with the lowest expected samples; on ties, or if none reaches the target, the smallest.
 
-    times: rows of `time_to_target` for one target; clock: the column of the cost, "steps", "samples" or "seconds".
+    times: rows of `time_to_target` for one target.
     """
-    each = {rate: ert(part[clock], part["reached"]) for rate, part in times.groupby("lr")}
+    each = {rate: ert(part["samples"], part["reached"]) for rate, part in times.groupby("lr")}
     return min(each, key=lambda rate: (each[rate], rate))
 
 

@@ -2,8 +2,8 @@
 
 import json
 import math
-import sys
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,7 +15,7 @@ from synthetic import make_tables, runs_table, write_folder
 
 import optbench
 from optbench.analysis.folders import Comparison
-from optbench.cli import app, compare_text
+from optbench.cli import compare_text
 from optbench.figures.data import report_data
 from optbench.wording import comparisons
 from optbench.wording.certainty import advise_both, advise_more_runs
@@ -43,20 +43,10 @@ def folders(tmp_path_factory):
 
 
 @pytest.fixture
-def run(capsys, monkeypatch, folders):
+def run(command, monkeypatch, folders):
     """run(*arguments) -> (exit code, standard output, standard error)."""
     monkeypatch.chdir(folders)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["optbench", "compare", *arguments])
-        code = 0
-        try:
-            app.main()
-        except SystemExit as end:
-            code = end.code or 0
-        return code, *capsys.readouterr()
-
-    return call
+    return partial(command, "compare")
 
 
 @pytest.mark.slow

@@ -5,7 +5,6 @@ The engine of the GPU is a stand-in that runs its cohorts on the CPU.
 
 import inspect
 import json
-import sys
 import threading
 import time
 import warnings
@@ -16,7 +15,6 @@ import pytest
 from harness import plan_of, run_stage
 
 import optbench
-from optbench.cli import app
 from optbench.compiler import cuda
 from optbench.contract.errors import OptbenchError, PluginError
 from optbench.engine import cuda as engine
@@ -221,18 +219,17 @@ def test_minimize(gpu):
 
 
 @pytest.fixture
-def command(capsys, monkeypatch, tmp_path):
+def command(command, monkeypatch, tmp_path):
     """command(*arguments) -> (standard output, standard error), blanks collapsed."""
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["optbench", "sweep", "--problems", "rosenbrock, saddle", "--optimizers",
-                                          "gd, momentum, nesterov", "--batch-sizes", "full", "--schedules", "constant",
-                                          "--lr", "1e-3", "--seeds", "2", "--steps", "5", *arguments])  # fmt: skip
-        with pytest.raises(SystemExit) as end:
-            app.main()
-        assert not end.value.code
-        return tuple(" ".join(text.split()) for text in capsys.readouterr())
+        code, *texts = command(
+            "sweep", "--problems", "rosenbrock, saddle", "--optimizers", "gd, momentum, nesterov", "--batch-sizes",
+            "full", "--schedules", "constant", "--lr", "1e-3", "--seeds", "2", "--steps", "5", *arguments,
+        )  # fmt: skip
+        assert code == 0
+        return tuple(" ".join(text.split()) for text in texts)
 
     return call
 
