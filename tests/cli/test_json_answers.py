@@ -206,18 +206,15 @@ def test_what_click_refuses_is_json_too(run, typed, begin, end):
     assert code == 2 and said.startswith(begin) and said.endswith(end) and said in err
 
 
-def test_a_bug_is_no_regression(run, monkeypatch, capsys):
+def test_a_bug_is_no_regression(command, monkeypatch):
     """Python's own exit code after a traceback is 1, which says that a regression is shown."""
 
     def fail(*arguments, **more):
         raise ZeroDivisionError("of a test")
 
     monkeypatch.setattr(app.stopping, "raise_on_signals", fail)
-    monkeypatch.setattr("sys.argv", ["optbench", "list", "--json"])
-    with pytest.raises(SystemExit) as end:
-        app.main()
-    out, err = capsys.readouterr()
-    assert end.value.code == 70 and "Traceback" in err
+    code, out, err = command("list", "--json")
+    assert code == 70 and "Traceback" in err
     assert json.loads(out) == {"error": "ZeroDivisionError: of a test", "exit_code": 70}
 
 

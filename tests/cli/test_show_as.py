@@ -3,19 +3,15 @@
 import pytest
 
 import optbench
-from optbench.cli import app
 
 
-def test_it_prints_what_the_function_gives(capsys, monkeypatch):
-    arguments = ["optbench", "show", "momentum(beta1=0.8)", "--as", "torch", "--lr", "0.1", "--schedule", "cosine"]
-    monkeypatch.setattr("sys.argv", [*arguments, "--batch-size", "full", "--epochs", "3"])
-    with pytest.raises(SystemExit) as end:
-        app.main()
-    out, err = capsys.readouterr()
+def test_it_prints_what_the_function_gives(command):
+    arguments = ["show", "momentum(beta1=0.8)", "--as", "torch", "--lr", "0.1", "--schedule", "cosine"]
+    code, out, err = command(*arguments, "--batch-size", "full", "--epochs", "3")
     expected = optbench.training_code(
         "momentum", "torch", lr=0.1, schedule="cosine", batch_size="full", epochs=3, beta1=0.8
     )
-    assert not end.value.code and not err and out == expected
+    assert code == 0 and not err and out == expected
     compile(out, "<code>", "exec")
 
 
@@ -54,11 +50,8 @@ def test_the_list_says_where_others_are(run, kind):
     assert run("list", "eager", "--json")[1].strip() == "[]"
 
 
-def test_the_kernel_of_an_optimizer_is_printed(capsys, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["optbench", "show", "clip(adam)", "--kernel"])
-    with pytest.raises(SystemExit) as end:
-        app.main()
-    out, err = capsys.readouterr()
+def test_the_kernel_of_an_optimizer_is_printed(command):
+    code, out, err = command("show", "clip(adam)", "--kernel")
     compile(out, "<kernel>", "exec")
-    assert not end.value.code and not err
+    assert code == 0 and not err
     assert "\n\n\ndef update(w, g, state, scalars, powers, blocks, t, first, last):\n" in out
