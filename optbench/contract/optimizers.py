@@ -329,11 +329,6 @@ class Optimizer(Tunable):
         return self.of_run if self.by_block else self.shared
 
     @property
-    def elementwise(self) -> bool:
-        """True if a parameter's step depends on that parameter alone."""
-        return not (self.total or self.by_block)
-
-    @property
     def all_limits(self: Any) -> dict[str, str]:
         """The interval of valid values of each hyperparameter that has one, as text, such as ``"[0, 1)"``."""
         return limits_by_name(self.hyperparameters) | dict(self.limits)
