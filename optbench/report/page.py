@@ -40,7 +40,7 @@ from optbench.run.chosen import format_hyperparameters
 from optbench.wording import answers, labels
 from optbench.wording.certainty import state_length
 from optbench.wording.conclusion import choose_model, conclude, say_start_value
-from optbench.wording.decision_texts import describe_decisions
+from optbench.wording.decision_texts import describe_decisions, write_setting
 from optbench.wording.eager_steps import describe_eager
 from optbench.wording.failed_runs import describe_failures
 from optbench.wording.headlines import headline
@@ -244,12 +244,13 @@ class Page:
             if start is None or not answer.leader(problem) or problem in answer.unlearned:
                 continue
             texts = self.describe_setting(start.setting)
-            more = {
-                "problem": self.short[problem],
-                "first": problem == model,
-                "value": say_start_value(answer, problem),
-            }
-            found.append(texts | more | {"code": next(iter(texts["codes"]), None)})
+            rate = next((code["rate"] for code in texts["codes"] if code["name"] == TORCH), math.nan)
+            found.append({
+                "problem": self.short[problem], "first": problem == model, "name": texts["name"],
+                "setting": write_setting(answer, start.setting), "value": say_start_value(answer, problem),
+                "fails": texts["fails"], "code": next(iter(texts["codes"]), None),
+                "in_torch": f"in PyTorch's form lr={labels.number(rate)}" if math.isfinite(rate) else "",
+            })  # fmt: skip
         return found
 
     def describe_problem(self, problem: str, anchor: str) -> dict:
@@ -307,11 +308,8 @@ class Page:
         parts = self.sweep.name_setting(row)
         fails = labels.describe_failures(row)
         codes = find_code(self.codes, row, self.hyperparameters)
-        other = next((code["rate"] for code in codes if code["name"] == TORCH), math.nan)
         return {
             "name": labels.optimizer_label(row, self.sweep.varied, self.sweep.label),
-            "rate": parts[2] + (f" (in PyTorch's form lr={labels.number(other)})" if math.isfinite(other) else ""),
-            "rest": ", ".join(parts[:2]),
             "setting": " · ".join([*parts, *["eager"] * (row["optimizer"] in self.sweep.eager)]),
             "more": labels.hyperparameter_text(row, self.hyperparameters),
             "fails": fails,

@@ -19,9 +19,8 @@ VERSIONS = ("optbench", "python", "numpy", "numba", "scipy", "pandas", "scikit-l
 _SPEC = {"judge_by": "judged by", "blocks": "blocks", "widen": "widen", "trials": "trials"}
 """Keys of a spec that change what is chosen or concluded, and their names in a line; lines of their own tell others."""
 _OF_A_SWEEP = (
-    *("command", "extended_by", "added", "date", "looks", "looked_at", "targets", "reports", "report_seeds"),
-    "data_files",
-)
+    "command", "extended_by", "added", "date", "looks", "looked_at", "targets", "reports", "report_seeds", "data_files",
+)  # fmt: skip
 """Keys of provenance.json that differ for every sweep."""
 # Relative: first losses of float32 and float64 differ by less, those of other data by far more
 SAME_START = 1e-5
