@@ -86,7 +86,7 @@ def test_the_examples_of_the_pages_are_those_of_the_committed_sweep():
     low, high = row.ratio_low["rmsprop"], row.ratio_high["rmsprop"]
     assert f"{row.ratio['rmsprop']:.1f} times the samples, with an interval of {low:.1f} to {high:.1f}" in verdicts
     answer = (ROOT / "reports" / "sweep" / "answer.txt").read_text(encoding="utf-8")
-    batch_size, optimizer = re.findall(r"\((.*?)×\)", answer.split(";")[0])
+    batch_size, optimizer = re.findall(r" ([\d.]+)×", answer.split(";")[0])
     assert f"({batch_size} times the samples) than a wrong optimizer ({optimizer})" in questions
 
 
