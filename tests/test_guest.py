@@ -235,3 +235,37 @@ def test_other_processes(text, tmp_path):
     command = [sys.executable, "-W", "ignore", str(tmp_path / "script.py")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=ROOT)
     assert done.returncode == 0, done.stderr
+
+
+HELD = """
+import os, threading
+import optbench
+from optbench.engine.eager.eager_lanes import isolated_libraries
+
+held, done = threading.Event(), threading.Event()
+
+
+def hold():
+    with isolated_libraries():
+        held.set()
+        done.wait()
+
+
+thread = threading.Thread(target=hold)
+thread.start()
+held.wait()
+number = os.fork()
+if number == 0:
+    optbench.minimize("rosenbrock", "gd", lr=0.001, steps=5)
+    os._exit(0)
+_, status = os.waitpid(number, 0)
+done.set()
+assert status == 0, status
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_child_forked_while_a_thread_sets_random_numbers_does_not_wait_for_it():
+    """The lock was held for ever in the child, by a thread that it does not have."""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", HELD], capture_output=True, text=True, timeout=50)
+    assert done.returncode == 0, done.stderr

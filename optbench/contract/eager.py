@@ -15,6 +15,7 @@ from optbench.contract.arguments import ByName, Function, Name, Number, is_numbe
 from optbench.contract.equals import RATE_ARGUMENTS
 from optbench.contract.errors import PluginError, in_one_line, shown
 from optbench.contract.optimizers import Baseline, Optimizer, Tunable
+from optbench.contract.process_state import forgotten_by_forks
 from optbench.contract.search import Range, check_search
 
 Library = Literal["torch", "optax"]
@@ -32,7 +33,7 @@ _SPACES = {
 USUAL = "beta1, beta2 and weight_decay as for adamw, where their defaults are not 0"
 """The `search_source` of a search space that nobody stated."""
 
-RANDOM_NUMBERS = threading.RLock()
+RANDOM_NUMBERS = forgotten_by_forks(threading.RLock())
 """Held while a cohort sets the random numbers of a library, which are process-wide."""
 
 

@@ -23,7 +23,16 @@ _GC_THRESHOLD = 10_000
 _XLA_FLAGS = "XLA_FLAGS"
 _XLA_ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-_LOADING = threading.RLock()
+
+
+def forgotten_by_forks(lock: Any) -> Any:
+    """Return a lock of `threading` that a forked child finds free: the thread that held it is not there any more."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lock._at_fork_reinit)
+    return lock
+
+
+_LOADING = forgotten_by_forks(threading.RLock())
 """Held while a user's file loads: two threads would restore each other's state. A file may load others."""
 
 

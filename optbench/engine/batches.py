@@ -23,6 +23,7 @@ from optbench.compiler import finite_sums
 from optbench.contract.arguments import BatchSize, checked
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
 from optbench.contract.problems import Family, Problem
+from optbench.contract.process_state import forgotten_by_forks
 from optbench.contract.types import DtypeName
 from optbench.engine import settings
 from optbench.engine.arrays import owner_of
@@ -164,7 +165,7 @@ def _example_spread(problem: Problem) -> np.ndarray:
 
 
 _cache: OrderedDict[tuple, np.ndarray] = OrderedDict()
-_lock = threading.Lock()
+_lock = forgotten_by_forks(threading.Lock())
 
 
 def _draw_or_reuse(source: partial, steps: int, numbers: int, dtype: np.dtype) -> np.ndarray:
@@ -178,8 +179,9 @@ def _draw_or_reuse(source: partial, steps: int, numbers: int, dtype: np.dtype) -
         if key in _cache:
             _cache.move_to_end(key)
             return _cache[key]
-        rows = _cache[key] = np.empty((steps, numbers), dtype)
+        rows = np.empty((steps, numbers), dtype)
         source().draw(rows)
+        _cache[key] = rows  # once drawn: a process may fork before
         total = sum(each.nbytes for each in _cache.values())
         while len(_cache) > 1 and (len(_cache) > _CACHE_ENTRIES or total > _CACHE_BYTES):
             total -= _cache.popitem(last=False)[1].nbytes

@@ -6,7 +6,6 @@ Colors are for color-blind readers, too; dashes and markers do without color.
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import warnings
 from collections import Counter
@@ -31,6 +30,7 @@ from PIL import Image
 
 from optbench.analysis.verdicts import ALL
 from optbench.contract import arguments
+from optbench.contract.process_state import forgotten_by_forks
 from optbench.figures import fonts
 from optbench.wording import labels
 
@@ -118,10 +118,8 @@ STYLES = {
 _TWO_COLUMNS: dict[str, Any] = {"width": COLUMNS[1], "height": 2.6}
 _active: ContextVar[Style | None] = ContextVar("style", default=None)
 _detached: ContextVar[bool] = ContextVar("detached", default=False)
-_drawing = RLock()
+_drawing = forgotten_by_forks(RLock())
 """Matplotlib has one set of settings for all threads: of two that draw at once, one would restore the other's."""
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_drawing._at_fork_reinit)  # type: ignore[attr-defined]
 
 
 @contextmanager
