@@ -26,11 +26,11 @@ def install(folder: Path) -> dict[str, str]:
 
 def wait(folder: Path, job: int, seconds: float = 300) -> int:
     """Return the exit code of a job when it has ended."""
-    end = time.monotonic() + seconds
-    while not (done := folder / f"{job}.done").exists():
+    end, done = time.monotonic() + seconds, folder / f"{job}.done"
+    while not (code := done.read_text() if done.exists() else ""):  # empty between the making of the file and its text
         assert time.monotonic() < end, f"job {job} takes too long"
         time.sleep(0.1)
-    return int(done.read_text())
+    return int(code)
 
 
 def sbatch(folder: Path, arguments: list[str]) -> None:
