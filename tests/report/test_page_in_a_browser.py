@@ -151,7 +151,7 @@ def test_theme_by_the_switch_by_the_system_and_in_the_address(chromium, usual):
 def test_by_keyboard_and_for_screen_readers(chromium, usual):
     with opened(chromium, usual) as view:
         seen = []
-        for _ in range(40):
+        for _ in range(35):
             view.keyboard.press("Tab")
             seen.append(view.evaluate("[document.activeElement.tagName, document.activeElement.textContent.trim()]"))
         assert seen[0] == ["A", "Skip to the content"] and seen[1][0] == "INPUT"
