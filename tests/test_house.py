@@ -52,6 +52,7 @@ def test_tests_mirror_the_package():
     assert folders - OTHER_FOLDERS == floors - UNTESTED_ALONE
 
 
+@pytest.mark.slow
 def test_the_drawing_is_that_of_the_imports():
     assert drawing() == DRAWING.read_text(encoding="utf-8"), "run `python -m tests.draw_house`"
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import typer
 
-import optbench
 from optbench.atlas import archive, published
 from optbench.catalogue import data_sets, listing, loader
 from optbench.cli import app
@@ -76,7 +75,7 @@ def write_commands() -> str:
 
 def write_published() -> str:
     """Return what the atlas has in common with published orders, and these."""
-    found = published.correlate(optbench.load(archive.HERE).ranking())
+    found = published.correlate(archive.read().ranking())
     texts = found.assign(rho=[write_rho(row) for row in found.to_dict("records")])
     grid = texts.pivot(index="kind", columns="source", values="rho").loc[texts["kind"].unique()]
     orders = published.read()

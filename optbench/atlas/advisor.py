@@ -23,7 +23,6 @@ from optbench.contract.arguments import Count, Real, checked
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.names import fill_defaults, split_levels
 from optbench.plan.data_sweep import design_sweep
-from optbench.results.results import load
 from optbench.translation.setting import Setting, describe_in_torch, find_equal
 from optbench.wording import advice_texts
 
@@ -123,7 +122,7 @@ def advise(
         design_sweep(data, target, {}, Path())  # refuses data that cannot be learned from
     if kind is not None and kind not in KINDS:
         raise unknown("kind of problem", kind, KINDS)
-    tried, size = read_tried(load(archive.HERE).ask(), batch_size)
+    tried, size = read_tried(archive.read().ask(), batch_size)
     known = list_problems(tried)
     if problem is None:
         near = find_near(known, [kind] if kind else OF_DATA, budget)

@@ -6,7 +6,6 @@ tuned by as many trials. Nothing of the sweep runs again, and its folder stays a
 
 from __future__ import annotations
 
-import functools
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -145,7 +144,7 @@ def enter(
             f"{newcomer.text} needs labels that are drawn from a model's probabilities, and most problems of the atlas "
             f"draw none: rank it in a sweep on problems that do, optbench rank {newcomer.text} DIR"
         )
-    known = _load_atlas() if folder is None else load(folder)
+    known = archive.read() if folder is None else load(folder)
     folder = archive.HERE if folder is None else folder
     if fast:
         known = known.with_runs(known.runs[known.runs["problem"].isin(FAST)].reset_index(drop=True))
@@ -167,12 +166,6 @@ def enter(
         tell(f"{name} has changed since it ran in {folder}: it runs anew, and what ran there is left out")
         known = known.with_runs(known.runs[known.runs["optimizer"] != name].reset_index(drop=True))
     return Entry(newcomer, name, known, replace(plan, beside=known.runs), False, against, part)
-
-
-@functools.cache
-def _load_atlas() -> Results:
-    """Return the archive that ships, once for all optimizers that are named: its answer takes two seconds."""
-    return load(archive.HERE)
 
 
 def run(

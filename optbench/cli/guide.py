@@ -30,7 +30,7 @@ def guide(
 
     check_folder(out)
     with errors.status("reckoning the field guide"):
-        answer = load(archive.HERE if directory is None else directory).ask()
+        answer = (archive.read() if directory is None else load(directory)).ask()
         if answer.tables.missing:
             warn(answer.tables.missing)
         try:

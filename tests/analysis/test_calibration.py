@@ -378,6 +378,7 @@ def test_a_simulated_sweep_in_common_is_what_the_analysis_makes_of_its_table(mea
     assert [row["verdict"], row["blocks"]] == [expected["verdict"], 20]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measure", ["time", slow("loss")])
 def test_recommended_clones_are_not_told_apart(measure):
     """Some of five are in at most 5% of sweeps: by time on each problem, by loss on the mean of problems."""

@@ -35,6 +35,7 @@ def test_a_thinned_sweep_gives_the_same_answer(small_sweep, tmp_path):
     pd.testing.assert_frame_equal(thin.ranking()[same], whole.ranking()[same])
 
 
+@pytest.mark.slow
 def test_an_optimizer_has_the_same_rank_beside_a_thinned_sweep(small_sweep, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     archive.write(optbench.load(small_sweep), tmp_path / "thin")
@@ -79,6 +80,7 @@ def test_only_rules_that_changed_run_again(small_sweep, tmp_path):
     assert refresh(tmp_path / "again", folder, spec) == []
 
 
+@pytest.mark.slow
 def test_a_refresh_adds_an_optimizer_and_drops_one(small_sweep, tmp_path):
     folder, spec = tmp_path / "thin", read_spec(small_sweep / "spec.toml")
     archive.write(optbench.load(small_sweep), folder)

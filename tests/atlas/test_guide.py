@@ -119,11 +119,12 @@ def test_trials_are_those_of_the_block_that_drew_the_recommended_setting(small_s
         assert np.exp(hits).to_dict() == pytest.approx(samples[np.isfinite(samples)].to_dict())
 
 
+@pytest.mark.slow
 def test_the_guide_of_the_atlas_tells_of_advice_and_of_published_orders(tmp_path):
     from optbench.atlas import archive
     from optbench.atlas.guide_page import write_guide
 
-    atlas = optbench.load(archive.HERE)
+    atlas = archive.read()
     page = write_guide(atlas.ask(), tmp_path, "optbench guide").read_text(encoding="utf-8")
     advice, published = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("advice", "published"))
     assert set(advice["problem"]) == set(atlas.runs["problem"])

@@ -106,6 +106,7 @@ def test_a_mean_of_ratios_is_a_bound_where_one_of_them_is():
     assert len(seen) > 1
 
 
+@pytest.mark.slow
 def test_what_diverges_everywhere_has_the_mean_of_its_ratios_over_all(small_sweep, workplace):
     """Nothing that the rows do not show goes into the last one; each ratio counts as 100 at most."""
     Path("up.py").write_text("from optbench import optimizer\n\n\n@optimizer(source='none')\ndef up(w, g, lr):\n"

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from quick import slow
 
 import optbench
 
@@ -49,7 +50,7 @@ def test_keep_adds_its_runs_to_the_sweep(small_sweep, run):
     (["adam", "nowhere"], "unknown optimizer 'nowhere'"),
     (["lazy.py", "nowhere"], "unknown optimizer 'nowhere'"),
     (["adam", "./nowhere/"], "no folder, and so no finished sweep, in 'nowhere'"),
-    (["lazy.py", "lazy_too.py", "SWEEP"], "two of them define 'lazy': rename one, or rank one at a time"),
+    slow(["lazy.py", "lazy_too.py", "SWEEP"], "two of them define 'lazy': rename one, or rank one at a time"),
     (["gd", "gd"], "'gd' stands twice: name it once"),
     (["gd", "SWEEP", "SWEEP"], "stands twice: name it once"),
     (["gd", "SWEEP", "--fail-above", "x"], "--fail-above: 'x' must be a share such as 5% or 0.05"),
@@ -70,7 +71,7 @@ def test_what_cannot_be_ranked_is_one_line(small_sweep, run, arguments, message)
     ("w - lr * g, g", 2, "optimizer mine: returns the new w and every state slot: returns 2 values, not w and the 0 "),
     ("w - lr * g * float('nan')", 2, "optimizer mine: moves w, to finite values: w becomes NaN or infinite in the fir"),
     ("w", 2, "optimizer mine: moves w, to finite values: 10 steps change no weight"),
-    ("w - 0.01 * g", 0, "warning: optimizer mine: moves at the rate that it is given: moves by"),
+    slow("w - 0.01 * g", 0, "warning: optimizer mine: moves at the rate that it is given: moves by"),
 ])  # fmt: skip
 def test_a_rule_is_checked_before_it_runs(small_sweep, run, result, code, message):
     head = "from optbench import optimizer\n\n\n@optimizer(source='none')\ndef mine(w, g, lr):\n"

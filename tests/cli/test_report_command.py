@@ -43,6 +43,7 @@ def test_a_heatmap_of_one_cell_or_of_random_trials_is_not_drawn(run):
         assert [path.name for path in drawn] == ["rates-saddle.svg"]
 
 
+@pytest.mark.slow
 def test_the_page_of_another_measure(run):
     tables = make_tables(**{**SMALL, "problems": ["saddle", "rosenbrock", "breast_cancer"]})
     tables["provenance"] |= {"choose_by": ["loss", "test_accuracy"], "judge_by": "loss"}

@@ -180,6 +180,7 @@ def test_a_budget_that_is_over_says_how_to_go_on_in_a_line_of_its_own(tmp_path, 
     assert command == f"    optbench {shlex.join(typed)}" and "'my folder'" in command
 
 
+@pytest.mark.slow
 def test_a_block_that_would_not_fit_is_why_a_sweep_with_a_time_limit_ends(run, monkeypatch):
     monkeypatch.setattr(time_limit, "_MARGIN", 1e12)
     code, out, _ = run(*BLOCKS, "--time-limit", "1h")

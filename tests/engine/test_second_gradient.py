@@ -40,7 +40,7 @@ def climbed(w, gradient, rate):
 
 
 @pytest.mark.parametrize(("dtype", "relative"), [("float64", 1e-11), slow("float32", 1e-4)])
-@pytest.mark.parametrize("runs", [1, slow(3), 20])
+@pytest.mark.parametrize("runs", [slow(1), slow(3), 20])
 def test_without_data_both_are_of_one_draw_of_the_finite_sum(runs, dtype, relative):
     """In both forms, in vectors of lanes and one by one; the problem in plain Python, too."""
     cases = [(each, lambda w: w, np.geomspace(1e-3, 1e-1, runs), 0.3) for each in (
@@ -185,6 +185,7 @@ def test_a_stepper_says_where_and_is_given_it():
         np.testing.assert_allclose(np.concatenate([x.ravel() for x in w]), flat, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_both_gradients_see_the_same_random_signs_in_lists_arrays_and_runs():
     """Of a Hessian that is not diagonal, so that a rule with other signs takes other steps."""
     flat, settings = optbench.objective("rosenbrock").start(2), {"lr": 1e-3, "difference": 0.1}
@@ -204,6 +205,7 @@ def test_both_gradients_see_the_same_random_signs_in_lists_arrays_and_runs():
     np.testing.assert_allclose(found.w, flat, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_sophia_is_that_of_its_paper_with_the_hessian_itself():
     """Against Algorithm 3 in NumPy, of Rosenbrock's Hessian: differences along 1e-6 z lose half of the digits."""
     w = optbench.objective("rosenbrock").start(2)

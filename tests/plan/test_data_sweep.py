@@ -213,6 +213,7 @@ def test_networks_run_in_worker_processes_and_are_resumed(tmp_path):
     assert before and before == {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/cohorts/*")}
 
 
+@pytest.mark.slow
 def test_what_is_left_out_of_a_table_stands_in_the_printed_answer():
     """The command says it before it begins; from Python nobody would know of dropped columns and rows."""
     table = CUSTOMERS.assign(status=CUSTOMERS["status"].where(np.arange(ROWS) % 9 > 0))

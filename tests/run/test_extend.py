@@ -206,6 +206,7 @@ def test_an_extension_that_is_killed_shows_what_was_there_and_goes_on(ran, tmp_p
     same_tables(out, tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_report_seeds_that_ran_stay(tmp_path, monkeypatch):
     """Beside another leader fewer may do, and what was concluded on all of them would be open again."""
     spec, out = {**BLOCKS, "widen": 0, "final": 2}, tmp_path / "out"
