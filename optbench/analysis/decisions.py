@@ -34,29 +34,15 @@ _STEADY = 0.9
 """The share of runs whose loss must have moved in one direction."""
 
 
-class Quicker(NamedTuple):
-    """A batch size that is not shown to be worse than the recommended one, and trains in less time."""
-
-    setting: dict
-    """The setting that is the best at this batch size, as a row of `best`."""
-    seconds: float
-    value: float
-    """What verdicts are about: its expected value, such as the share of errors."""
-    recommended: dict
-    """The recommended setting, which has the lowest value, as a row of `best`."""
-    recommended_seconds: float
-    recommended_value: float
-
-
-class Start(NamedTuple):
-    """The setting to start with."""
+class Choice(NamedTuple):
+    """A setting that one may use on a problem."""
 
     setting: dict
     """It, as a row of `best`."""
     value: float
     """What verdicts are about: its expected value, such as the share of errors."""
-    quicker: Quicker | None = None
-    """Why it is not the recommended one, if so."""
+    seconds: float
+    """About how long PyTorch trains it on one core; not finite where that is not known."""
 
 
 class Rates(NamedTuple):
@@ -98,15 +84,14 @@ def step_seconds(weights: float, batch_size: float) -> float:
     return _STEP + weights * (_WEIGHT + _EXAMPLE * batch_size)
 
 
-def find_quicker(answer: Answer, problem: str) -> Quicker | None:
+def find_quicker(answer: Answer, problem: str) -> Choice | None:
     """Return the batch size that trains quickest of those that may be best; None where it is not much quicker.
 
     Its optimizer and schedule are such that may be best, too, and its value is that of the recommended one within a
     factor of NEAR.
     """
-    levels, row = answer.levels.get("batch_size"), _recommended(answer, problem)
-    weights = answer.tables.problem(problem).get("dim", math.nan)
-    if levels is None or row is None or not levels.in_common or not math.isfinite(weights):
+    levels, recommended = answer.levels.get("batch_size"), _choose(answer, problem)
+    if levels is None or recommended is None or not levels.in_common:
         return None
     best = levels.coded.name_best_in_common(1)
     best = best[(best["problem"] == problem) & best["level"].isin(levels.candidates(problem))]
@@ -114,37 +99,38 @@ def find_quicker(answer: Answer, problem: str) -> Quicker | None:
     if schedules := answer.levels.get("schedule"):
         best = best[best["schedule"].isin(schedules.candidates(problem))]
     values = levels.rows(problem).set_index("batch_size")["value"]
-    mine = answer.rows(problem).set_index("optimizer")["value"][row["optimizer"]]
-    recommended = _train_seconds(answer, row, weights, mine)
     found = [
-        Quicker(
-            {**each, "full_batch": each["level"] == "full"},
-            _train_seconds(answer, each, weights, values[each["level"]]),
-            values[each["level"]],
-            row,
-            recommended,
-            mine,
-        )
+        _time(answer, {**each, "full_batch": each["level"] == "full"}, values[each["level"]])
         for each in best.to_dict("records")
-        if values[each["level"]] <= NEAR * mine
+        if values[each["level"]] <= NEAR * recommended.value
     ]
     quickest = min(found, key=lambda each: each.seconds, default=None)
-    return quickest if quickest and QUICKER * quickest.seconds < recommended < math.inf else None
+    return quickest if quickest and QUICKER * quickest.seconds < recommended.seconds < math.inf else None
 
 
-def find_start(answer: Answer, problem: str) -> Start | None:
+def find_start(answer: Answer, problem: str) -> Choice | None:
     """Return the setting to start with; None where nothing is recommended.
 
     It is the recommended one; of a model of the user's table the quickest of those that may be best (`find_quicker`).
     What the user has stays where nothing is shown to be better, nor is anything much lower (`find_kept`).
     """
     kept = find_kept(answer, problem)
-    if not kept and learns_from_table(answer, problem) and (quicker := find_quicker(answer, problem)):
-        return Start(quicker.setting, quicker.value, quicker)
-    row = _recommended(answer, problem, kept)
-    if row is None:
-        return None
-    return Start(row, float(answer.rows(problem).set_index("optimizer")["value"][row["optimizer"]]))
+    quicker = find_quicker(answer, problem) if not kept and learns_from_table(answer, problem) else None
+    return quicker or _choose(answer, problem, kept)
+
+
+def find_lowest(answer: Answer, problem: str) -> Choice | None:
+    """Return the recommended setting where it has a lower value than the one to start with; else None."""
+    start, recommended = find_start(answer, problem), _choose(answer, problem)
+    # A quicker one was compared with other batch sizes, and its value there may be the lower one
+    return recommended if start and recommended and recommended.value < start.value else None
+
+
+def list_own(answer: Answer, problem: str) -> list[Choice]:
+    """Return what the user has beside what is to be kept, if anything is."""
+    kept = find_kept(answer, problem)
+    own = [_choose(answer, problem, name) for name in answer.tables.incumbents if name != kept]
+    return [each for each in own if each]
 
 
 def list_starts_at_limit(answer: Answer) -> dict[str, dict]:
@@ -158,22 +144,6 @@ def list_starts_at_limit(answer: Answer) -> dict[str, dict]:
         for problem, start in starts.items()
         if start and tuple(start.setting[key] for key in keys) in at_limit
     }
-
-
-def find_seconds(answer: Answer, problem: str) -> tuple[float, float] | None:
-    """Return about how long the setting to start with and what the user has train in PyTorch, on one core.
-
-    Where the user has several, the first one. None where there is none or it is to be kept, and where a time is not
-    known.
-    """
-    start, weights = find_start(answer, problem), answer.tables.problem(problem).get("dim", math.nan)
-    mine = next((_recommended(answer, problem, name) for name in answer.tables.incumbents), None)
-    if start is None or mine is None or start.setting["optimizer"] in answer.tables.incumbents:
-        return None
-    values = answer.rows(problem).set_index("optimizer")["value"]
-    pairs = (start.setting, start.value), (mine, values[mine["optimizer"]])
-    seconds, own = (_train_seconds(answer, row, weights, value) for row, value in pairs)
-    return (seconds, own) if 0 < seconds < math.inf and 0 < own < math.inf else None
 
 
 def find_kept(answer: Answer, problem: str) -> str:
@@ -202,16 +172,22 @@ def learns_from_table(answer: Answer, problem: str) -> bool:
     return bool(answer.constants.get(problem, {}).get("digest"))
 
 
-def _train_seconds(answer: Answer, row: Mapping, weights: float, value: float) -> float:
-    """Return the seconds of a run of PyTorch: to the target, where verdicts are by that, else to its end.
+def _choose(answer: Answer, problem: str, optimizer: str = "") -> Choice | None:
+    """Return what is recommended of an optimizer, by default the leader; None where nothing is."""
+    row = _recommended(answer, problem, optimizer)
+    if row is None:
+        return None
+    return _time(answer, row, float(answer.rows(problem).set_index("optimizer")["value"][row["optimizer"]]))
 
-    row: its setting, of `best`; value: the expected samples to the target.
-    """
+
+def _time(answer: Answer, row: dict, value: float) -> Choice:
+    """Return a setting, a row of `best`, with its time: to the target, where verdicts are by that, else to the end."""
     if _ends_at_target(answer, row["problem"]):
         steps = value / row["batch_size"]
     else:
         steps = float(_select_runs(answer, row)["steps"].max())
-    return steps * step_seconds(weights, row["batch_size"])
+    weights = answer.tables.problem(row["problem"]).get("dim", math.nan)
+    return Choice(row, value, steps * step_seconds(weights, row["batch_size"]))
 
 
 def _ends_at_target(answer: Answer, problem: str) -> bool:

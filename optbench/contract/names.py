@@ -16,6 +16,8 @@ _SEVERAL = re.compile(r"\s*[\w:]+\s+[\w:]")
 """Matches two words with a blank between them."""
 _LONGEST = 100_000
 """Letters of a name with its parameters: more are a typing error, and take long to parse."""
+YOURS = "yours"
+"""What stands before the name of what the user has, and alone for the only one."""
 INNER = ""
 """The key of the first, unnamed argument in the brackets: the optimizer or schedule that a wrapper goes around."""
 MOST_VALUES = 10_000

@@ -22,8 +22,6 @@ from optbench.plan.trials import SettingList, has_equal_batches
 from optbench.translation.setting import Setting, describe_in_torch
 from optbench.translation.torch_calls import TorchCall, read_torch, read_torch_schedule
 
-YOURS = "yours"
-"""What stands before the name of what the user has, and alone for the only one."""
 _EXAMPLE = "'adam_torch, lr=0.001, batch 256, cosine'"
 _WORDS = {"lr": "lr", "learning_rate": "lr", "batch": "batch", "batch_size": "batch", "epochs": "epochs"}
 
@@ -135,5 +133,5 @@ def label_variants(optimizers: Iterable[AnyOptimizer], incumbents: Iterable[str]
     for name in (each.name for each in optimizers):
         inner = names.parse(name)[1].get(names.INNER, "")
         if name == name_variant(inner) and (name in mine or names.parse(inner)[1]):
-            found[name] = f"{YOURS}: {inner}" if name in mine else inner
+            found[name] = f"{names.YOURS}: {inner}" if name in mine else inner
     return found

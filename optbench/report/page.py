@@ -40,7 +40,7 @@ from optbench.run.chosen import format_hyperparameters
 from optbench.wording import answers, labels
 from optbench.wording.certainty import state_length
 from optbench.wording.conclusion import choose_model, conclude, say_start_value
-from optbench.wording.decision_texts import describe_decisions, write_setting
+from optbench.wording.decision_texts import describe_decisions, tabulate_choices, write_setting
 from optbench.wording.eager_steps import describe_eager
 from optbench.wording.failed_runs import describe_failures
 from optbench.wording.headlines import headline
@@ -62,7 +62,7 @@ from optbench.wording.matrix import (
     list_factors,
     tell_ratio,
 )
-from optbench.wording.summary import count_runs
+from optbench.wording.summary import count_runs, explain_settings
 from optbench.wording.wider_search import describe_limits
 
 MAX_SETTINGS = 3
@@ -173,6 +173,9 @@ class Page:
         }
         self.overall = {key: describe_order(view.answer) for key, view in self.views.items()}
         self.short = labels.short_names(sweep.files, sweep.label)
+        choices = tabulate_choices(answer, self.short)
+        self.choices = [*choices], [*zip(*choices.values(), strict=True)]
+        self.choices_text = explain_settings(answer, choices) if choices else ""
         self.called = {name: sweep.label(name) for name in answer.best["optimizer"].unique()}
         self.matrices = {key: build_matrix(view.answer, self.find_lacking(view)) for key, view in self.views.items()}
         self.factors = list_bars(answer)

@@ -19,10 +19,9 @@ from optbench.analysis.verdicts import ALL
 from optbench.contract import arguments
 from optbench.contract.arguments import Real, Share
 from optbench.contract.errors import OptbenchError, find_all, shown, unknown
-from optbench.contract.names import join_names, split_list
+from optbench.contract.names import YOURS, join_names, split_list
 from optbench.contract.paths import path_of
 from optbench.plan.display_names import to_canonical
-from optbench.plan.incumbents import YOURS
 from optbench.results.results import Results, load, share_labels
 from optbench.wording import labels
 from optbench.wording.caveats import warn_of_high_minima

@@ -16,18 +16,20 @@ from optbench.analysis.decisions import (
     find_kept,
     find_last_quarter,
     find_lengths,
+    find_lowest,
     find_moved_rates,
-    find_seconds,
     find_start,
     learns_from_table,
+    list_own,
+    list_starts_at_limit,
 )
+from optbench.contract.names import YOURS
 from optbench.wording import labels
 from optbench.wording.certainty import advise_measure, find_open_pairs
 from optbench.wording.judged import name_unit
 
 _SMALL = 0.05
 """The change of a loss that is worth training longer or shorter for."""
-_ESTIMATED = " (PyTorch on one core, estimated)"
 
 
 def describe_decisions(answer: Answer) -> list[str]:
@@ -38,13 +40,36 @@ def describe_decisions(answer: Answer) -> list[str]:
             continue
         parts = _describe_own(answer, problem)
         if not find_kept(answer, problem):
-            parts += [*_describe_quicker(answer, problem), *_describe_rates(answer, problem)]
-            parts += _describe_length(find_last_quarter(answer, problem))
+            parts += [*_describe_rates(answer, problem), *_describe_length(find_last_quarter(answer, problem))]
         if parts:
             first, *others = parts
             sentences = [first, *(f"{part[0].upper()}{part[1:]}" for part in others)]
             found.append(f"{answer.label(problem)}: {'. '.join(sentences)}.")
     return found
+
+
+def tabulate_choices(answer: Answer, short: Mapping[str, str]) -> dict[str, list[list[str]]]:
+    """Return a table of what one may use on each model of the user's table, as columns; {} of other problems.
+
+    A row is what to start with or to keep, what has a lower value, or what one has. short: the names of problems. A
+    star is at a setting to start with that lies at a limit of the search.
+    """
+    if not all(learns_from_table(answer, problem) for problem in short):
+        return {}
+    value = " or ".join(dict.fromkeys(name_unit(answer, problem) for problem in short))
+    rows, at_limit = list[tuple[str, ...]](), list_starts_at_limit(answer)
+    for problem, name in short.items():
+        first = "keep" if find_kept(answer, problem) else "start with"
+        found = [(first, find_start(answer, problem)), ("lowest", find_lowest(answer, problem))]
+        for role, choice in [*found, *(("yours", each) for each in list_own(answer, problem))]:
+            if choice is None:
+                continue
+            star = "*" * (role == first and problem in at_limit)
+            setting = write_setting(answer, choice.setting).removeprefix(f"{YOURS}: ")
+            seconds = labels.number(choice.seconds, 2) if 0 < choice.seconds < math.inf else "–"
+            rows.append((name, role, f"{setting}{star}", labels.number(choice.value), seconds))
+    titles = "problem", "choice", "setting", value, "seconds"
+    return {title: [[text] for text in texts] for title, texts in zip(titles, zip(*rows, strict=True), strict=True)}
 
 
 def write_setting(answer: Answer, row: Mapping) -> str:
@@ -93,12 +118,6 @@ def _describe_own(answer: Answer, problem: str) -> list[str]:
             f"its loss still falls by {100 * (1 - last.ratio):.0f}% in the last quarter of {labels.number(epochs)} "
             f"epochs: it may need longer runs ({option})"
         )
-    start, times = find_start(answer, problem), find_seconds(answer, problem)
-    if start and times:
-        seconds, own = map(_write_seconds, times)
-        # Of a quicker setting the next sentence has the time
-        beside = "" if start.quicker else f", {write_setting(answer, start.setting)} in {seconds}{_ESTIMATED}"
-        parts.append(f"what you have trains in about {own}{beside}")
     return parts
 
 
@@ -110,28 +129,6 @@ def _say_what_decides(answer: Answer, problem: str, mine: str) -> list[str]:
     limited = [each for each in advise_measure(answer, "") if (problem, mine) in each.pairs]
     way = "a sweep with --judge-by log_loss" if any(each.command for each in limited) else "more rows"
     return [f"the test rows are too few to tell, however many blocks run: {way} may"] * bool(limited)
-
-
-def _describe_quicker(answer: Answer, problem: str) -> list[str]:
-    """Return which setting has the lowest value where one starts with another that trains quicker, if so."""
-    start = find_start(answer, problem)
-    if start is None or (quicker := start.quicker) is None:
-        return []
-    seconds = [_write_seconds(each) for each in (quicker.seconds, quicker.recommended_seconds)]
-    value, lowest = (labels.number(each, 3) for each in (quicker.value, quicker.recommended_value))
-    lead = f"which has the lowest value ({lowest}) and is not shown to be better"
-    if quicker.recommended_value >= quicker.value:  # each is measured where it was compared with its like
-        lead = f"which is not shown to be better ({lowest})"
-    return [
-        f"training takes about {seconds[0]} with {write_setting(answer, quicker.setting)} "
-        f"({name_unit(answer, problem)} {value}), {seconds[1]} with {write_setting(answer, quicker.recommended)}, "
-        f"{lead}{_ESTIMATED}"
-    ]
-
-
-def _write_seconds(seconds: float) -> str:
-    """Return a time of training."""
-    return f"{labels.number(seconds, 2)} s"
 
 
 def _describe_rates(answer: Answer, problem: str) -> list[str]:

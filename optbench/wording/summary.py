@@ -18,7 +18,7 @@ from optbench.contract.names import count_noun, join_names
 from optbench.wording import labels
 from optbench.wording.answers import list_remarks, split_measure
 from optbench.wording.conclusion import conclude
-from optbench.wording.decision_texts import describe_decisions, write_setting
+from optbench.wording.decision_texts import describe_decisions, tabulate_choices, write_setting
 from optbench.wording.headlines import headline
 from optbench.wording.judged import (
     FEW_PROBLEMS,
@@ -111,23 +111,28 @@ def count_runs(runs: pd.DataFrame) -> str:
 def _tabulate_problems(answer: Answer, problems: Sequence[str], width: int) -> list[list[str]]:
     """Return a line for each problem: who may be best, who is behind, what to start with, and which levels are behind.
 
-    In one table where all of it fits, else in one on optimizers and one on settings, or in sentences.
+    In one table where all of it fits, else in one on optimizers and one on settings, or in sentences. Of models of the
+    user's table the settings that one may choose are a table of their own.
     """
-    levels = answer.levels
     if (answer.ranking["failures"] == 1).all():
         return []
-    settings, names = _list_settings(answer), labels.short_names(problems, answer.label)
+    names = labels.short_names(problems, answer.label)
     name: dict[str, Sequence[Cell]] = {"problem": [[names[problem]] for problem in problems]}
-    to_use: dict[str, Sequence[Cell]] = {"start with": [settings.get(problem, [NONE]) for problem in problems]}
-    for of, each in levels.items():
+    choices = tabulate_choices(answer, names)
+    to_use: dict[str, Sequence[Cell]] = {}
+    if not choices:
+        settings = _list_settings(answer)
+        to_use["start with"] = [settings.get(problem, [NONE]) for problem in problems]
+    for of, each in answer.levels.items():
         cells = [_list_worst(each, problem) for problem in problems]
         if any(cells):
             to_use[f"worst {of.removesuffix('_size')}"] = [cell or [NONE] for cell in cells]
-    starred = list_starts_at_limit(answer).values()
-    ends = name_ends(answer.edges, [(row["problem"], row["optimizer"]) for row in starred])
-    settings_table = [_explain_settings(to_use, ends), *lay_out(name | to_use, width)]
+    settings_text = explain_settings(answer, to_use)
+    last = [[explain_settings(answer, choices), *lay_out(choices, width)]] if choices else list[list[str]]()
+    if to_use:
+        last.insert(0, [settings_text, *lay_out(name | to_use, width)])
     if answer.ranking["optimizer"].nunique() == 1:
-        return [settings_table]
+        return last
     goal = "target" if all(name_unit(answer, problem) == SAMPLES for problem in problems) else "judged by"
     columns: dict[str, Sequence[Cell]] = {
         **name,
@@ -136,9 +141,9 @@ def _tabulate_problems(answer: Answer, problems: Sequence[str], width: int) -> l
         "behind": [_list_behind(answer, problem) for problem in problems],
     }
     text = _explain(answer, problems)
-    if table := lay_out(columns | to_use, width, whole=True):
-        return [[text, _explain_settings(to_use, ends), *table]]
-    return [[text, *lay_out(columns, width)], settings_table]
+    if to_use and (table := lay_out(columns | to_use, width, whole=True)):
+        return [[text, settings_text, *table], *last[1:]]
+    return [[text, *lay_out(columns, width)], *last]
 
 
 def _explain(answer: Answer, problems: Sequence[str]) -> str:
@@ -169,16 +174,22 @@ def _explain(answer: Answer, problems: Sequence[str]) -> str:
     return f"{'. '.join(texts)}."
 
 
-def _explain_settings(columns: Columns, ends: str) -> str:
-    """Return what the table of settings shows: how batch sizes and rates are written, and what is worst.
-
-    ends: of the search, at which settings with a star lie; "" without one.
-    """
-    texts = [cell[0] for cell in columns["start with"]]
-    size = "; b16: batch size 16" * any(" b" in text for text in texts)
-    star = f"; *: {ends} of the search" * bool(ends)
-    worst = f". Worst: shown to be behind, times the best; {NONE}: none is" * (len(columns) > 1)
-    return f"Settings end with the learning rate{size}{star}{worst}."
+def explain_settings(answer: Answer, columns: Columns) -> str:
+    """Return what the table of settings shows: how batch sizes and rates are written, times, and what is worst."""
+    settings = [cell[0] for title in ("start with", "setting") for cell in columns.get(title, ())]
+    texts = list[str]()
+    if settings:
+        texts.append(
+            "Settings end with the learning rate" + "; b16: batch size 16" * any(" b" in each for each in settings)
+        )
+        if starts := list_starts_at_limit(answer).values():
+            ends = name_ends(answer.edges, [(row["problem"], row["optimizer"]) for row in starts])
+            texts[-1] += f"; *: {ends} of the search"
+    if "seconds" in columns:
+        texts.append("Seconds: of training, in PyTorch on one core, estimated")
+    if any(title.startswith("worst ") for title in columns):
+        texts.append(f"Worst: shown to be behind, times the best; {NONE}: none is")
+    return f"{'. '.join(texts)}."
 
 
 def _list_best(answer: Answer, problem: str) -> Cell:

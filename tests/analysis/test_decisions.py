@@ -14,10 +14,11 @@ from optbench.analysis.decisions import (
     find_good_rates,
     find_kept,
     find_last_quarter,
+    find_lowest,
     find_moved_rates,
     find_quicker,
-    find_seconds,
     find_start,
+    list_own,
     step_seconds,
 )
 from optbench.results.results import Results
@@ -124,10 +125,13 @@ def planted_batches(worse, digest=""):
 
 
 def test_a_quicker_batch_size_that_is_not_told_apart():
-    quicker = find_quicker(planted_batches(1.05), "p")
+    answer = planted_batches(1.05, "1f")
+    quicker, lowest = find_quicker(answer, "p"), find_lowest(answer, "p")
     assert quicker.setting["batch_size"] == 64 and quicker.setting["optimizer"] == "adam"
     assert quicker.seconds == pytest.approx(100 * step_seconds(500, 64))
-    assert quicker.recommended_seconds == pytest.approx(1600 * step_seconds(500, 4))
+    assert find_start(answer, "p")[1:] == quicker[1:]
+    assert lowest.setting["batch_size"] == 4 and lowest.value < quicker.value
+    assert lowest.seconds == pytest.approx(1600 * step_seconds(500, 4))
 
 
 @pytest.mark.parametrize(("worse", "digest", "size"), [(1.05, "1f", 64), (3.0, "1f", 4), (1.05, "", 4)])
@@ -135,8 +139,8 @@ def test_one_starts_with_the_quickest_that_may_be_best_on_a_table_of_ones_own(wo
     answer = planted_batches(worse, digest)
     assert find_start(answer, "p").setting["batch_size"] == size
     text = " ".join(" ".join(summarize(answer)).split())
-    assert f"adam b{size} 0.1" in text.partition("p: ")[0]
-    assert (" with adam b64 0.1 (loss " in text) == (size == 64)
+    assert (f"p start with adam b{size} 0.1" if digest else f"adam b{size} 0.1") in text
+    assert ("p lowest adam b4 0.1 " in text) == (size == 64)
     said = f"In short: start with adam at learning rate 0.1, batch size {size}, schedule constant; "
     one = len(answer.candidates("p")) == 1
     end = "it is shown to be better than the other one" if one else "nothing tried is shown to be better"
@@ -199,9 +203,12 @@ def test_what_one_has_and_what_to_start_with_in_seconds(own):
     answer = own_beside(own)
     step = step_seconds(500, answer.runs["batch_size"].iloc[0])
     assert find_start(answer, "p").setting["optimizer"] == "adam"
-    assert find_seconds(answer, "p") == pytest.approx((100 * step, own * step))
-    text = " ".join(" ".join(summarize(answer)).split())
-    assert f"What you have trains in about {own * step:.2g} s, adam 0.1 in {100 * step:.2g} s (PyTorch" in text
+    (mine,) = list_own(answer, "p")
+    assert [find_start(answer, "p").seconds, mine.seconds] == pytest.approx([100 * step, own * step])
+    lines = [line.split() for line in summarize(answer)]
+    (start,), (yours,) = ([line for line in lines if word in line[1:2]] for word in ("start", "yours"))
+    assert (start[3:5], start[-1]) == (["adam", "0.1"], f"{100 * step:.2g}")
+    assert (yours[2:4], yours[-1]) == (["gd", "0.1"], f"{own * step:.2g}")
 
 
 @pytest.mark.parametrize(("epochs", "option"), [(10.0, "--epochs"), (5.0, "its epochs in --have")])
