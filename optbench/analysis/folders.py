@@ -65,6 +65,8 @@ Pairs = Sequence[tuple[str, str]]
 Side = tuple[pd.DataFrame, pd.DataFrame]
 """The tables `runs` and `timings` of A or of B."""
 SIDES = ("A", "B")
+_BESIDE = -1
+"""The pair of an optimizer that is not compared."""
 _CELL = ["problem", "pair"]
 _OUTCOME = (
     "status", "steps", "loss_initial", "loss_final", "loss_best", "suboptimality_final", "test_loss_final", LOG_TAIL,
@@ -160,6 +162,7 @@ def compare_tables(
     look: int = 1,
     targets: tuple[Targets, Targets] | None = None,
     untuned: Collection[str] = (),
+    beside: pd.DataFrame | None = None,
 ) -> Comparison:
     """Return a row for each problem and pair of optimizers; with several problems, a row "all" at the end.
 
@@ -167,8 +170,9 @@ def compare_tables(
     default every name that both have, with itself. judge_by: the measure to compare by (`tail_values`). choose_by: the
     measures by which A and B chose their settings, for "tuned"; by default the same. look: how often the blocks were
     looked at (`compare_levels`). targets: those of "time" in all of A and of B (`code_runs`), if the tables hold a part
-    of these; None: those of the tables. Values are compared at the easier one. untuned: as for `compare_levels`. by:
-    the kind of comparison; None: "tuned" where both are staged and report on the same seeds, or share no setting; else
+    of these; None: those of the tables. Values are compared at the easier one. untuned: as for `compare_levels`.
+    beside: runs of the sweep's other optimizers, where A and B are two of one sweep: the luck of the search is estimated
+    with theirs, as where the sweep answers. by: the kind of comparison; None: "tuned" where both are staged and report on the same seeds, or share no setting; else
     "settings".
 
     `optbench.compare` has the columns. ratio: its logarithm is the mean of y_B - y_A, paired by seed, over blocks
@@ -197,7 +201,7 @@ def compare_tables(
     if by is None:
         by = TUNED if not alike or _have_shared_reports(table) or _join_settings(table).empty else SETTINGS
     if by == TUNED:
-        effects = _pair_tuned(table, pairs, judge_by, choose_by, targets)
+        effects = _pair_tuned(table, pairs, judge_by, choose_by, targets, beside)
     else:
         effects = _pair_settings(table, pairs, judge_by, targets)
     if effects.rows.empty:
@@ -455,6 +459,7 @@ def _pair_tuned(
     measure: str,
     choose_by: tuple[str, str],
     targets: tuple[Targets, Targets] | None,
+    beside: pd.DataFrame | None,
 ) -> Effects:
     """Return the differences y_B - y_A of the settings that both sides chose, block by block, as in `compare_levels`.
 
@@ -465,14 +470,17 @@ def _pair_tuned(
         table = _keep_shared_seeds(table)
     label = table["pair"].astype(str) + " " + table["side"]  # each side of a pair is a level of its own
     runs = table.assign(optimizer=label).drop(columns=["pair", "side"])
+    if beside is not None:
+        runs = pd.concat([runs, beside.assign(optimizer=f"{_BESIDE} " + beside["optimizer"])], ignore_index=True)
     coded = _code_sides(runs, measure, choose_by, targets)
-    level = coded.cells["optimizer"].str
-    found = coded.cells.assign(pair=level[:-2].astype(np.int64), side=level[-1], at=range(len(coded.cells)))
+    level = coded.cells["optimizer"].str.partition(" ")
+    found = coded.cells.assign(pair=level[0].astype(np.int64), side=level[2], at=range(len(coded.cells)))
     one, two = (found.loc[found["side"] == side, [*_CELL, "at"]] for side in SIDES)
     cells = one.merge(two, on=_CELL)
     a, b = cells["at_x"].to_numpy(), cells["at_y"].to_numpy()
     trials, pair, outcome = coded.trials, pair_cells(coded, a, b), _number_outcomes(table)
-    ends = held_out(coded, values=outcome[coded.row].astype(np.float64)).y
+    numbers = np.append(outcome, np.full(len(runs) - len(table), np.nan))
+    ends = held_out(coded, values=numbers[coded.row]).y
     there = ~np.isnan(ends[a] + ends[b])
     with np.errstate(invalid="ignore"):
         same = np.sum((ends[a] == ends[b]) & there, axis=(1, 2)) / there.sum(axis=(1, 2))

@@ -132,9 +132,11 @@ def compare(  # noqa: PLR0913  keywords of a public function
         targets = None
         if TIME in (judge_by, *chose):  # those of the whole sweeps, by which they chose
             targets = code_runs(whole[0].runs, TIME).targets, code_runs(whole[1].runs, TIME).targets
+        others = whole[0].runs["problem"].isin(first.runs["problem"]) & ~whole[0].runs["optimizer"].isin(pair or ())
+        beside = whole[0].runs[others] if b is None else None
         found = compare_tables(
             first.runs, second.runs, pairs, by, judge_by, chose, fail_above, confidence, look, targets,
-            untuned,
+            untuned, beside,
         )  # fmt: skip
         table, by_loss = found.table, list(found.without)
         if by_loss:

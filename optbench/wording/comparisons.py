@@ -124,7 +124,8 @@ def describe_sides(found: Comparison) -> Iterator[str]:
         which = "for all rows at once" if len(rows) > 1 else "of one row"
         a, b = found.sides
         pair = by == TUNED and a["folder"] == b["folder"]
-        beside = "; the answer's are for all comparisons with the best: choose beforehand which to quote" * pair
+        beside = ", if this pair was chosen before its results were seen; else quote the answer's, which are for all "
+        beside = f"{beside}comparisons with the best" * pair
         yield f"intervals of {100 * found.level:.4g}%, {which}{beside}"
     unequal = rows[(rows["trials_a"] != rows["trials_b"]) & ~rows[["a", "b"]].isin(found.untuned).any(axis=1)]
     if len(unequal) and by == TUNED:

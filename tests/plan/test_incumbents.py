@@ -114,6 +114,13 @@ def test_tuning_is_no_unfair_advantage_over_it(results):
     assert "unequal trials" not in " ".join(describe_sides(found.labeled()))
 
 
+def test_a_pair_is_compared_with_the_luck_of_the_search_that_the_answer_has(results):
+    """Before it is adjusted for other comparisons, the p-value of a pair is that of the answer."""
+    known = results.verdicts().set_index(["a", "b"])["p"]
+    for pair in ((HALF, MOST), ("gd", HALF)):
+        assert optbench.compare(results, pair=pair).table["p"][0] == pytest.approx(known[tuple(sorted(pair))], rel=1e-9)
+
+
 def test_variants_are_tuned_each_by_itself(results):
     runs = results.runs
     tried = {name: part for name, part in runs[runs["stage"] == "screen"].groupby("optimizer")}
