@@ -171,9 +171,9 @@ def compare_tables(
     measures by which A and B chose their settings, for "tuned"; by default the same. look: how often the blocks were
     looked at (`compare_levels`). targets: those of "time" in all of A and of B (`code_runs`), if the tables hold a part
     of these; None: those of the tables. Values are compared at the easier one. untuned: as for `compare_levels`.
-    beside: runs of the sweep's other optimizers, where A and B are two of one sweep: the luck of the search is estimated
-    with theirs, as where the sweep answers. by: the kind of comparison; None: "tuned" where both are staged and report on the same seeds, or share no setting; else
-    "settings".
+    beside: runs of the sweep's other optimizers, where A and B are two of one sweep: the luck of the search is
+    estimated with theirs, as where the sweep answers. by: the kind of comparison; None: "tuned" where both are staged
+    and report on the same seeds, or share no setting; else "settings".
 
     `optbench.compare` has the columns. ratio: its logarithm is the mean of y_B - y_A, paired by seed, over blocks
     ("tuned") or over seeds ("settings", after the mean over settings). Differences below a millionth are rounding and

@@ -9,11 +9,13 @@ The folder's spec keeps the shared ranges, so that an optimizer which is added l
 drawn already, except those of a rule without ``search=`` that now shares one more range.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from optbench.catalogue.sources import is_shipped
 from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.names import join_with_and
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.search import RATE, RATES, Range, check_space, join_ranges, parse_range
 from optbench.plan.spec_values import OWN
@@ -65,7 +67,7 @@ def share_ranges(spaces: Sequence[Space], asked: str | Mapping[str, str]) -> Sha
             notes.append(f"{space.optimizer.name} states no search=: {', '.join(more)} searched as by the others")
     alike = tuple(_with_ranges(space, found) for space in filled)
     texts = {key: each.text for key, each in found.items()}
-    return SharedRanges(alike, texts, tuple(notes), _warn_of_unstated(spaces, asked))
+    return SharedRanges(alike, texts, tuple(notes), (*_warn_of_unstated(spaces, asked), *_warn_of_fixed(spaces, found)))
 
 
 def _check_given(spaces: Sequence[Space], meaning: str, made: Range) -> None:
@@ -156,3 +158,24 @@ def _warn_of_unstated(spaces: Sequence[Space], asked: str | Mapping[str, str]) -
         f"{', '.join(usual)} {verb} no range of rates, so that {RATES.text} is taken, and {whose}; "
         "--lr, or learning_rates, gives all another one",
     )
+
+
+def _warn_of_fixed(spaces: Sequence[Space], common: Mapping[str, Range]) -> Iterator[str]:
+    """Yield a warning for each rule of the user's whose ``search=`` leaves out what others search.
+
+    Rules that ship leave out what their sources do not tune.
+    """
+    for space in spaces:
+        rule = space.optimizer
+        if not isinstance(rule, Optimizer) or not rule.search or all(is_shipped(each.file) for each in rule.origins):
+            continue
+        left = [
+            key for key in rule.hyperparameters
+            if key not in space.ranges and key not in space.fixed and find_meaning(rule, key) in common
+        ]  # fmt: skip
+        if left:
+            where, which = ("its default", "it") if len(left) == 1 else ("their defaults", "them")
+            yield (
+                f"{rule.name} keeps {join_with_and(left)} at {where}, which others search: name {which} in its search= "
+                "as well, or leave search= out"
+            )

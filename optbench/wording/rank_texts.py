@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from optbench.analysis import varied_hyperparameters
 from optbench.analysis.answer import Answer
 from optbench.analysis.placing import Placing
 from optbench.analysis.verdicts import ALL, LOSES, OPEN, TIE, WINS
@@ -85,6 +86,8 @@ def describe_rank(placing: Placing, answer: Answer) -> list[str]:
         " ".join(filter(None, [_count_shown(rows) * many, names])),
         f"{scope}; intervals are at {name_certainty(answer)}, for all rivals in a row at once.",
     ]
+    if not any(varied_hyperparameters(answer.runs, answer.tables.given).values()):
+        texts.append("Of each the learning rate is tuned, and hyperparameters are at their defaults.")
     if problem == ALL:
         texts.append(
             "The last row is about the mean of ln ratio on these problems, not on others; a ratio counts as 100 at "

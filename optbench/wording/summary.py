@@ -5,6 +5,7 @@ The terminal prints it, and so does ``print(results)``.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -180,7 +181,8 @@ def explain_settings(answer: Answer, columns: Columns) -> str:
     texts = list[str]()
     if settings:
         texts.append(
-            "Settings end with the learning rate" + "; b16: batch size 16" * any(" b" in each for each in settings)
+            "Settings end with the learning rate"
+            + "; b16: batch size 16" * any(re.search(r" b\d", each) for each in settings)
         )
         if starts := list_starts_at_limit(answer).values():
             ends = name_ends(answer.edges, [(row["problem"], row["optimizer"]) for row in starts])

@@ -133,6 +133,23 @@ def test_ranges_that_nobody_states_are_held_by_the_shared_one(own_rules):
     assert make(catalogue, optimizers="unstated, adam", learning_rates="log_uniform(1e-4, 1)").warnings == []
 
 
+@pytest.mark.parametrize(("search", "left"), [
+    ('{"beta": uniform(0.5, 0.9)}', "beta2 at its default, which others search: name it in its search="),
+    ('{"lr": uniform(1e-4, 1.0)}', "beta and beta2 at their defaults, which others search: name them in its search="),
+    ('{"beta": uniform(0.5, 0.9), "beta2": uniform(0.9, 0.99)}', ""),
+])  # fmt: skip
+def test_a_rule_of_ones_own_that_searches_less_than_others_is_told_of(tmp_path, search, left):
+    file = tmp_path / "less.py"
+    head = f"@optimizer(source='none', beta=0.9, beta2=0.99, search={search})\ndef less(w, g, m, lr, beta, beta2):\n"
+    body = "    m = beta * m + beta2 * g\n    return w - lr * m, m\n"
+    file.write_text(f"from optbench import optimizer, uniform\n\n\n{head}{body}")
+    catalogue = optbench.catalogue.loader.load((file,))
+    told = [text for text in make(catalogue, optimizers="less, adam").warnings if "which others search" in text]
+    assert [text.startswith(f"less keeps {left}") for text in told] == [True] * bool(left)
+    fixed = make(catalogue, optimizers="less(beta2=0.95, beta=0.8), adam").warnings
+    assert not any("which others search" in text for text in fixed)
+
+
 @pytest.mark.slow
 def test_an_optimizer_that_is_added_moves_no_trial_that_was_drawn(tmp_path):
     spec = {**BASE, "optimizers": ["adamw", "nadam"], "seeds": 2}
