@@ -40,6 +40,8 @@ from optbench.analysis.verdicts import (
     OPEN,
     WINS,
     count_needed,
+    find_bounds,
+    find_limits,
     find_more_trials,
     judge_differences,
     judge_problems,
@@ -56,7 +58,7 @@ ROUNDING = 1e-6
 ALIKE = 0.5
 SETTINGS, TUNED, SECONDS = "settings", "tuned", "seconds"
 COLUMNS = (
-    "problem", "a", "b", "verdict", "ratio", "low", "high", "p", "p_adjusted", "regression", "p_regression",
+    "problem", "a", "b", "verdict", "ratio", "low", "high", "bound", "p", "p_adjusted", "regression", "p_regression",
     "regression_blocks", "known", "blocks_needed", "blocks", "seeds", "runs", "identical", "probability",
     "failures_a", "failures_b", "trials", "trials_a", "trials_b", "reason",
 )  # fmt: skip
@@ -134,6 +136,15 @@ class Comparison:
         return replace(self, table=self.table.assign(**texts), untuned=untuned, missing=missing, lost=lost)
 
 
+class Beside(NamedTuple):
+    """What the sweep has besides the two of its optimizers that are compared."""
+
+    runs: pd.DataFrame
+    """Of its other optimizers on the same problems: the luck of the search is estimated with theirs, too."""
+    edges: pd.DataFrame
+    """The recommended settings that lie at a limit of the search (`find_edges`)."""
+
+
 class Effects(NamedTuple):
     """The differences of both sides, row by row."""
 
@@ -162,7 +173,7 @@ def compare_tables(
     look: int = 1,
     targets: tuple[Targets, Targets] | None = None,
     untuned: Collection[str] = (),
-    beside: pd.DataFrame | None = None,
+    beside: Beside | None = None,
 ) -> Comparison:
     """Return a row for each problem and pair of optimizers; with several problems, a row "all" at the end.
 
@@ -171,9 +182,8 @@ def compare_tables(
     measures by which A and B chose their settings, for "tuned"; by default the same. look: how often the blocks were
     looked at (`compare_levels`). targets: those of "time" in all of A and of B (`code_runs`), if the tables hold a part
     of these; None: those of the tables. Values are compared at the easier one. untuned: as for `compare_levels`.
-    beside: runs of the sweep's other optimizers, where A and B are two of one sweep: the luck of the search is
-    estimated with theirs, as where the sweep answers. by: the kind of comparison; None: "tuned" where both are staged
-    and report on the same seeds, or share no setting; else "settings".
+    beside: where A and B are two of one sweep, which then judges as where it answers. by: the kind of comparison; None:
+    "tuned" where both are staged and report on the same seeds, or share no setting; else "settings".
 
     `optbench.compare` has the columns. ratio: its logarithm is the mean of y_B - y_A, paired by seed, over blocks
     ("tuned") or over seeds ("settings", after the mean over settings). Differences below a millionth are rounding and
@@ -445,9 +455,11 @@ def _sample_seeds(table: pd.DataFrame, measure: str, runs: pd.DataFrame, cells: 
 
 
 def _name_cells(cells: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
-    """Return the cells as a table of problem, a and b, with names in place of the pair's index."""
+    """Return the cells as a table of problem, a and b, with names in place of the pair's index; no ratio is a bound."""
     names = [pairs[place] for place in cells["pair"]]
-    return pd.DataFrame({"problem": cells["problem"], "a": [a for a, _ in names], "b": [b for _, b in names]})
+    return pd.DataFrame(
+        {"problem": cells["problem"], "a": [a for a, _ in names], "b": [b for _, b in names], "bound": ""}
+    )
 
 
 # Each side as it was tuned
@@ -459,7 +471,7 @@ def _pair_tuned(
     measure: str,
     choose_by: tuple[str, str],
     targets: tuple[Targets, Targets] | None,
-    beside: pd.DataFrame | None,
+    beside: Beside | None,
 ) -> Effects:
     """Return the differences y_B - y_A of the settings that both sides chose, block by block, as in `compare_levels`.
 
@@ -471,7 +483,8 @@ def _pair_tuned(
     label = table["pair"].astype(str) + " " + table["side"]  # each side of a pair is a level of its own
     runs = table.assign(optimizer=label).drop(columns=["pair", "side"])
     if beside is not None:
-        runs = pd.concat([runs, beside.assign(optimizer=f"{_BESIDE} " + beside["optimizer"])], ignore_index=True)
+        others = beside.runs.assign(optimizer=f"{_BESIDE} " + beside.runs["optimizer"])
+        runs = pd.concat([runs, others], ignore_index=True)
     coded = _code_sides(runs, measure, choose_by, targets)
     level = coded.cells["optimizer"].str.partition(" ")
     found = coded.cells.assign(pair=level[0].astype(np.int64), side=level[2], at=range(len(coded.cells)))
@@ -489,6 +502,8 @@ def _pair_tuned(
         failures_a=pair.failures_a, failures_b=pair.failures_b, trials=np.minimum(trials[a], trials[b]),
         trials_a=trials[a], trials_b=trials[b],
     )  # fmt: skip
+    limits = [find_limits(rows.assign(optimizer=rows[side]), beside and beside.edges) for side in ("a", "b")]
+    rows["bound"] = find_bounds(pair.missed, pair.partly, np.stack(limits))
     blocks = np.sum(~np.isnan(pair.differences), axis=1)
     most = count_folds(runs) or int(coded.block.max(initial=0)) + 1
     none = (trials[a] == 0) | (trials[b] == 0)
@@ -658,4 +673,4 @@ def _sum_up(table: pd.DataFrame) -> dict[str, Any]:
     """Return what the row of all problems has of the rows of each, whatever is compared."""
     one = len(table[["a", "b"]].drop_duplicates()) == 1
     names = {side: table[side].iloc[0] if one else ALL for side in ("a", "b")}
-    return {"problem": ALL, **names, **{name: table[name].sum() for name in ("seeds", "runs")}}
+    return {"problem": ALL, **names, "bound": "", **{name: table[name].sum() for name in ("seeds", "runs")}}

@@ -40,7 +40,7 @@ def measure_levels(table: CodedRuns, confidence: float = 0.95, edges: pd.DataFra
     there = (~np.isnan(full.bad)).any(axis=2).sum(axis=1)
     reached = np.where(table.timed, full.reached_share, np.nan)
     more = {"blocks": there, "trials": full.trials, "failures": full.failures, "reached": reached}
-    return table.cells.assign(**numbers, **more, limit=find_limits(table, edges))
+    return table.cells.assign(**numbers, **more, limit=find_limits(table.cells, edges))
 
 
 def rank_levels(pairs: pd.DataFrame, values: pd.DataFrame, of: str) -> pd.DataFrame:

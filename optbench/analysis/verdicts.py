@@ -150,7 +150,7 @@ def compare_levels(
     optimizers = "optimizer" in table.cells  # how many trials draw a batch size or a schedule varies by chance
     if optimizers:
         rows = withhold_unequal(rows, *find_more_trials(rows, untuned))
-    rows["bound"] = _find_bounds(pair.missed, pair.partly, find_limits(table, edges)[np.stack([a, b])])
+    rows["bound"] = find_bounds(pair.missed, pair.partly, find_limits(table.cells, edges)[np.stack([a, b])])
     rows = rows[list(COLUMNS)]
     if level:
         return rows
@@ -293,7 +293,7 @@ def _cap_ratios(rows: pd.DataFrame, pair: Paired, lossy: np.ndarray, share: np.n
     return rows.assign(known=select_known([capped], [Known("both_small")], rows["known"]))
 
 
-def _find_bounds(missed: np.ndarray, partly: np.ndarray, limit: np.ndarray) -> np.ndarray:
+def find_bounds(missed: np.ndarray, partly: np.ndarray, limit: np.ndarray) -> np.ndarray:
     """Return for each pair why its ratio is a bound: "at least", "at most", "about", or "" where it is none.
 
     A block whose every run misses the target counts two budgets, and may have needed more. What never reaches the
@@ -311,12 +311,12 @@ def name_bounds(higher: np.ndarray, lower: np.ndarray) -> np.ndarray:
     return np.select([higher & lower, higher, lower], [ABOUT, AT_LEAST, AT_MOST], "")
 
 
-def find_limits(table: CodedRuns, edges: pd.DataFrame | None) -> np.ndarray:
+def find_limits(cells: pd.DataFrame, edges: pd.DataFrame | None) -> np.ndarray:
     """Return (cells,) bool, True where the recommended setting of a cell lies at a limit of the search."""
-    if edges is None or edges.empty or "optimizer" not in table.cells:
-        return np.zeros(len(table.cells), dtype=bool)
+    if edges is None or edges.empty or "optimizer" not in cells:
+        return np.zeros(len(cells), dtype=bool)
     there = pd.MultiIndex.from_frame(edges[["problem", "optimizer"]])
-    return pd.MultiIndex.from_frame(table.cells[["problem", "optimizer"]]).isin(there)
+    return pd.MultiIndex.from_frame(cells[["problem", "optimizer"]]).isin(there)
 
 
 def judge_problems(logs: np.ndarray, levels: int | None = None, confidence: float = 0.95) -> pd.DataFrame:

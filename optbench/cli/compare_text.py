@@ -13,6 +13,7 @@ from optbench.analysis.verdicts import ALL
 from optbench.cli.console import command, filled, print_lines, write_plainly
 from optbench.contract.names import count_noun, join_names
 from optbench.wording import comparisons
+from optbench.wording.judged import explain_signs
 from optbench.wording.verdict_texts import TOO_NOISY
 
 Row = dict[str, Any]
@@ -48,7 +49,10 @@ def print_comparison(found: Comparison, strict: bool = False, steps: Sequence[Ro
         print_lines(filled(f"over all {problems}{several}: {comparisons.describe_row(row, single_pair)}", 2))
     for row in missing:
         print_lines(filled(f"{comparisons.name_row(row, single_pair)}: {comparisons.describe_gap(row, found)}", 2))
-    print_lines("", *_format_table(replace(found, table=rows if same else table), single_pair), "")
+    lines = list(_format_table(replace(found, table=rows if same else table), single_pair))
+    print_lines("", *lines, "")
+    for line in explain_signs([line for line in lines if isinstance(line, str)]):
+        print_lines(filled(line, 2))
     for line in comparisons.describe_notes(found, single_pair):
         print_lines(filled(line, 2))
     for step in steps:
@@ -89,7 +93,7 @@ def _format_table(found: Comparison, single_pair: bool) -> Iterator[str | tuple[
             yield f"{name:<{width}} {'-':>8} {'could not run in B' if row in found.lost else 'missing in B'}"
             continue
         noisy, interval = comparisons.is_noisy(row), comparisons.bracket(row, as_factor=False)
-        ratio, interval = ("-", TOO_NOISY) if noisy else (comparisons.format_number(row["ratio"]), interval)
+        ratio, interval = ("-", TOO_NOISY) if noisy else (comparisons.write_ratio(row), interval)
         verdict = "-" if found.by == SECONDS else row["verdict"]
         cells = f"{name:<{width}} {ratio:>8} {interval:<20} {verdict:<10} "
         shares = f"  {_format_share(row['failures_a'])}, {_format_share(row['failures_b'])}" if failed else ""

@@ -1,6 +1,6 @@
 """A candidate's results against those of a baseline: two folders, or two optimizers of one."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from math import inf, nan
 from pathlib import Path
@@ -11,7 +11,15 @@ import pandas as pd
 from annotated_types import Ge
 
 from optbench.analysis.answer import chosen_for
-from optbench.analysis.folders import TUNED, Comparison, compare_tables, compare_timings, join_targets, paired_times
+from optbench.analysis.folders import (
+    TUNED,
+    Beside,
+    Comparison,
+    compare_tables,
+    compare_timings,
+    join_targets,
+    paired_times,
+)
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.protocol import code_runs
 from optbench.analysis.run_columns import drop_lost_runs, find_standing_in
@@ -69,17 +77,18 @@ def compare(  # noqa: PLR0913  keywords of a public function
         The ``table``: a row a problem and pair of optimizers, and a row "all" if there are several problems: problem,
         a, b (the optimizers; ``adam(beta1=0.5)`` where that side tried this value, and the other did not), verdict of B
         ("wins", "loses", "tie" within a tenth, "open"), ratio of B over A with low and high (above 1 B is worse; the
-        intervals of all rows hold at once), p, p_adjusted (for all rows), regression ("shown", "ruled out", "open";
-        None without ``fail_above``; where it is shown no verdict is open), p_regression, regression_blocks (in all,
-        that would probably show it or rule it out), known (of what is open), blocks_needed (for a verdict), blocks,
-        seeds, runs, identical (the share of pairs of runs that are equal in all that was recorded), probability (that B
-        is lower), failures_a, failures_b, trials, trials_a, trials_b, reason and measure (by which the row is
-        compared). Beside it ``by``, ``judge_by``, ``level`` (of the intervals, 0.975 at the first look), ``above``
-        (``fail_above``), ``sides`` (of A and of B: folder, optimizer, optbench, runs, missing), ``names`` (of a and b,
-        those of the results), ``differences`` (what else is not the same in A and B, a sentence each), ``missing``
-        (what A alone has: problem, optimizer, a and b as in the rows, and the reason), ``lost`` (those of ``missing``
-        that B has, too, but of which no run could run; their reason is the first error), ``provenance`` (what differs
-        in provenance.json, by key) and ``time`` (the ratios of a "step" and of "evaluation", without a test).
+        intervals of all rows hold at once), bound ("at least", "at most" or "about" where the ratio is one, as in
+        ``verdicts()``, else ""), p, p_adjusted (for all rows), regression ("shown", "ruled out", "open"; None without
+        ``fail_above``; where it is shown no verdict is open), p_regression, regression_blocks (in all, that would
+        probably show it or rule it out), known (of what is open), blocks_needed (for a verdict), blocks, seeds, runs,
+        identical (the share of pairs of runs that are equal in all that was recorded), probability (that B is lower),
+        failures_a, failures_b, trials, trials_a, trials_b, reason and measure (by which the row is compared). Beside it
+        ``by``, ``judge_by``, ``level`` (of the intervals, 0.975 at the first look), ``above`` (``fail_above``),
+        ``sides`` (of A and of B: folder, optimizer, optbench, runs, missing), ``names`` (of a and b, those of the
+        results), ``differences`` (what else is not the same in A and B, a sentence each), ``missing`` (what A alone
+        has: problem, optimizer, a and b as in the rows, and the reason), ``lost`` (those of ``missing`` that B has,
+        too, but of which no run could run; their reason is the first error), ``provenance`` (what differs in
+        provenance.json, by key) and ``time`` (the ratios of a "step" and of "evaluation", without a test).
 
     Raises:
         OptbenchError: a folder cannot be read, a name is unknown, or A and B have nothing in common.
@@ -132,8 +141,7 @@ def compare(  # noqa: PLR0913  keywords of a public function
         targets = None
         if TIME in (judge_by, *chose):  # those of the whole sweeps, by which they chose
             targets = code_runs(whole[0].runs, TIME).targets, code_runs(whole[1].runs, TIME).targets
-        others = whole[0].runs["problem"].isin(first.runs["problem"]) & ~whole[0].runs["optimizer"].isin(pair or ())
-        beside = whole[0].runs[others] if b is None else None
+        beside = _find_beside(whole[0], {*first.runs["problem"]}, pair or (), chose[0]) if b is None else None
         found = compare_tables(
             first.runs, second.runs, pairs, by, judge_by, chose, fail_above, confidence, look, targets,
             untuned, beside,
@@ -176,6 +184,12 @@ def compare(  # noqa: PLR0913  keywords of a public function
         untuned=[long for long, name in names.items() if name in untuned],
         provenance=list_provenance(first.provenance, second.provenance), time=paired_times(*times, pairs),
     )  # fmt: skip
+
+
+def _find_beside(whole: Results, problems: set[str], pair: Collection[str], choose_by: str) -> Beside:
+    """Return what a sweep has on some problems besides a pair of its optimizers; choose_by: the measure of settings."""
+    others = whole.runs["problem"].isin(problems) & ~whole.runs["optimizer"].isin(pair)
+    return Beside(whole.runs[others], whole.ask(choose_by if choose_by in whole.choose_by else None).edges)
 
 
 def _describe_side(results: Results, optimizer: str | None) -> dict[str, Any]:

@@ -12,11 +12,11 @@ import pandas as pd
 
 from optbench.analysis.folders import SECONDS, SETTINGS, TUNED, Comparison
 from optbench.analysis.measures import LOSS
-from optbench.analysis.verdicts import ALL, LOSES, OPEN, TIE, WINS
+from optbench.analysis.verdicts import ABOUT, ALL, AT_LEAST, AT_MOST, LOSES, OPEN, TIE, WINS
 from optbench.contract.names import count_noun, join_names, join_with_and
 from optbench.wording import labels
 from optbench.wording.answers import name_measure
-from optbench.wording.judged import MOST_BLOCKS, format_interval, format_ratio
+from optbench.wording.judged import MOST_BLOCKS, SIGNS, format_interval, format_ratio
 from optbench.wording.labels import Label
 from optbench.wording.verdict_texts import BEST_OF_MORE, SECONDS_VARY, TOO_NOISY
 
@@ -195,7 +195,7 @@ def _explain_open(row: Row) -> str:
     if row["reason"]:
         return f" ({row['reason']})"
     more = row["blocks_needed"] - row["blocks"] if np.isfinite(row["blocks_needed"]) else row["blocks_needed"]
-    ratio = f", B over A {format_number(row['ratio'])} {bracket(row, as_factor=False)}".rstrip()
+    ratio = f", B over A {write_ratio(row)} {bracket(row, as_factor=False)}".rstrip()
     texts = [f": {TOO_NOISY}"] if is_noisy(row) else [ratio, *([row["known"]] if row["known"] else [])]
     if 0 < more <= MOST_BLOCKS:
         texts.append(f"needs {count_noun(math.ceil(more), 'more block')}")
@@ -229,7 +229,7 @@ def _format_factor(row: Row, where: str = "") -> str:
     """
     if np.isnan(row["ratio"]):
         return f"as every run of {'B' if row['verdict'] == LOSES else 'A'} failed"
-    return f"by a factor of {format_number(_find_factor(row)[0])}{where} {bracket(row)}"
+    return f"by a factor of {write_ratio(row, as_factor=True)}{where} {bracket(row)}"
 
 
 def _find_factor(row: Row) -> tuple[float, float, float]:
@@ -249,6 +249,14 @@ def bracket(row: Row, as_factor: bool = True) -> str:
     if np.isnan(row["low"]):
         return ""
     return f"[{format_number(low)}, {format_number(high)}]"
+
+
+def write_ratio(row: Row, as_factor: bool = False) -> str:
+    """Return the ratio B over A, with the sign of a bound: "≤0.507"; as_factor: inverted where B wins, as `bracket`."""
+    if not as_factor or row["verdict"] != WINS:
+        return SIGNS.get(row["bound"], "") + format_number(row["ratio"])
+    inverse = {AT_LEAST: AT_MOST, AT_MOST: AT_LEAST, ABOUT: ABOUT}.get(row["bound"], "")
+    return SIGNS.get(inverse, "") + format_number(_find_factor(row)[0])
 
 
 def format_number(value: float) -> str:
@@ -288,7 +296,7 @@ def format_times(row: Row) -> str:
     """Return the ratio of B over A with its interval in words: "2.02 times [1.99, 2.05]"."""
     if np.isnan(row["ratio"]):
         return "every run of B failed"
-    return f"{format_number(row['ratio'])} times {bracket(row, as_factor=False)}"
+    return f"{write_ratio(row)} times {bracket(row, as_factor=False)}"
 
 
 def list_open(found: Comparison) -> list[Row]:

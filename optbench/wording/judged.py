@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -35,6 +35,13 @@ PERHAPS = f"perhaps by less than {MARGIN - 1:.0%}"
 """Said of a difference that is shown, if not to be larger than a win takes."""
 _LISTED = 6
 """Levels that a sentence names at most."""
+
+
+def explain_signs(lines: Iterable[str]) -> list[str]:
+    """Return a line on what the signs of bounds that stand in some lines mean; none where there is no such sign."""
+    text = "".join(lines)
+    signs = [f"{sign} {word}" for word, sign in SIGNS.items() if sign in text]
+    return [f"{', '.join(signs)}: a target was missed, or the search hit its limit"] if signs else []
 
 
 def name_scope(answer: Answer) -> str:

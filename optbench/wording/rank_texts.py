@@ -14,7 +14,7 @@ from optbench.analysis.answer import Answer
 from optbench.analysis.placing import Placing
 from optbench.analysis.verdicts import ALL, LOSES, OPEN, TIE, WINS
 from optbench.contract.names import join_names, join_with_and
-from optbench.wording.judged import SAMPLES, SIGNS, format_ends, format_ratio, name_certainty, name_unit
+from optbench.wording.judged import SAMPLES, SIGNS, explain_signs, format_ends, format_ratio, name_certainty, name_unit
 from optbench.wording.labels import count_problems, short_names
 from optbench.wording.latex import latex_escaped
 from optbench.wording.summary import lay_out
@@ -34,10 +34,8 @@ LEGEND = "+ beats, = ties with (within 10%), - loses to, ? open"
 
 def list_legend(lines: Sequence[str]) -> list[str]:
     """Return what the signs in the lines of a table mean."""
-    signs = [f"{sign} {word}" for word, sign in SIGNS.items() if any(sign in line for line in lines)]
-    bounds = f"{', '.join(signs)}: a target was missed, or the search hit its limit" if signs else ""
-    missed = "missed: none of its runs reached the target, so it has no rank there" if _MISSED in "".join(lines) else ""
-    return [*filter(None, [LEGEND, bounds, missed])]
+    missed = ["missed: none of its runs reached the target, so it has no rank there"] * (_MISSED in "".join(lines))
+    return [LEGEND, *explain_signs(lines), *missed]
 
 
 def list_reference(placings: Sequence[Placing], answer: Answer) -> list[str]:

@@ -243,7 +243,7 @@ def test_two_optimizers_of_a_folder(run):
     assert out.startswith("A: gd of new") and "each side as it was tuned, by the loss at the end of a run" in out
     assert "in 3 blocks, on 3 seeds" in out
     row = optbench.compare("new", pair=("gd", "momentum"), judge_by="loss").table.iloc[0]
-    words = f"by a factor of {row['ratio']:.3g} [{row['low']:.3g}, {row['high']:.3g}]"
+    words = f"by a factor of ~{row['ratio']:.3g} [{row['low']:.3g}, {row['high']:.3g}]"
     assert row["verdict"] == "loses" and f"rosenbrock: momentum loses to gd {words}" in out
     assert f"rosenbrock: gd wins against momentum {words}" in run("new", "momentum", "gd", "--judge-by", "loss")[1]
     code, other, _ = run("old", "new", "gd", "gd", "--by", "settings")

@@ -121,6 +121,20 @@ def test_a_pair_is_compared_with_the_luck_of_the_search_that_the_answer_has(resu
         assert optbench.compare(results, pair=pair).table["p"][0] == pytest.approx(known[tuple(sorted(pair))], rel=1e-9)
 
 
+def test_the_ratio_of_a_pair_is_a_bound_where_the_answer_says_so():
+    """The best rates of some lie beyond the range; with the sides exchanged "at least" is "at most"."""
+    results = optbench.sweep(
+        problems=["quadratic"], optimizers=["gd", "adam", "momentum"], learning_rates="log_uniform(0.01, 0.1)",
+        trials=4, seeds=4, steps=100, batch_sizes=[16],
+    )  # fmt: skip
+    known = results.verdicts().set_index(["a", "b"])["bound"]
+    turned = {"at least": "at most", "at most": "at least", "about": "about", "": ""}
+    assert {*known} >= {"at least", "at most"}
+    for a, b in known.index:
+        assert optbench.compare(results, pair=(a, b)).table["bound"][0] == known[a, b]
+        assert optbench.compare(results, pair=(b, a)).table["bound"][0] == turned[known[a, b]]
+
+
 def test_variants_are_tuned_each_by_itself(results):
     runs = results.runs
     tried = {name: part for name, part in runs[runs["stage"] == "screen"].groupby("optimizer")}
