@@ -175,7 +175,7 @@ class Page:
         self.short = labels.short_names(sweep.files, sweep.label)
         choices = tabulate_choices(answer, self.short)
         self.choices = [*choices], [*zip(*choices.values(), strict=True)]
-        self.choices_text = explain_settings(answer, choices) if choices else ""
+        self.choices_text = "".join(explain_settings(answer, choices))
         self.called = {name: sweep.label(name) for name in answer.best["optimizer"].unique()}
         self.matrices = {key: build_matrix(view.answer, self.find_lacking(view)) for key, view in self.views.items()}
         self.factors = list_bars(answer)

@@ -57,30 +57,41 @@ def tabulate_choices(answer: Answer, short: Mapping[str, str]) -> dict[str, list
     if not all(learns_from_table(answer, problem) for problem in short):
         return {}
     value = " or ".join(dict.fromkeys(name_unit(answer, problem) for problem in short))
-    rows, at_limit = list[tuple[str, ...]](), list_starts_at_limit(answer)
+    rows, at_limit = list[dict[str, str]](), list_starts_at_limit(answer)
     for problem, name in short.items():
         first = "keep" if find_kept(answer, problem) else "start with"
         found = [(first, find_start(answer, problem)), ("lowest", find_lowest(answer, problem))]
         for role, choice in [*found, *(("yours", each) for each in list_own(answer, problem))]:
             if choice is None:
                 continue
-            star = "*" * (role == first and problem in at_limit)
-            setting = write_setting(answer, choice.setting).removeprefix(f"{YOURS}: ")
+            setting = name_setting(answer, choice.setting)
+            setting["optimizer"] = setting["optimizer"].removeprefix(f"{YOURS}: ")
+            setting["rate"] += "*" * (role == first and problem in at_limit)
             seconds = labels.number(choice.seconds, 2) if 0 < choice.seconds < math.inf else "–"
-            rows.append((name, role, f"{setting}{star}", labels.number(choice.value), seconds))
-    titles = "problem", "choice", "setting", value, "seconds"
-    return {title: [[text] for text in texts] for title, texts in zip(titles, zip(*rows, strict=True), strict=True)}
+            rows.append(
+                {"problem": name, "choice": role, **setting, value: labels.number(choice.value), "seconds": seconds}
+            )
+    return {title: [[row[title]] for row in rows] for title in rows[0]} if rows else {}
+
+
+def name_setting(answer: Answer, row: Mapping) -> dict[str, str]:
+    """Return the parts of a setting, a row of `best`, by name, without what all settings of a sweep have in common."""
+    runs = answer.runs
+    varied, short = varied_hyperparameters(runs, answer.tables.given), labels.name_schedules(runs["schedule"].unique())
+    parts = {"optimizer": labels.optimizer_label(row, varied, answer.label)}
+    if runs.groupby("problem")["batch_size"].nunique().max() > 1:
+        parts["batch"] = labels.batch_label(row["batch_size"], row["full_batch"])
+    if len(short) > 1:
+        parts["schedule"] = short[row["schedule"]]
+    return parts | {"rate": labels.number(row["lr"])}
 
 
 def write_setting(answer: Answer, row: Mapping) -> str:
-    """Return a row of `best` in a few words, "adam b16 cosine 0.01": without what all of a sweep have in common."""
-    runs = answer.runs
-    varied, short = varied_hyperparameters(runs, answer.tables.given), labels.name_schedules(runs["schedule"].unique())
-    words = [labels.optimizer_label(row, varied, answer.label)]
-    if runs.groupby("problem")["batch_size"].nunique().max() > 1:
-        words.append("full batch" if row["full_batch"] else f"b{int(row['batch_size'])}")
-    words += [short[row["schedule"]]] * (len(short) > 1)
-    return f"{' '.join(words)} {labels.number(row['lr'])}"
+    """Return a setting in a few words: "adam, batch size 16, cosine, learning rate 0.01"."""
+    parts = name_setting(answer, row) | {"rate": f"learning rate {labels.number(row['lr'])}"}
+    if "batch" in parts:
+        parts["batch"] = "full batch" if row["full_batch"] else f"batch size {parts['batch']}"
+    return ", ".join(parts.values())
 
 
 def _describe_moved(answer: Answer, moved: MovedRate) -> str:

@@ -197,7 +197,7 @@ def _align(counts: Iterable[str]) -> str:
 def _shorten_rival(text: str, name: str) -> list[str]:
     """Return shorter texts of the ratio to a rival: without its interval, and with less and less of its name."""
     ratio = text.partition(" ")[0]
-    return [f"{ratio} {each}" for each in (name, _cut_middle(name, 9), _cut_middle(name, 8))]
+    return [f"{ratio} {each}" for each in (name, *(_cut_middle(name, most) for most in (9, 8, 6)))]
 
 
 def _cut_middle(name: str, most: int) -> str:

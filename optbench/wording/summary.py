@@ -5,7 +5,6 @@ The terminal prints it, and so does ``print(results)``.
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -19,7 +18,7 @@ from optbench.contract.names import count_noun, join_names
 from optbench.wording import labels
 from optbench.wording.answers import list_remarks, split_measure
 from optbench.wording.conclusion import conclude
-from optbench.wording.decision_texts import describe_decisions, tabulate_choices, write_setting
+from optbench.wording.decision_texts import describe_decisions, name_setting, tabulate_choices
 from optbench.wording.headlines import headline
 from optbench.wording.judged import (
     FEW_PROBLEMS,
@@ -42,7 +41,7 @@ from optbench.wording.wider_search import name_ends
 GAP = 2
 """Spaces between the columns of a table."""
 LEAST = 12
-"""Letters to which a column may shrink: a name and the number of the others."""
+"""Letters to which a column may shrink, if its shortest texts are no longer."""
 LONGEST = 24
 """Letters of a name in a table."""
 FEW = 3
@@ -74,7 +73,7 @@ def summarize(answer: Answer, width: int = 80) -> list[str]:
 def list_best_so_far(answer: Answer, width: int) -> list[str]:
     """Return a line for each problem: the best setting by now, and how many times as much the others need."""
     problems = [*answer.best["problem"].unique()]
-    settings, names = _list_settings(answer), labels.short_names(problems, answer.label)
+    names = labels.short_names(problems, answer.label)
     others = []
     for problem in problems:
         rows = answer.rows(problem)
@@ -84,7 +83,7 @@ def list_best_so_far(answer: Answer, width: int) -> list[str]:
         ])  # fmt: skip
     columns: Columns = {
         "problem": [[names[problem]] for problem in problems],
-        "best so far": [settings.get(problem, ["–"]) for problem in problems],
+        **_tabulate_starts(answer, problems, "best so far"),
         "others": others,
     }
     return lay_out(columns, width)
@@ -120,18 +119,15 @@ def _tabulate_problems(answer: Answer, problems: Sequence[str], width: int) -> l
     names = labels.short_names(problems, answer.label)
     name: dict[str, Sequence[Cell]] = {"problem": [[names[problem]] for problem in problems]}
     choices = tabulate_choices(answer, names)
-    to_use: dict[str, Sequence[Cell]] = {}
-    if not choices:
-        settings = _list_settings(answer)
-        to_use["start with"] = [settings.get(problem, [NONE]) for problem in problems]
+    to_use = {} if choices else _tabulate_starts(answer, problems, "start with")
     for of, each in answer.levels.items():
-        cells = [_list_worst(each, problem) for problem in problems]
+        cells = [_find_worst(each, problem) for problem in problems]
         if any(cells):
-            to_use[f"worst {of.removesuffix('_size')}"] = [cell or [NONE] for cell in cells]
+            to_use[f"worst {of.removesuffix('_size')}"] = [[cell or NONE] for cell in cells]
     settings_text = explain_settings(answer, to_use)
-    last = [[explain_settings(answer, choices), *lay_out(choices, width)]] if choices else list[list[str]]()
+    last = [[*explain_settings(answer, choices), *lay_out(choices, width)]] if choices else list[list[str]]()
     if to_use:
-        last.insert(0, [settings_text, *lay_out(name | to_use, width)])
+        last.insert(0, [*settings_text, *lay_out(name | to_use, width)])
     if answer.ranking["optimizer"].nunique() == 1:
         return last
     goal = "target" if all(name_unit(answer, problem) == SAMPLES for problem in problems) else "judged by"
@@ -143,7 +139,7 @@ def _tabulate_problems(answer: Answer, problems: Sequence[str], width: int) -> l
     }
     text = _explain(answer, problems)
     if to_use and (table := lay_out(columns | to_use, width, whole=True)):
-        return [[text, settings_text, *table], *last[1:]]
+        return [[text, *settings_text, *table], *last[1:]]
     return [[text, *lay_out(columns, width)], *last]
 
 
@@ -155,13 +151,10 @@ def _explain(answer: Answer, problems: Sequence[str]) -> str:
     if any(len(answer.list_open(problem)) > len(answer.list_close(problem)) for problem in problems):
         texts.append("May be best: not told apart")
     if any(len(answer.firsts(problem)) - len(answer.list_open(problem)) > 1 for problem in problems):
-        many = any(len(answer.candidates(problem)) > FEW for problem in problems)
-        texts[-1] += f" (=: equal within 10%{'; +2: two more' * many})"
+        texts[-1] += " (=: equal within 10%)"
     if any(pair_behind(answer, problem) for problem in problems):
         whose = "the samples" if units == [SAMPLES] else "the value"
-        texts.append(
-            f"Behind: times {whose} of the first [{name_certainty(answer)} interval]; +2 to 5×: two more, up to 5×"
-        )
+        texts.append(f"Behind: times {whose} of the first [{name_certainty(answer)} interval]")
         behind = {text for problem in problems for _, text in pair_behind(answer, problem)}
         signs = {text[:1] for text in behind}
         meanings = {"≥": "at least", "≤": "at most", "~": "about, both sides being bounds"}
@@ -175,23 +168,17 @@ def _explain(answer: Answer, problems: Sequence[str]) -> str:
     return f"{'. '.join(texts)}."
 
 
-def explain_settings(answer: Answer, columns: Columns) -> str:
-    """Return what the table of settings shows: how batch sizes and rates are written, times, and what is worst."""
-    settings = [cell[0] for title in ("start with", "setting") for cell in columns.get(title, ())]
+def explain_settings(answer: Answer, columns: Columns) -> list[str]:
+    """Return what a table of settings needs to be understood, a text or none: its stars, seconds, and what is worst."""
     texts = list[str]()
-    if settings:
-        texts.append(
-            "Settings end with the learning rate"
-            + "; b16: batch size 16" * any(re.search(r" b\d", each) for each in settings)
-        )
-        if starts := list_starts_at_limit(answer).values():
-            ends = name_ends(answer.edges, [(row["problem"], row["optimizer"]) for row in starts])
-            texts[-1] += f"; *: {ends} of the search"
+    if "rate" in columns and (starts := list_starts_at_limit(answer).values()):
+        ends = name_ends(answer.edges, [(row["problem"], row["optimizer"]) for row in starts])
+        texts.append(f"*: {ends} of the search")
     if "seconds" in columns:
         texts.append("Seconds: of training, in PyTorch on one core, estimated")
     if any(title.startswith("worst ") for title in columns):
         texts.append(f"Worst: shown to be behind, times the best; {NONE}: none is")
-    return f"{'. '.join(texts)}."
+    return [f"{'. '.join(texts)}."] if texts else []
 
 
 def _list_best(answer: Answer, problem: str) -> Cell:
@@ -207,7 +194,7 @@ def _list_best(answer: Answer, problem: str) -> Cell:
 def _list_behind(answer: Answer, problem: str) -> Cell:
     """Return the texts on who is behind, with the interval of all, of the nearest, or of none.
 
-    What is left out is counted, and how far it is at most: "rmsprop 2.9× [2.1–4.1] +2 to 4.8×".
+    What is left out is counted, and how far it is at most: "rmsprop 2.9× [2.1–4.1], 2 more to 4.8×".
     """
     texts = list[list[str]]()
     for intervals in (len(answer.rows(problem)), 1, 0):
@@ -217,22 +204,24 @@ def _list_behind(answer: Answer, problem: str) -> Cell:
     return [whole for whole, *_ in filter(None, texts)] + [text for _, *cuts in filter(None, texts) for text in cuts]
 
 
-def _list_worst(answer: Answer, problem: str) -> Cell:
-    """Return the texts on the levels that are behind, the worst first; a batch size has a "b", as in settings."""
-    sign = "b" * (answer.of == "batch_size")
-    words = [" ".join(pair) for pair in pair_behind(answer, problem, 0)[::-1]]
-    return cut([f"{sign if word[:1].isdigit() else ''}{word}" for word in words])
+def _find_worst(answer: Answer, problem: str) -> str:
+    """Return the level that is furthest behind and its ratio, "full 14×"; "" where none is behind."""
+    return " ".join(next(reversed(pair_behind(answer, problem, 0)), ()))
 
 
-def _list_settings(answer: Answer) -> dict[str, Cell]:
-    """Return by problem the setting to start with, with a star where it lies at a limit of the search."""
-    problems = [*answer.best["problem"].unique()]
-    starts, at_limit = [find_start(answer, problem) for problem in problems], list_starts_at_limit(answer)
-    return {
-        problem: [f"{write_setting(answer, start.setting)}{'*' * (problem in at_limit)}"]
-        for problem, start in zip(problems, starts, strict=True)
-        if start
-    }
+def _tabulate_starts(answer: Answer, problems: Sequence[str], title: str) -> dict[str, Sequence[Cell]]:
+    """Return as columns the settings to start with, the rate with a star where a setting is at a limit of the search.
+
+    title: of the column of optimizers.
+    """
+    at_limit, settings = list_starts_at_limit(answer), list[dict[str, str]]()
+    for problem in problems:
+        start = find_start(answer, problem)
+        settings.append(name_setting(answer, start.setting) if start else {})
+        if problem in at_limit:
+            settings[-1]["rate"] += "*"
+    parts = next(filter(None, settings), {})
+    return {title if part == "optimizer" else part: [[each.get(part, NONE)] for each in settings] for part in parts}
 
 
 def _tabulate_levels(answer: Answer, width: int) -> list[list[str]]:
@@ -275,7 +264,7 @@ def lay_out(columns: Columns, width: int, whole: bool = False) -> list[str]:
     """
     shown = {title: [[title], *(cell or [""] for cell in cells)] for title, cells in columns.items() if any(cells)}
     widths = [max(len(cell[0]) for cell in cells) for cells in shown.values()]
-    least = [max(LEAST, len(title)) for title in shown]
+    least = [max(LEAST, *(len(cell[-1]) for cell in cells)) for cells in shown.values()]
     loose = [place for place, cells in enumerate(shown.values()) if any(len(cell) > 1 for cell in cells)]
     titles, *rows = zip(*shown.values(), strict=True)
     while sum(widths) + GAP * (len(widths) - 1) > width:
@@ -299,16 +288,13 @@ def lay_out(columns: Columns, width: int, whole: bool = False) -> list[str]:
 
 
 def cut(words: Sequence[str], end: str = "") -> list[str]:
-    """Return the texts of a cell: all of its words, and fewer of them with the number of the others, "+2".
+    """Return the texts of a cell: all of its words, and fewer of them with the number of the others, "2 more".
 
-    Names have commas between them; a tie, "= gd", and what follows a ratio has none. end: what follows that number.
+    Commas are between them, but before a tie, "= gd". end: what follows that number.
     """
     short = [labels.shorten(labels.write_math(word), 2 * LONGEST) for word in words]
     texts = [", ".join(short[:count]).replace(", =", " =") for count in range(len(short), 0, -1)]
-    return [
-        text.replace("×, ", "× ").replace("], ", "] ") + f" +{left}{end}" * bool(left)
-        for left, text in enumerate(texts)
-    ]
+    return [text + f", {left} more{end}" * bool(left) for left, text in enumerate(texts)]
 
 
 def _fit(cell: Cell, width: int) -> str:

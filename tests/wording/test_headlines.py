@@ -58,7 +58,7 @@ def test_who_is_shown_to_be_behind_is_no_candidate_however_little():
     assert headline(one) == "adam is best on p, perhaps by less than 5%"
     assert headline(two) == "adam is best on both problems, perhaps by less than 5%"
     assert describe_result(one, "p").endswith("gd 1.4× the loss [97.5% CI 1.04–2] (perhaps <5%)")
-    assert summarize(one)[-1].split()[:4] == ["p", "loss", "adam", "gd"]
+    assert "p        loss       adam         gd 1.4× [1.04–2] (perhaps <5%)" in summarize(one)
     incumbent = answer_of(table_of({"p": close}), [], "loss", incumbents=["gd"])
     assert headline(incumbent).startswith("adam has 0.7× [0.5–0.9")
     assert headline(incumbent).endswith("] the loss of what you have on p, perhaps by less than 5%")

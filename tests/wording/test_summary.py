@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -51,8 +52,8 @@ def test_seven_problems_have_a_line_each_in_both_tables(seven):
     assert lines[2:4] == ["In short: on these problems, start with nesterov, batch size 16, schedule", "  inverse."]
     (optimizers, settings) = (line.split() for line in lines if line.startswith("quadratic "))
     assert optimizers[:5] == ["quadratic", "loss", "nesterov", "momentum", "~1.2×"], "both end at a limit"
-    assert settings[1:5] == ["nesterov", "b16", "inverse", "0.1*"], "16 and 0.1 are the lowest and only ones"
-    assert settings[5:] == ["b256", "20×", "b64", "1.6×", "constant", "4×"], "the worst first"
+    assert settings[1:5] == ["nesterov", "16", "inverse", "0.1*"], "16 and 0.1 are the lowest and only ones"
+    assert settings[5:] == ["256", "20×", "constant", "4×"]
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
@@ -60,18 +61,19 @@ def test_whatever_the_width_nothing_is_cut_without_being_counted(seven, width):
     lines = summarize(seven, width)
     assert max(map(len, lines)) <= width
     text = " ".join(lines)
-    assert text.count("nesterov b16 inverse 0.1") == 7 or width == 40
+    found = re.findall("nesterov;? (?:batch )?16;? (?:schedule )?inverse;? (?:rate )?0.1[*]", " ".join(text.split()))
+    assert len(found) == 7 or width == 40
     if width == 200:
         assert all(f"{name} ~{FACTORS[name]:.2g}×" in text for name in ("momentum", "gd", "rmsprop", "adam"))
 
 
 def test_the_number_of_what_does_not_fit_follows():
     cells = [cut(["gd 1.9× [1.2–3.1]", "adam 3.4×", "lion 5×"], " to 5×")]
-    assert lay_out({"p": [["q"]], "behind": cells}, 80) == ["p  behind", "q  gd 1.9× [1.2–3.1] adam 3.4× lion 5×"]
-    assert lay_out({"p": [["q"]], "behind": cells}, 37)[1] == "q  gd 1.9× [1.2–3.1] +2 to 5×"
-    assert lay_out({"p": [["q"]], "behind": cells}, 12) == ["q: behind gd 1.9× [1.2–3.1] adam 3.4× lion 5×"]
+    assert lay_out({"p": [["q"]], "behind": cells}, 80) == ["p  behind", "q  gd 1.9× [1.2–3.1], adam 3.4×, lion 5×"]
+    assert lay_out({"p": [["q"]], "behind": cells}, 38)[1] == "q  gd 1.9× [1.2–3.1], 2 more to 5×"
+    assert lay_out({"p": [["q"]], "behind": cells}, 12) == ["q: behind gd 1.9× [1.2–3.1], adam 3.4×, lion 5×"]
     assert lay_out({"p": [["q"]], "behind": cells}, 35, True) == []
-    assert cut(["nesterov", "= gd", "adam"]) == ["nesterov = gd, adam", "nesterov = gd +1", "nesterov +2"]
+    assert cut(["nesterov", "= gd", "adam"]) == ["nesterov = gd, adam", "nesterov = gd, 1 more", "nesterov, 2 more"]
     assert lay_out({"p": [["q"]], "none": [[]]}, 80) == ["p", "q"], "a column without a word is left out"
 
 
