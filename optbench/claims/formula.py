@@ -59,6 +59,6 @@ def _atom(tokens: list[str]) -> str:
     if token[0].isdigit():
         return f"<mn>{token}</mn>"
     sign = escape(token.removeprefix("\\").replace("-", "−"))
-    if token in "()":  # as high as the letters, not as what stands above and below them
+    if sign in "()[]{}":  # as high as the letters, not as what stands above and below them
         return f'<mo stretchy="false">{sign}</mo>'
     return f"<mi>{sign}</mi>" if token.isalpha() else f"<mo>{sign}</mo>"

@@ -17,7 +17,7 @@ from optbench.claims.formula import to_mathml
         (r"\sqrt{S + ε}", "<msqrt><mrow><mi>S</mi><mo>+</mo><mi>ε</mi></mrow></msqrt>"),
         ("(1)", '<mo stretchy="false">(</mo><mn>1</mn><mo stretchy="false">)</mo>'),
         ("0.95 < 1", "<mn>0.95</mn><mo>&lt;</mo><mn>1</mn>"),
-        (r"a^{\{8\}}", "<msup><mi>a</mi><mrow><mo>{</mo><mn>8</mn><mo>}</mo></mrow></msup>"),
+        (r"\{8\}", '<mo stretchy="false">{</mo><mn>8</mn><mo stretchy="false">}</mo>'),
         (r"\hat{m}_t", '<msub><mover><mi>m</mi><mo stretchy="false">^</mo></mover><mi>t</mi></msub>'),
     ],
 )
