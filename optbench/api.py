@@ -331,7 +331,7 @@ def sweep(
         points: steps to evaluate at, besides the first and the last, or "every"; by default some, log-spaced.
         run_timeout: seconds, or a text such as "2m", after which a run is stopped.
         chosen: whole settings to run, in the place of lists: what ``chosen.toml`` of a folder has.
-        plugins: files with records of your own.
+        plugins: files with records of your own. Where no optimizers are named, theirs run beside the usual ones.
         labels: what tables and figures call a problem or an optimizer, by its name.
         dtypes: "float64", "float32", or both.
         device: "cpu"; with "cuda" or "auto" a GPU runs what it can, and the table ``timings`` tells where each cohort

@@ -71,7 +71,9 @@ KEY_OPTIONS = (
         "Learning rates: 0.01,0.1, a log-spaced grid 1e-4:1:9, or 'log_uniform(1e-4, 1)' for --trials.", WHAT,
         name="lr",
     ),
-    KeyOption("plugins", "FILE", PLUGIN_HELP, WHAT, type=list[Path], name="plugin"),
+    KeyOption(
+        "plugins", "FILE", f"{PLUGIN_HELP} Its optimizers join the usual ones.", WHAT, type=list[Path], name="plugin",
+    ),
     KeyOption("labels", "NAME=LABEL", LABEL_HELP, WHAT, type=list[str], name="label"),
     KeyOption(
         "dtypes", "LIST", "float64, float32, or both: float64,float32.", WHAT,

@@ -14,6 +14,7 @@ from pydantic import (
     ValidationError,
 )
 
+from optbench.catalogue import loader
 from optbench.catalogue.library_optimizers import find_unasked
 from optbench.catalogue.loader import name_variant
 from optbench.contract import names
@@ -78,6 +79,8 @@ def read_spec(
     if path is None and (changes or {}).get("trials") is not None:
         raw.pop("learning_rates")  # trials are drawn from each optimizer's own range, if no other is asked for
     given = {key: value for key, value in (changes or {}).items() if value is not None}
+    if path is None:
+        _add_own(raw, given)
     held = path is not None and _lies_in_results(source, out)
     if held and "model" in raw:  # a plan needs its names, and runs it
         refuse_unnamed([str(source.parent / path_of("model", raw["model"]))], named_files(given))
@@ -134,6 +137,7 @@ def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec",
                 raise OptbenchError(f"model: there is no file {str(model)!r}")
             files += read_plugins([model])
         raw = design_sweep(data, target, changes, place, model)
+        _add_own(raw, changes)
         changes.pop("problems", None)
         labels |= {text: labels.pop(short, short) for text, short in raw.pop("labels").items()}
     raw = _leave_out_replaced(raw, changes)
@@ -156,6 +160,25 @@ def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec",
         line = refusal(error, "", {"problems": ProblemEntry.model_fields, "chosen": SettingEntry.model_fields})
         file = f"{label}: " if label and line.partition(":")[0].partition(".")[0] not in changes else ""
         raise OptbenchError(f"{file}{line}") from None
+
+
+def _add_own(raw: dict[str, Any], given: Mapping[str, Any]) -> None:
+    """Add to the usual optimizers of a sweep those of its plug-ins, where what is given names no optimizers.
+
+    Raises OptbenchError for a plug-in that does not load.
+    """
+    if not given.get("plugins") or {"optimizers", ABLATE, "chosen"} & given.keys():
+        return
+    try:
+        files = read_plugins(given["plugins"])
+    except OptbenchError:
+        return  # the field's own check raises
+    catalogue = loader.load_all(files)
+    kinds: dict[str, Mapping] = {
+        "optimizer": catalogue.optimizers, "baseline": catalogue.baselines, "eager": catalogue.eager,
+    }  # fmt: skip
+    named = [(name, catalogue.files[f"{kind} {name}"]) for kind, records in kinds.items() for name in records]
+    raw["optimizers"] = [*raw["optimizers"], *(name for name, file in named if str(file) in files)]
 
 
 def _expand_names(values: dict[str, Any]) -> dict[str, Any]:

@@ -231,3 +231,37 @@ def test_a_file_of_a_spec_stands_beside_it_and_one_of_a_flag_where_the_command_w
     assert read_spec(file).plugins == (str(tmp_path / "specs" / "mine.py"),)
     changed = read_spec(file, {"optimizers": "torch:Mine(file=mine.py)"})
     assert changed.plugins == (str(tmp_path / "mine.py"),)
+
+
+RULES = """
+from optbench import optimizer
+
+@optimizer(source="a test")
+def mine(w, g, lr):
+    return w - lr * g
+
+@optimizer(source="a test", beta=0.9)
+def other(w, g, m, lr, beta):
+    m = beta * m + g
+    return w - lr * m, m
+"""
+
+
+def test_the_optimizers_of_a_plugin_run_beside_the_usual_ones_where_none_are_named(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(RULES)
+    (tmp_path / "table.csv").write_text("a,b,y\n" + "".join(f"{i},{i * i % 7},{i % 2}\n" for i in range(60)))
+    table = {"data": str(tmp_path / "table.csv"), "target": "y"}
+    for usual in ({}, table):
+        alone = read_spec(None, usual).optimizers
+        assert read_spec(None, {**usual, "plugins": [file]}).optimizers == (*alone, "mine", "other")
+        assert read_spec(None, {**usual, "plugins": [file], "optimizers": "adam, mine"}).optimizers == ("adam", "mine")
+    ablated = read_spec(None, {"plugins": [file], "ablate": "other(beta=0.5|0.9)"}).optimizers
+    assert ablated == ("variant(other(beta=0.5))", "variant(other(beta=0.9))")
+    assert make_spec(BASE, {"plugins": [file]}).optimizers == ("gd",), "a spec names its own"
+
+
+def test_a_plugin_without_optimizers_leaves_the_usual_ones(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("")
+    assert read_spec(None, {"plugins": file}).optimizers == read_spec().optimizers
