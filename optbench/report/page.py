@@ -39,7 +39,7 @@ from optbench.results.results import Results, load, with_plain_labels
 from optbench.run.chosen import format_hyperparameters
 from optbench.wording import answers, labels
 from optbench.wording.certainty import state_length
-from optbench.wording.conclusion import choose_model, conclude, say_start_value
+from optbench.wording.conclusion import choose_model, conclude, describe_own, say_start_value
 from optbench.wording.decision_texts import describe_decisions, tabulate_choices, write_setting
 from optbench.wording.eager_steps import describe_eager
 from optbench.wording.failed_runs import describe_failures
@@ -155,7 +155,8 @@ class Page:
         # The answer, by each measure of the sweep; its own comes first
         self.counts = f"{count_runs(runs)}."
         self.basis, self.spoils, self.details = answers.split_measure(answer)
-        self.conclusion, self.decisions = conclude(answer), describe_decisions(answer)
+        self.conclusions = [*filter(None, [conclude(answer)]), *describe_own(answer)]
+        self.decisions = describe_decisions(answer)
         self.ranked = ranked
         self.unequal = answers.describe_unequal_trials(answer)
         self.views = list_views(sweep)

@@ -1,4 +1,4 @@
-"""What to do by the answer of a sweep, in one sentence."""
+"""What to do by the answer of a sweep, in one sentence, and where optimizers of one's own stand in it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ from optbench.analysis import varied_hyperparameters
 from optbench.analysis.answer import Answer
 from optbench.analysis.decisions import find_kept, find_start, learns_from_table
 from optbench.contract.columns import is_gain
+from optbench.contract.names import join_with_and
 from optbench.wording import labels
 from optbench.wording.answers import compare_models
 from optbench.wording.headlines import rank_candidates
-from optbench.wording.judged import ERRORS, FEW_PROBLEMS, PLAIN_LOSS, SAMPLES, name_metric, name_unit
+from optbench.wording.judged import ERRORS, FEW_PROBLEMS, PLAIN_LOSS, SAMPLES, name_metric, name_unit, pair_behind
+
+_MOST_OWN = 3
+"""Optimizers of one's own that have a sentence each."""
+_MOST_LISTED = 7
+"""Problems that such a sentence names at most."""
 
 
 def conclude(answer: Answer) -> str:
@@ -32,6 +38,45 @@ def conclude(answer: Answer) -> str:
         problems = [model]
     texts = [*filter(None, (_conclude_on(answer, problem) for problem in problems))]
     return f"In short: {'; '.join(texts)}." if texts else ""
+
+
+def describe_own(answer: Answer) -> list[str]:
+    """Return a sentence for each optimizer from the user's files, the first _MOST_OWN: where it leads, ties and loses.
+
+    None of an unfinished sweep, nor where it has nothing beside it.
+    """
+    ran = [*answer.ranking["optimizer"].unique()]
+    if answer.tables.missing or len(ran) < 2:
+        return []
+    own = [name for name in answer.tables.provenance.get("own") or () if name in ran]
+    tuned = [name for name in own if name not in answer.tables.incumbents]
+    return [*filter(None, (_say_where_it_stands(answer, name) for name in tuned[:_MOST_OWN]))]
+
+
+def _say_where_it_stands(answer: Answer, name: str) -> str:
+    """Return on which problems an optimizer is best, may be, and is behind, by how much; "" where none has a result."""
+    problems = [*answer.best["problem"].unique()]
+    short = labels.short_names(problems, answer.label)
+    leads, level, behind = list[str](), list[str](), dict[str, str]()
+    for problem in problems:
+        if name in (firsts := answer.candidates(problem)):
+            (leads if firsts == [name] else level).append(short[problem])
+        elif ratio := dict(pair_behind(answer, problem, intervals=0)).get(answer.label(name)):
+            behind[short[problem]] = ratio
+
+    def where(found: Sequence[str]) -> str:
+        """Return on which of the problems: by their names, or how many they are."""
+        if len(found) == len(problems) > 1 or len(found) > _MOST_LISTED:
+            return f" on {labels.count_problems(len(found), len(problems))}"
+        return f" on {join_with_and([*found])}" * (len(problems) > 1)
+
+    parts = [f"{verb}{where(each)}" for verb, each in (("is best", leads), ("may be best", level)) if each]
+    if behind:
+        several = [f"{ratio} on {problem}" for problem, ratio in behind.items()] * (len(behind) <= _MOST_LISTED)
+        ratios = join_with_and(several) if several and len(problems) > 1 else "".join(behind.values()) * bool(several)
+        count = f" on {labels.count_problems(len(behind), len(problems))}" * (len(problems) > 1)
+        parts.append(f"is shown to be behind{count}{f' ({ratios})' * bool(ratios)}")
+    return f"Your optimizer {answer.label(name)} {join_with_and(parts)}." if parts else ""
 
 
 def choose_model(answer: Answer) -> str:

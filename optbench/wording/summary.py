@@ -17,7 +17,7 @@ from optbench.analysis.verdicts import ALL
 from optbench.contract.names import count_noun, join_names
 from optbench.wording import labels
 from optbench.wording.answers import list_remarks, split_measure
-from optbench.wording.conclusion import conclude
+from optbench.wording.conclusion import conclude, describe_own
 from optbench.wording.decision_texts import describe_decisions, name_setting, tabulate_choices
 from optbench.wording.headlines import headline
 from optbench.wording.judged import (
@@ -64,7 +64,7 @@ def summarize(answer: Answer, width: int = 80) -> list[str]:
     many = len(problems) >= FEW_PROBLEMS
     tables = _tabulate_levels(answer, width) if many else _tabulate_problems(answer, problems, width)
     notes = [*_list_notes(answer, problems), *filter(None, [split_measure(answer)[1]])]
-    lines = [headline(answer), *filter(None, [conclude(answer)])]
+    lines = [headline(answer), *filter(None, [conclude(answer)]), *describe_own(answer)]
     for block in filter(None, [*tables, describe_decisions(answer), notes]):
         lines += ["", *block]
     return [part for line in lines for part in wrap(line, width)]

@@ -10,6 +10,7 @@ import pytest
 from staged import answer_of, staged_table
 
 import optbench
+from optbench.wording import conclusion
 from optbench.wording.summary import cut, lay_out, summarize
 
 FACTORS = {"nesterov": 1.0, "momentum": 1.2, "gd": 1.5, "rmsprop": 2.0, "adam": 3.0}
@@ -65,6 +66,36 @@ def test_whatever_the_width_nothing_is_cut_without_being_counted(seven, width):
     assert len(found) == 7 or width == 40
     if width == 200:
         assert all(f"{name} ~{FACTORS[name]:.2g}×" in text for name in ("momentum", "gd", "rmsprop", "adam"))
+
+
+def stands(own, problems=("quadratic", "logistic"), **factors):
+    """Return what the answer of a planted sweep says of optimizers of one's own."""
+    answer = answer_of(planted(problems, FACTORS | factors, levels=False), [], "loss", own=own)
+    return [each for each in conclusion.describe_own(answer) if " ".join(summarize(answer, 9999)).count(each) == 1]
+
+
+def test_an_optimizer_of_ones_own_has_a_sentence_on_where_it_stands():
+    assert stands([]) == []
+    assert stands(["mine"], mine=0.5) == ["Your optimizer mine is best on both problems."]
+    behind = "Your optimizer mine is shown to be behind"
+    assert stands(["mine"], mine=2.0) == [f"{behind} on both problems (2× on quadratic and 2× on logistic)."]
+    assert stands(["mine"], ("mlp",), mine=2.0) == [f"{behind} (2×)."]
+    many = stands(["mine"], [f"problem{place}" for place in range(8)], mine=2.0)
+    assert many == [f"{behind} on all 8 problems."], "too many to name each"
+    assert len(stands(["a", "b", "c", "d"], a=2.0, b=2.0, c=2.0, d=2.0)) == 3, "the first ones alone"
+
+
+def test_an_optimizer_of_ones_own_may_lead_here_tie_there_and_be_behind_elsewhere():
+    factors = {"p": 1.0, "q": 3.0, "r": 0.3}
+
+    def value(problem, optimizer, rate, stage, block, seed):
+        level = math.log(factors[problem]) if optimizer == "mine" else 0.0
+        return level + 0.01 * math.sin(17 * seed + (optimizer == "mine"))
+
+    runs = staged_table(value, ("mine", "gd"), rates=(0.1,), blocks=4, problems=tuple(factors), holdout=2)
+    (text,) = conclusion.describe_own(answer_of(runs, [], "loss", own=["mine"]))
+    best, ties, behind = "is best on r", "may be best on p", "is shown to be behind on 1 of 3 problems (3× on q)"
+    assert text == f"Your optimizer mine {best}, {ties} and {behind}."
 
 
 def test_the_number_of_what_does_not_fit_follows():
