@@ -162,7 +162,7 @@ def _explain(answer: Answer, problems: Sequence[str]) -> str:
         if NEVER in behind:
             texts[-1] += f"; {NEVER}: no run reached the target, judge by the loss instead: --judge-by loss"
         if any(map(answer.list_close, problems)):
-            texts[-1] += "; perhaps <5%: shown to be behind, if perhaps by less"
+            texts[-1] += "; perhaps <5%: shown to be behind, but the gap may be under 5%"
     if constant := name_constant(answer, problems):
         texts.append(constant[0].upper() + constant[1:])
     return f"{'. '.join(texts)}."
