@@ -79,11 +79,11 @@ def compare(
     "failed", "differences" (sentences), "missing" (problem, optimizer, a, b and reason of what A alone has),
     "provenance" (what differs there, by key), "time" (by part: ratio, cohorts), "next" (what would settle
     open rows: text and commands), "rows" and "overall" (one such row, or null), each with problem, a, b, verdict (of
-    B), ratio of B over A, low, high, p, p_adjusted, regression ("shown", "ruled out", "open"), p_regression,
-    regression_blocks (in all, to show it or rule it out), known, blocks_needed (for a verdict), blocks, seeds, runs,
-    identical, probability, failures_a, failures_b, trials, trials_a, trials_b, reason, measure (loss where it stands
-    in). A number that is not finite is null. Of one folder: "folder", "judge_by", "level", "ranking" (rows, as in
-    Python).
+    B), ratio of B over A, bound (what the ratio is: "at least", "at most", "about", or ""), low, high, p, p_adjusted,
+    regression ("shown", "ruled out", "open"), p_regression, regression_blocks (in all, to show it or rule it out),
+    known, blocks_needed (for a verdict), blocks, seeds, runs, identical, probability, failures_a, failures_b, trials,
+    trials_a, trials_b, reason, measure (loss where it stands in). A number that is not finite is null. Of one folder:
+    "folder", "judge_by", "level", "ranking" (rows, as in Python).
     """
     from optbench.cli import compare_formats, compare_text
     from optbench.cli.console import warn

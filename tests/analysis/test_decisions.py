@@ -139,8 +139,8 @@ def test_one_starts_with_the_quickest_that_may_be_best_on_a_table_of_ones_own(wo
     answer = planted_batches(worse, digest)
     assert find_start(answer, "p").setting["batch_size"] == size
     text = " ".join(" ".join(summarize(answer)).split())
-    assert (f"p start with adam b{size} 0.1" if digest else f"adam b{size} 0.1") in text
-    assert ("p lowest adam b4 0.1 " in text) == (size == 64)
+    assert (f"p start with adam {size} 0.1" if digest else f" adam {size} 0.1") in text
+    assert ("p lowest adam 4 0.1 " in text) == (size == 64)
     said = f"In short: start with adam at learning rate 0.1, batch size {size}, schedule constant; "
     one = len(answer.candidates("p")) == 1
     end = "it is shown to be better than the other one" if one else "nothing tried is shown to be better"

@@ -352,7 +352,7 @@ def test_a_staged_sweep_is_compared_as_it_was_tuned(tmp_path):
 @pytest.mark.slow
 def test_what_is_too_noisy_has_no_numbers_and_one_rule_no_two_names():
     row = {"problem": "p", "a": "Ours(beta1=0.9, beta2=0.99)", "b": "Ours", "verdict": "open", "reason": "",
-           "ratio": 1.2, "low": 2.31e-7, "high": 5.86e6, "known": "too noisy to place", "blocks": 3,
+           "ratio": 1.2, "bound": "", "low": 2.31e-7, "high": 5.86e6, "known": "too noisy to place", "blocks": 3,
            "blocks_needed": math.inf, "seeds": 6, "failures_a": 0.0, "failures_b": 0.0}  # fmt: skip
     assert comparisons.describe_row(row) == "open: too noisy to place"
     assert comparisons.name_row(row) == "Ours (beta1=0.9, beta2=0.99 in A) on p"

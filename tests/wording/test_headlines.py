@@ -62,7 +62,8 @@ def test_who_is_shown_to_be_behind_is_no_candidate_however_little():
     incumbent = answer_of(table_of({"p": close}), [], "loss", incumbents=["gd"])
     assert headline(incumbent).startswith("adam has 0.7× [0.5–0.9")
     assert headline(incumbent).endswith("] the loss of what you have on p, perhaps by less than 5%")
-    assert "; perhaps <5%: shown to be behind, but the gap may be under 5%." in " ".join(" ".join(summarize(one)).split())
+    legend = "; perhaps <5%: shown to be behind, but the gap may be under 5%."
+    assert legend in " ".join(" ".join(summarize(one)).split())
     leader, close = build_matrix(one).cells["p"]
     assert (leader.state, close.state, close.text) == ("best", "behind", "1.4×")
     assert close.words.endswith("shown to be behind, perhaps by less than 5%")
