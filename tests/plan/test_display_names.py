@@ -120,9 +120,9 @@ def test_given_hyperparameters_stand_in_settings_and_are_known_to_a_comparison()
     results = optbench.sweep(spec, learning_rates=[0.01], progress=False)
     answer = answer_of(results.runs, results.tuning_seeds, "loss", given=results.given)
     assert answer.leader("rosenbrock") == "clip(adam)"
-    assert " clip(adam, beta1=0.5, norm=2) 0.01" in "\n".join(summarize(answer))
+    assert " clip(adam, beta1=0.5, norm=2)  0.01" in "\n".join(summarize(answer))
     labeled = summarize(with_parts(answer, labels={"clip(adam)": "Ours"}))
-    assert " Ours(beta1=0.5, norm=2) 0.01" in "\n".join(labeled)
+    assert " Ours(beta1=0.5, norm=2)  0.01" in "\n".join(labeled)
     table = optbench.compare(results, pair=("gd", "clip(adam(beta1=0.5), norm=2)")).table
     assert table["b"].tolist() == ["clip(adam)"]
     with pytest.raises(OptbenchError, match="unknown optimizer"):
