@@ -1,3 +1,3 @@
 """The version, where every floor can read it: results carry it."""
 
-__version__ = "0.26.0"
+__version__ = "0.27.0"

@@ -112,7 +112,8 @@ def measure_large_set(tables: dict[str, pd.DataFrame]) -> Measured:
         measure=f"seconds that the full batch takes until {100 * SHOWN:g}% is left, over those of mini-batches of "
         f"{BATCH_SIZE:,}; n = {examples:,}",
         answer=f"Until {100 * SHOWN:g}% is left, the full batch takes {estimate_text(seconds[SHOWN])} times as many "
-        f"seconds as mini-batches of {BATCH_SIZE:,}.",
+        f"seconds as mini-batches of {BATCH_SIZE:,} on the machine that measured, and {passes[SHOWN][0]:,.0f} times as "
+        "many passes over the data.",
         detail=f"In passes over the data the factor is {passes[SHOWN][0]:,.0f} "
         f"[{passes[SHOWN][1]:,.0f}, {passes[SHOWN][2]:,.0f}] at {100 * SHOWN:g}%.{never}",
     )

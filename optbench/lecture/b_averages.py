@@ -148,8 +148,8 @@ def measure_window(tables: dict[str, pd.DataFrame]) -> Measured:
         },
         effect=ratio[USUAL],
         measure=f"length of the plain mean that leaves as much noise, over 1/(1-beta), at beta = {USUAL}",
-        answer=f"At β = {USUAL} the average lets as much noise through as the plain mean of "
-        f"{estimate_text(ratio[USUAL])} times 1/(1 − β) days.",
+        answer=f"At β = {USUAL} the average lets as much noise through as a plain mean over "
+        f"{estimate_text(ratio[USUAL])} times as many days as 1/(1 − β) = {spans[USUAL]:g}.",
         detail=f"Weight inside 1/(1-beta): {inside}. Equal plain mean: {noise}; the formula is (1+beta)/(1-beta).",
     )
 

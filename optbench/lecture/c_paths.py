@@ -93,7 +93,7 @@ def measure_momentum(column: str, what: str, unit: str) -> Callable[[dict[str, p
             cells=cells,
             effect=cells[path_label(0.9)],
             measure=f"{what}, as a multiple of GD's, at beta1 = 0.9, both at their best rates",
-            answer=f"At beta1 = 0.9, momentum takes {estimate_text(cells[path_label(0.9)])} times GD's {unit}, each at "
+            answer=f"At beta1 = 0.9, momentum has {estimate_text(cells[path_label(0.9)])} times GD's {unit}, each at "
             "its best rate.",
             detail=f"Median of GD: {table.loc[table['label'] == plain, column].median():.3g}.",
         )
@@ -310,7 +310,7 @@ def measure_rates(tables: dict[str, pd.DataFrame]) -> Measured:
         cells={"all": exponent},
         effect=exponent,
         measure="exponent of the effective rate against the gradient",
-        answer=f"The effective rate goes like the gradient's size to the power {estimate_text(exponent)}.",
+        answer=f"The effective rate is proportional to the gradient's size to the power {estimate_text(exponent)}.",
     )
 
 
@@ -375,7 +375,7 @@ def measure_rmsprop(column: str, what: str, unit: str) -> Callable[[dict[str, pd
             cells=cells,
             effect=cells["0°, condition 100"],
             measure=f"{what}, as a multiple of GD's, at 0° and condition 100",
-            answer=f"RMSProp takes {estimate_text(cells['0°, condition 100'])} times GD's {unit} on an upright bowl.",
+            answer=f"RMSProp has {estimate_text(cells['0°, condition 100'])} times GD's {unit} on an upright bowl.",
         )
 
     return measured_against_gd
@@ -401,7 +401,7 @@ def figure_settings(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure
     measured = tables["measured"].replace({"label": {key: words for key, (words, _) in NAMES.items()}})
     measured = measured.sort_values(["condition", "angle"], kind="stable")
     measured["bowl"] = [f"{row.angle}°\n{row.condition:g}" for row in measured.itertuples()]
-    texts = {"way": "way along the steep axis / start", "steps": "steps to halve the flat distance"}
+    texts = {"way": "distance traveled along the steep axis / start", "steps": "steps to halve the flat distance"}
     panels = {
         text: drawing.medians(block_medians(measured, ["bowl", "label"], column), ["bowl", "label"], column)
         for column, text in texts.items()
@@ -427,6 +427,8 @@ def _rmsprop_criterion(what: str) -> Below:
     )
 
 
+_TRAVELED = "distance traveled along the steep axis"
+
 CLAIMS = (
     Claim(
         id="C1.1",
@@ -441,12 +443,12 @@ CLAIMS = (
     ),
     Claim(
         id="C1.2",
-        sentence="Momentum oscillates less: the way back and forth along the steep axis is shorter.",
+        sentence="Momentum oscillates less: it travels a shorter distance along the steep axis.",
         formulas=("V = β_1 V + (1 - β_1) dW", "W = W - α V"),
         experiment=momentum_experiment,
-        criterion=_momentum_criterion(f"the way along the steep axis in {STEPS} steps"),
-        measure=measure_momentum("way", "way along the steep axis", "way along the steep axis"),
-        figure=figure_betas("way", "Way along the steep axis in 100 steps, as a multiple of GD's"),
+        criterion=_momentum_criterion(f"the distance traveled along the steep axis in {STEPS} steps"),
+        measure=measure_momentum("way", _TRAVELED, _TRAVELED),
+        figure=figure_betas("way", "Distance traveled along the steep axis in 100 steps, as a multiple of GD's"),
         caption=_RATIOS,
     ),
     Claim(
@@ -519,8 +521,8 @@ CLAIMS = (
         sentence="RMSProp damps the oscillation along the steep axis.",
         formulas=("S = β_2 S + (1 - β_2) dW^2", r"W = W - α \frac{dW}{\sqrt{S + ε}}"),
         experiment=rotated_experiment,
-        criterion=_rmsprop_criterion(f"the way along the steep axis in {STEPS} steps"),
-        measure=measure_rmsprop("way", "way along the steep axis", "way along the steep axis"),
+        criterion=_rmsprop_criterion(f"the distance traveled along the steep axis in {STEPS} steps"),
+        measure=measure_rmsprop("way", _TRAVELED, _TRAVELED),
         figure=figure_rmsprop,
         caption="Offsets from the minimum (star) along the bowl's own axes: 100 steps of one seed, a dot each, the "
         "square the last. Nine blocks leave bowls undecided, as the rates that are tuned differ from block to block; "

@@ -309,7 +309,7 @@ def measure_slow(tables: dict[str, pd.DataFrame]) -> Measured:
     return Measured(
         cells={"all": factor},
         effect=factor,
-        measure=f"steps (ERT) of tuned gradient descent from {far:g} away over those from {near:g} away",
+        measure=f"expected steps of tuned gradient descent from {far:g} away over those from {near:g} away",
         answer=_answer_slow(by_distance, factor),
         detail=f"From {far:g} away {lost:.0%} of the runs do not arrive in {most:,.0f} "
         f"steps; {last:g} is the farthest from which any does. {growth}{_gd_from_saddles(table)}",
@@ -381,8 +381,8 @@ def measure_help(tables: dict[str, pd.DataFrame]) -> Measured:
     return Measured(
         cells={f"{row.label}: {row.optimizer}": (row.factor, row.low, row.high) for row in each.itertuples()},
         effect=(weakest["factor"], weakest["low"], weakest["high"]),
-        measure=f"steps (ERT) of gradient descent over those of the slowest of the three, {weakest['optimizer']}, on "
-        "the plateau",
+        measure="expected steps of gradient descent over those of the slowest of the three, "
+        f"{weakest['optimizer']}, on the plateau",
         answer=f"On the plateau gradient descent takes {estimate_text(weakest[['factor', 'low', 'high']])} times the "
         f"steps of {weakest['optimizer']}, the slowest of the three.",
         detail=f"Factors over gradient descent: {_list_factors(each)}. "
@@ -418,7 +418,7 @@ def draw_slow(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     figure = drawing.line_figure(
         table.sort_values("optimizer", key=lambda column: column.map(OPTIMIZERS.index), kind="stable"), "distance",
         "steps", "optimizer", "How long a plateau holds each optimizer", interval="bars", yscale="log",
-        xlabel="distance of the start from the minimum", ylabel="expected steps (ERT)",
+        xlabel="distance of the start from the minimum", ylabel="expected steps",
     )  # fmt: skip
     depths = sorted(plateau["depth"].unique())
     figure.axes[0].set_xticks(depths, [f"{depth:g}" for depth in depths])
@@ -431,7 +431,7 @@ def draw_help(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     height = 0.19 * each["label"].nunique()
     title = "How many times sooner than gradient descent"
     with drawing.axes(None, title, OPTIMIZERS[1:], height=height, left=1.75) as ax:
-        drawing.draw_ratios(ax, each, "label", "optimizer", "steps (ERT) of gradient descent over the method's")
+        drawing.draw_ratios(ax, each, "label", "optimizer", "expected steps of gradient descent over the method's")
     return drawing.figure_of(ax)
 
 

@@ -88,7 +88,7 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
     return Measured(
         cells={f"{NAMES[row.remedies]} in {row.clock}": (row.factor, row.low, row.high) for row in alone.itertuples()},
         effect=(weakest["factor"], weakest["low"], weakest["high"]),
-        measure="examples (ERT) that batch gradient descent needs over those of the weakest remedy, "
+        measure="expected number of examples that batch gradient descent needs over those of the weakest remedy, "
         f"{NAMES[weakest['remedies']]}",
         answer=f"Batch gradient descent needs {estimate_text(weakest[['factor', 'low', 'high']])} times the examples "
         f"that it needs with the weakest remedy, {NAMES[weakest['remedies']]}.",
