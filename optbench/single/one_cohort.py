@@ -49,8 +49,8 @@ class Result:
     """The evaluations of value and gradient by these; by central differences, calls of the function: 2 dim + 1 each."""
     success: bool = False
     """True if the run has converged: at its end the largest component of the gradient, of all data and without noise,
-    is at most 1e-5, or 1e-5 of the loss where that is larger, as in SciPy; and the loss is no higher than at the start.
-    One of SciPy's methods must also have ended before its evaluations were used up."""
+    is at most 1e-5, or 1e-5 of the loss where that is larger, as in SciPy; and the loss is no higher than at
+    the start."""
     message: str = ""
     """What was run, and how it ended, in one line."""
 

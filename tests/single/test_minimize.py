@@ -40,12 +40,14 @@ def powell_singular(w):
     )  # fmt: skip
 
 
-def test_a_budget_that_is_used_up_is_no_success():
-    """After 60 evaluations the gradient is 3e-8, and the method has not ended."""
+def test_the_gradient_decides_on_success_and_not_whether_a_budget_is_used_up():
+    """After 60 evaluations the gradient is 3e-8. Whether the method ever ends by itself depends on the processor."""
     start = [3.0, -1.0, 0.0, 1.0]
-    found = optbench.minimize(powell_singular, start, steps=60)
-    assert not found.success and "its 60 evaluations are used up" in found.message
-    assert optbench.minimize(powell_singular, start).success
+    found = optbench.minimize(powell_singular, start, steps=10)
+    assert not found.success and "its 10 evaluations are used up" in found.message
+    for steps in (60, None):
+        found = optbench.minimize(powell_singular, start, steps=steps)
+        assert found.success and "it has converged" in found.message and found.fun < 1e-9
     found = optbench.minimize(powell_singular, start, "adam", lr=0.01, steps=10)
     assert not found.success and "it has not converged" in found.message
 

@@ -112,6 +112,7 @@ def _run_baseline(cohort: Cohort, objective: Objective, hyperparameters: Mapping
         return value, g
 
     is_finished, options = True, baseline.options(hyperparameters, last)
+    stopped, unfinished = "", "its line search finds nothing lower"
 
     def after_iteration(intermediate_result: Any) -> None:
         """Count the iteration, and call the user's callback; the argument has the name by which SciPy tells kinds."""
@@ -126,13 +127,14 @@ def _run_baseline(cohort: Cohort, objective: Objective, hyperparameters: Mapping
         found = minimize(
             value_and_gradient, start, jac=True, method=baseline.method, options=options, callback=after_iteration
         )
-        reason = STOPPED if found.status == _STOPPED else ""
+        stopped = STOPPED if found.status == _STOPPED else ""
     except _OutOfBudget:
         is_finished = count >= last
-        reason = f"its {last:,} evaluations are used up" if is_finished else "its time is used up"
+        unfinished = f"its {last:,} evaluations are used up"
+        stopped = "" if is_finished else "its time is used up"
     slope, flat = find_slope(objective, best_w)
-    converged = flat and not reason  # what a budget has ended has not said so, wherever it was
-    reason = reason or ("it has converged" if flat else "its line search finds nothing lower")
+    converged = flat and not stopped  # its own tolerances are 0, so that the last bit decides whether it ends by itself
+    reason = stopped or ("it has converged" if flat else unfinished)
     found_by = f"after {count:,} evaluations of the gradient, whose largest component is {slope:.2g}"
     end = End(count, converged, f"{reason} {found_by}", iterations)
     if is_finished:  # at its budget's end, or converged, or its line search found nothing lower
